@@ -1,0 +1,34 @@
+#![doc = include_str!("../README.md")]
+#![no_std]
+
+#[cfg(feature = "alloc")]
+extern crate alloc;
+#[cfg(feature = "std")]
+extern crate std;
+
+mod error;
+#[cfg(feature = "bytes")]
+mod owned;
+mod packet;
+mod property;
+mod reason;
+mod rule;
+mod topic;
+mod version;
+mod wire;
+
+#[cfg(feature = "arbitrary")]
+mod arbitrary;
+
+pub use error::{Answer, DecodeError, EncodeError, ErrorKind, Field, Violation};
+#[cfg(feature = "bytes")]
+pub use owned::{BufSink, PacketBuf, PublishBuf};
+pub use packet::{
+    Ack, Alias, Auth, Connack, Connect, Delivery, Disconnect, Forward, HeadSplit, Packet, PacketId, Publish,
+    PublishHead, Qos, RetainHandling, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, Will,
+};
+pub use property::{Properties, Property, PropertyId, PropertySet};
+pub use reason::ReasonCode;
+pub use topic::{TopicError, TopicFilter, TopicName, matches};
+pub use version::{Sender, Version};
+pub use wire::{Frame, Iter, Observer, PacketType, Seq, Sink, Split, Value};

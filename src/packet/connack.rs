@@ -1,0 +1,69 @@
+//! CONNACK.
+
+use super::first_byte;
+use crate::error::{ErrorKind, Field};
+use crate::property::{Properties, Section};
+use crate::reason::ReasonCode;
+use crate::version::Version;
+use crate::wire::{Check, Context, Decoded, Mode, Reader, Scope, Sink, invalid, start};
+
+/// CONNACK: the server accepts or refuses a connection.
+///
+/// ```
+/// use sans_mqtt::{Connack, Packet, ReasonCode, Version};
+/// let refused = Packet::from(Connack { reason: ReasonCode::NOT_AUTHORIZED, ..Connack::default() });
+/// assert_eq!(refused.to_vec(Version::V5_0)?, [0x20, 3, 0, 0x87, 0]);
+/// assert_eq!(refused.to_vec(Version::V3_1_1)?, [0x20, 2, 0, 5]);
+/// # Ok::<(), sans_mqtt::EncodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Connack<'a> {
+    /// Whether the server has a session of this client. Not in 3.1.
+    pub session_present: bool,
+    /// `SUCCESS`, or why not. Before 5.0 only what has a [`return_code`](ReasonCode::return_code).
+    pub reason: ReasonCode,
+    /// 5.0 only.
+    pub properties: Properties<'a>,
+}
+
+impl<'a> Connack<'a> {
+    #[inline(always)]
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        let start = reader.offset();
+        let flags = reader.flags(Field::AcknowledgeFlags)?;
+        let known = if reader.cx.version == Version::V3_1 { 0 } else { 1 };
+        reader.require(flags & !known == 0, ErrorKind::ReservedBit, Field::AcknowledgeFlags, start, flags)?;
+        let session_present = flags == 1;
+        let reason = reader.reason()?;
+        reader.require(
+            !session_present || reason == ReasonCode::SUCCESS,
+            ErrorKind::SessionPresent,
+            Field::SessionPresent,
+            start,
+            flags,
+        )?;
+        let properties = Properties::decode(reader, Scope::CONNACK)?;
+        reader.finish(Field::Packet)?;
+        Ok(Self { session_present, reason, properties })
+    }
+
+    #[inline(always)]
+    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        self.reason.check_sent(cx).map_err(|kind| match kind {
+            ErrorKind::ReasonCode if !cx.version.is_5() => invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode),
+            kind => invalid(cx, kind, Field::ReasonCode),
+        })?;
+        if self.session_present && self.reason != ReasonCode::SUCCESS {
+            return Err(invalid(cx, ErrorKind::SessionPresent, Field::SessionPresent));
+        }
+        if self.session_present && cx.version == Version::V3_1 {
+            return Err(invalid(cx, ErrorKind::NotInVersion, Field::SessionPresent));
+        }
+        let section = self.properties.section_len(cx)?;
+        let (mut out, len) = start(cx, first_byte(cx), 2 + section, 0, out)?;
+        out.u8(u8::from(self.session_present));
+        out.u8(if cx.version.is_5() { self.reason.get() } else { self.reason.return_code().unwrap_or_default() });
+        self.properties.write_section(cx, section, &mut out);
+        Ok(len)
+    }
+}

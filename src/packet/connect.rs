@@ -1,0 +1,216 @@
+//! CONNECT.
+
+use super::{Qos, first_byte};
+use crate::error::{DecodeError, ErrorKind, Field};
+use crate::property::{Properties, Section};
+use crate::version::Version;
+use crate::wire::{
+    Check, Context, Decoded, Frame, Mode, PacketType, Plain, Reader, Scope, Sink, check_binary, check_str, check_text,
+    check_topic, invalid, start,
+};
+
+/// CONNECT: a client asks for a connection.
+///
+/// ```
+/// use sans_mqtt::{Connect, Packet, Version, Will};
+/// let connect = Packet::from(Connect {
+///     client_id: "thermometer",
+///     will: Some(Will { topic: "attic/state", payload: b"gone", retain: true, ..Will::default() }),
+///     ..Connect::default()
+/// });
+/// assert_eq!(connect.encoded_len(Version::V3_1_1), Ok(44));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Connect<'a> {
+    /// Whether to forget an earlier session (3.1.1: Clean Session, which also lets this one end with the connection).
+    pub clean_start: bool,
+    /// The longest silence of the client, in seconds; 0 turns Keep Alive off.
+    pub keep_alive: u16,
+    /// 5.0 only.
+    pub properties: Properties<'a>,
+    /// The client identifier, the key of the session; empty if the server shall choose.
+    pub client_id: &'a str,
+    /// The message to publish when the connection ends without a DISCONNECT.
+    pub will: Option<Will<'a>>,
+    /// The user name.
+    pub user_name: Option<&'a str>,
+    /// The password or token; before 5.0 only with a user name.
+    pub password: Option<&'a [u8]>,
+}
+
+/// A clean start with a Keep Alive of 60 seconds.
+impl Default for Connect<'_> {
+    fn default() -> Self {
+        Self {
+            clean_start: true,
+            keep_alive: 60,
+            properties: Properties::EMPTY,
+            client_id: "",
+            will: None,
+            user_name: None,
+            password: None,
+        }
+    }
+}
+
+/// The message that the server publishes when a client is gone.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Will<'a> {
+    /// The QoS to publish it with.
+    pub qos: Qos,
+    /// Whether it is retained.
+    pub retain: bool,
+    /// 5.0 only: the properties of the message, and Will Delay Interval.
+    pub properties: Properties<'a>,
+    /// The topic name.
+    pub topic: &'a str,
+    /// The payload (3.1.1: will message), at most 65,535 bytes.
+    pub payload: &'a [u8],
+}
+
+const USER_NAME: u8 = 0x80;
+const PASSWORD: u8 = 0x40;
+const WILL_RETAIN: u8 = 0x20;
+const WILL_QOS: u8 = 0x18;
+const WILL: u8 = 0x04;
+const CLEAN_START: u8 = 0x02;
+const RESERVED: u8 = 0x01;
+
+impl<'a> Connect<'a> {
+    /// The version of a CONNECT, so that a server knows how to read and to answer it.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::ProtocolLevel`], of which [`DecodeError::value`] is the level that the client asks for;
+    /// [`ErrorKind::ProtocolName`] for another protocol; [`ErrorKind::NotConnect`] for another packet
+    /// `[MQTT-3.1.0-1]`; or the bytes end or are no text before that is known.
+    ///
+    /// ```
+    /// use sans_mqtt::{Answer, Connect, Frame, Packet, ReasonCode, Split, Version};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let Split::Frame(first, _) = Frame::split(b"\x10\x0D\0\x04MQTT\x04\x02\0\x3C\0\x01a", 1024)? else { panic!() };
+    /// let version = Connect::version(first)?;
+    /// assert_eq!(version, Version::V3_1_1);
+    /// let Packet::Connect(connect) = Packet::decode(version, first)? else { panic!() };
+    /// assert_eq!(connect.client_id, "a");
+    ///
+    /// let Split::Frame(future, _) = Frame::split(b"\x10\x0D\0\x04MQTT\x06\x02\0\x3C\0\x01a", 1024)? else { panic!() };
+    /// let error = Connect::version(future).unwrap_err();
+    /// assert_eq!(error.value(), 6);
+    /// assert_eq!(error.answer(), Answer::Connack(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION));
+    /// # Ok(()) }
+    /// ```
+    pub fn version(frame: Frame<'_>) -> Result<Version, DecodeError> {
+        let mut reader = Reader::new(frame.header, frame.body(), 0, Version::V5_0, None, Plain);
+        let version = if frame.packet_type() == PacketType::Connect {
+            protocol(&mut reader, None)
+        } else {
+            Err(reader.bad(ErrorKind::NotConnect, Field::PacketType, 0, (frame.packet_type() as u8) << 4))
+        };
+        version.map_err(DecodeError::in_no_version)
+    }
+
+    #[inline(always)]
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        let version = protocol(reader, Some(reader.cx.version))?;
+        let start = reader.offset();
+        let flags = reader.flags(Field::ConnectFlags)?;
+        let has = |flag| flags & flag != 0;
+        let require = |reader: &Reader<'a, M>, ok, kind, field| reader.require(ok, kind, field, start, flags);
+        require(reader, !has(RESERVED), ErrorKind::ReservedBit, Field::ConnectFlags)?;
+        require(reader, has(WILL) || !has(WILL_QOS), ErrorKind::WillFlags, Field::WillQos)?;
+        require(reader, has(WILL) || !has(WILL_RETAIN), ErrorKind::WillFlags, Field::WillRetain)?;
+        let Some(qos) = Qos::from_number((flags & WILL_QOS) >> 3) else {
+            return Err(reader.bad(ErrorKind::Qos, Field::WillQos, start, flags));
+        };
+        let password_alone = has(PASSWORD) && !has(USER_NAME);
+        require(
+            reader,
+            !password_alone || version.is_5(),
+            ErrorKind::PasswordWithoutUserName,
+            Field::ConnectFlags,
+        )?;
+        let keep_alive = reader.u16(Field::KeepAlive)?;
+        let properties = Properties::decode(reader, Scope::CONNECT)?;
+        let client_id = reader.str(Field::ClientId)?;
+        let will = if has(WILL) {
+            let properties = Properties::decode(reader, Scope::WILL)?;
+            let topic = reader.topic(Field::WillTopic)?;
+            let payload = reader.binary(Field::WillPayload)?;
+            Some(Will { qos, retain: has(WILL_RETAIN), properties, topic, payload })
+        } else {
+            None
+        };
+        let user_name = if has(USER_NAME) { Some(reader.str(Field::UserName)?) } else { None };
+        let password = if has(PASSWORD) { Some(reader.binary(Field::Password)?) } else { None };
+        // What is left should have been announced by a flag.
+        reader.finish(match () {
+            () if !has(USER_NAME) => Field::UserName,
+            () if !has(PASSWORD) => Field::Password,
+            () => Field::Packet,
+        })?;
+        Ok(Self { clean_start: has(CLEAN_START), keep_alive, properties, client_id, will, user_name, password })
+    }
+
+    #[inline(never)]
+    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        let version = cx.version;
+        if self.client_id.is_empty() && (version == Version::V3_1 || version == Version::V3_1_1 && !self.clean_start) {
+            return Err(invalid(cx, ErrorKind::ClientId, Field::ClientId));
+        }
+        if self.password.is_some() && self.user_name.is_none() && !version.is_5() {
+            return Err(invalid(cx, ErrorKind::PasswordWithoutUserName, Field::Password));
+        }
+        let section = self.properties.section_len(cx)?;
+        let mut body = 2 + version.protocol_name().len() + 4 + section;
+        body += check_text(cx, Field::ClientId, self.client_id)?;
+        let mut flags = if self.clean_start { CLEAN_START } else { 0 };
+        let will_cx = Context { scope: Scope::WILL, ..cx };
+        let mut will_section = 0;
+        if let Some(will) = &self.will {
+            flags |= WILL | (will.qos as u8) << 3 | if will.retain { WILL_RETAIN } else { 0 };
+            will_section = will.properties.section_len(will_cx)?;
+            body += will_section
+                + check_str(cx, Field::WillTopic, will.topic, check_topic)?
+                + check_binary(cx, Field::WillPayload, will.payload)?;
+        }
+        if let Some(user_name) = self.user_name {
+            flags |= USER_NAME;
+            body += check_text(cx, Field::UserName, user_name)?;
+        }
+        if let Some(password) = self.password {
+            flags |= PASSWORD;
+            body += check_binary(cx, Field::Password, password)?;
+        }
+        let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
+        out.str(version.protocol_name());
+        out.u8(version.level());
+        out.u8(flags);
+        out.u16(self.keep_alive);
+        self.properties.write_section(cx, section, &mut out);
+        out.str(self.client_id);
+        if let Some(will) = &self.will {
+            will.properties.write_section(will_cx, will_section, &mut out);
+            out.str(will.topic);
+            out.binary(will.payload);
+        }
+        self.user_name.into_iter().for_each(|user_name| out.str(user_name));
+        self.password.into_iter().for_each(|password| out.binary(password));
+        Ok(len)
+    }
+}
+
+/// Reads protocol name and level, which must be those of `wanted` if that is given.
+#[inline(always)]
+fn protocol<M: Mode>(reader: &mut Reader<'_, M>, wanted: Option<Version>) -> Decoded<Version> {
+    let start = reader.offset();
+    let name = reader.str(Field::ProtocolName)?;
+    let first = name.bytes().next().unwrap_or_default();
+    let known = Version::ALL.iter().any(|version| version.protocol_name() == name);
+    reader.require(known, ErrorKind::ProtocolName, Field::ProtocolName, start + 2, first)?;
+    let level = reader.u8(Field::ProtocolLevel)?;
+    match Version::ALL.into_iter().find(|version| version.protocol_name() == name && version.level() == level) {
+        Some(version) if wanted.is_none_or(|wanted| wanted == version) => Ok(version),
+        _ => Err(reader.bad(ErrorKind::ProtocolLevel, Field::ProtocolLevel, reader.offset() - 1, level)),
+    }
+}

@@ -1,0 +1,79 @@
+//! DISCONNECT and AUTH.
+
+use super::{first_byte, outcome};
+use crate::property::Properties;
+use crate::reason::ReasonCode;
+use crate::wire::{Check, Context, Decoded, Mode, Reader, Sink, start};
+
+/// DISCONNECT: the last packet of a connection. Before 5.0 it is empty and only clients send it.
+///
+/// ```
+/// use sans_mqtt::{Disconnect, Packet, ReasonCode, Version};
+/// let normal = Packet::from(Disconnect::default());
+/// assert_eq!(normal.to_vec(Version::V5_0)?, [0xE0, 0]);
+/// let with_will = Disconnect { reason: ReasonCode::DISCONNECT_WITH_WILL_MESSAGE, ..Disconnect::default() };
+/// assert_eq!(Packet::from(with_will).to_vec(Version::V5_0)?, [0xE0, 1, 4]);
+/// # Ok::<(), sans_mqtt::EncodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Disconnect<'a> {
+    /// Why the connection ends; 0 (Normal disconnection) before 5.0.
+    pub reason: ReasonCode,
+    /// 5.0 only.
+    pub properties: Properties<'a>,
+}
+
+impl<'a> Disconnect<'a> {
+    #[inline(always)]
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        let (reason, properties) = outcome::read(reader)?;
+        Ok(Self { reason, properties })
+    }
+
+    #[inline(always)]
+    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        write(self.reason, self.properties, cx, out)
+    }
+}
+
+/// AUTH: a step of enhanced authentication (5.0).
+///
+/// The property Authentication Method has to be there.
+///
+/// ```
+/// use sans_mqtt::{Auth, Packet, Property, ReasonCode, Version};
+/// let properties = [Property::AuthenticationMethod("SCRAM-SHA-256"), Property::AuthenticationData(b"n,,n=me")];
+/// let step = Auth { reason: ReasonCode::CONTINUE_AUTHENTICATION, properties: (&properties).into() };
+/// assert_eq!(Packet::from(step).encoded_len(Version::V5_0), Ok(30));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Auth<'a> {
+    /// `SUCCESS`, `CONTINUE_AUTHENTICATION` or `RE_AUTHENTICATE`.
+    pub reason: ReasonCode,
+    /// The method and its data.
+    pub properties: Properties<'a>,
+}
+
+impl<'a> Auth<'a> {
+    #[inline(always)]
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        let (reason, properties) = outcome::read(reader)?;
+        Ok(Self { reason, properties })
+    }
+
+    #[inline(always)]
+    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        if !cx.version.is_5() {
+            return Err(crate::wire::invalid(cx, crate::ErrorKind::NotInVersion, crate::Field::PacketType));
+        }
+        write(self.reason, self.properties, cx, out)
+    }
+}
+
+#[inline(always)]
+fn write<S: Sink + ?Sized>(reason: ReasonCode, properties: Properties<'_>, cx: Context, out: &mut S) -> Check {
+    let lens = outcome::len(reason, properties, cx)?;
+    let (mut out, len) = start(cx, first_byte(cx), lens.0, 0, out)?;
+    outcome::write(reason, properties, lens, cx, &mut out);
+    Ok(len)
+}

@@ -1,0 +1,370 @@
+//! The fifteen packets as plain borrowed data, one model for all versions.
+
+mod ack;
+mod connack;
+mod connect;
+mod disconnect;
+mod publish;
+mod subscribe;
+mod unsubscribe;
+mod value;
+
+pub use ack::Ack;
+pub use connack::Connack;
+pub use connect::{Connect, Will};
+pub use disconnect::{Auth, Disconnect};
+pub use publish::{Alias, Forward, HeadSplit, Publish, PublishHead};
+pub use subscribe::{RetainHandling, Suback, Subscribe, Subscription};
+pub use unsubscribe::{Unsuback, Unsubscribe};
+pub use value::{Delivery, PacketId, Qos};
+
+use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
+use crate::reason::ReasonCode;
+use crate::version::{Sender, Version};
+use crate::wire::{
+    Context, Decoded, Frame, Header, Mode, Observed, Observer, PacketType, Plain, Reader, Scope, Sink, Value,
+    invalid, start, varint_len,
+};
+
+/// Any packet.
+///
+/// ```
+/// use sans_mqtt::{Frame, Packet, Publish, Split, Version};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let bytes = b"\x30\x06\0\x03a/bh";
+/// let Split::Frame(frame, _) = Frame::split(bytes, 1024)? else { panic!() };
+/// let packet = Packet::decode(Version::V3_1_1, frame)?;
+/// let Packet::Publish(Publish { topic, payload, .. }) = packet else { panic!() };
+/// assert_eq!((topic, payload), ("a/b", &b"h"[..]));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Packet<'a> {
+    /// CONNECT
+    Connect(Connect<'a>),
+    /// CONNACK
+    Connack(Connack<'a>),
+    /// PUBLISH
+    Publish(Publish<'a>),
+    /// PUBACK
+    Puback(Ack<'a>),
+    /// PUBREC
+    Pubrec(Ack<'a>),
+    /// PUBREL
+    Pubrel(Ack<'a>),
+    /// PUBCOMP
+    Pubcomp(Ack<'a>),
+    /// SUBSCRIBE
+    Subscribe(Subscribe<'a>),
+    /// SUBACK
+    Suback(Suback<'a>),
+    /// UNSUBSCRIBE
+    Unsubscribe(Unsubscribe<'a>),
+    /// UNSUBACK
+    Unsuback(Unsuback<'a>),
+    /// PINGREQ
+    Pingreq,
+    /// PINGRESP
+    Pingresp,
+    /// DISCONNECT
+    Disconnect(Disconnect<'a>),
+    /// AUTH (5.0)
+    Auth(Auth<'a>),
+}
+
+impl<'a> Packet<'a> {
+    /// Decodes one whole packet, from either side.
+    ///
+    /// A CONNECT has to be of `version`; [`Connect::version`] tells which one it is of. What only one side may send
+    /// is accepted from any; see [`decode_from`](Self::decode_from).
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if the bytes break any rule that one packet decides. A whole packet never needs more bytes.
+    #[inline]
+    pub fn decode(version: Version, frame: Frame<'a>) -> Result<Self, DecodeError> {
+        decode(version, None, frame, Plain)
+    }
+
+    /// Decodes one whole packet that `sender` sent, and refuses what this side may not send: packets, properties
+    /// and reason codes.
+    ///
+    /// A program that always passes the same `sender` links no decoder for packets that it can't get.
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode), and [`ErrorKind::Sender`].
+    ///
+    /// ```
+    /// use sans_mqtt::{ErrorKind, Frame, Packet, Sender, Split, Version};
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let Split::Frame(shutdown, _) = Frame::split(&[0xE0, 1, 0x8B], 1024)? else { panic!() };
+    /// assert!(Packet::decode_from(Version::V5_0, Sender::Server, shutdown).is_ok());
+    /// let error = Packet::decode_from(Version::V5_0, Sender::Client, shutdown).unwrap_err();
+    /// assert_eq!((error.kind(), error.rule()), (ErrorKind::Sender, "5.0 §3.14.2.1"));
+    /// # Ok(()) }
+    /// ```
+    #[inline(always)]
+    pub fn decode_from(version: Version, sender: Sender, frame: Frame<'a>) -> Result<Self, DecodeError> {
+        match sender {
+            Sender::Client => from_client(version, frame),
+            Sender::Server => from_server(version, frame),
+        }
+    }
+
+    /// Decodes like [`decode`](Self::decode), or like [`decode_from`](Self::decode_from) if the sender is known, and
+    /// shows every field to `observer`.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn observe(
+        version: Version,
+        sender: Option<Sender>,
+        frame: Frame<'a>,
+        observer: &mut (impl Observer + ?Sized),
+    ) -> Result<Self, DecodeError> {
+        decode(version, sender, frame, Observed(observer))
+    }
+
+    /// Reads a packet that was decoded before.
+    #[cfg(feature = "bytes")]
+    pub(crate) fn decode_trusted(version: Version, frame: Frame<'a>) -> Result<Self, DecodeError> {
+        decode(version, None, frame, crate::wire::Trusted)
+    }
+
+    /// The packet type.
+    pub const fn packet_type(&self) -> PacketType {
+        match self {
+            Self::Connect(_) => PacketType::Connect,
+            Self::Connack(_) => PacketType::Connack,
+            Self::Publish(_) => PacketType::Publish,
+            Self::Puback(_) => PacketType::Puback,
+            Self::Pubrec(_) => PacketType::Pubrec,
+            Self::Pubrel(_) => PacketType::Pubrel,
+            Self::Pubcomp(_) => PacketType::Pubcomp,
+            Self::Subscribe(_) => PacketType::Subscribe,
+            Self::Suback(_) => PacketType::Suback,
+            Self::Unsubscribe(_) => PacketType::Unsubscribe,
+            Self::Unsuback(_) => PacketType::Unsuback,
+            Self::Pingreq => PacketType::Pingreq,
+            Self::Pingresp => PacketType::Pingresp,
+            Self::Disconnect(_) => PacketType::Disconnect,
+            Self::Auth(_) => PacketType::Auth,
+        }
+    }
+
+    /// Writes the packet and gives its length in bytes. Nothing is written if it fails.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Invalid`] if the packet would break a rule that one packet decides, or if `version` can't
+    /// express it; [`EncodeError::NoRoom`] if `out` can't take it.
+    #[inline]
+    pub fn encode(&self, version: Version, out: &mut (impl Sink + ?Sized)) -> Result<usize, EncodeError> {
+        let cx = Context { version, sender: None, scope: Scope::of(self.packet_type()) };
+        match self {
+            Self::Connect(packet) => packet.write(cx, out),
+            Self::Connack(packet) => packet.write(cx, out),
+            Self::Publish(packet) => packet.write(cx, out),
+            Self::Puback(packet) | Self::Pubrec(packet) | Self::Pubrel(packet) | Self::Pubcomp(packet) => {
+                packet.write(cx, out)
+            }
+            Self::Subscribe(packet) => packet.write(cx, out),
+            Self::Suback(packet) | Self::Unsuback(packet) => packet.write(cx, out),
+            Self::Unsubscribe(packet) => packet.write(cx, out),
+            Self::Pingreq | Self::Pingresp => start(cx, first_byte(cx), 0, 0, out).map(|(_, len)| len),
+            Self::Disconnect(packet) => packet.write(cx, out),
+            Self::Auth(packet) => packet.write(cx, out),
+        }
+    }
+
+    /// The exact number of bytes that [`encode`](Self::encode) writes.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Invalid`] as there.
+    ///
+    /// ```
+    /// use sans_mqtt::{Packet, Publish, Version};
+    /// let packet = Packet::from(Publish { topic: "a/b", payload: b"hi", ..Publish::default() });
+    /// assert_eq!(packet.encoded_len(Version::V3_1_1), Ok(9));
+    /// assert_eq!(packet.encoded_len(Version::V5_0), Ok(10)); // with a property length
+    /// ```
+    pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
+        self.encode(version, &mut Nowhere)
+    }
+
+    /// The packet as bytes of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`EncodeError::Invalid`] as for [`encode`](Self::encode).
+    #[cfg(feature = "alloc")]
+    pub fn to_vec(&self, version: Version) -> Result<alloc::vec::Vec<u8>, EncodeError> {
+        let mut out = alloc::vec::Vec::new();
+        self.encode(version, &mut out)?;
+        Ok(out)
+    }
+}
+
+/// Takes everything and keeps nothing.
+pub(crate) struct Nowhere;
+
+impl Sink for Nowhere {
+    #[inline(always)]
+    fn reserve(&mut self, _: usize) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn put(&mut self, _: &[u8]) {}
+}
+
+macro_rules! from {
+    ($($packet:ident)+) => {
+        $(impl<'a> From<$packet<'a>> for Packet<'a> {
+            #[inline(always)]
+            fn from(packet: $packet<'a>) -> Self {
+                Self::$packet(packet)
+            }
+        })+
+    };
+}
+
+from! { Connect Connack Publish Subscribe Unsubscribe Disconnect Auth }
+
+/// The first byte of every packet but PUBLISH.
+#[inline(always)]
+pub(crate) fn first_byte(cx: Context) -> u8 {
+    let packet_type = cx.scope.packet_type();
+    (packet_type as u8) << 4 | packet_type.flags()
+}
+
+#[inline(never)]
+fn from_client(version: Version, frame: Frame<'_>) -> Decoded<Packet<'_>> {
+    decode(version, Some(Sender::Client), frame, Plain)
+}
+
+#[inline(never)]
+fn from_server(version: Version, frame: Frame<'_>) -> Decoded<Packet<'_>> {
+    decode(version, Some(Sender::Server), frame, Plain)
+}
+
+#[inline(always)]
+fn decode<'a, M: Mode>(version: Version, sender: Option<Sender>, frame: Frame<'a>, mode: M) -> Decoded<Packet<'a>> {
+    let header = frame.header;
+    let mut reader = Reader::new(header, frame.body(), 0, version, sender, mode);
+    fixed_header(&mut reader, header)?;
+    let reader = &mut reader;
+    let client = sender != Some(Sender::Server);
+    let server = sender != Some(Sender::Client);
+    Ok(match header.packet_type {
+        PacketType::Publish => Packet::Publish(Publish::read(reader, header)?),
+        PacketType::Puback => Packet::Puback(Ack::read(reader)?),
+        PacketType::Pubrec => Packet::Pubrec(Ack::read(reader)?),
+        PacketType::Pubrel => Packet::Pubrel(Ack::read(reader)?),
+        PacketType::Pubcomp => Packet::Pubcomp(Ack::read(reader)?),
+        PacketType::Connect if client => Packet::Connect(Connect::read(reader)?),
+        PacketType::Subscribe if client => Packet::Subscribe(Subscribe::read(reader)?),
+        PacketType::Unsubscribe if client => Packet::Unsubscribe(Unsubscribe::read(reader)?),
+        PacketType::Pingreq if client => {
+            reader.finish(Field::Packet)?;
+            Packet::Pingreq
+        }
+        PacketType::Connack if server => Packet::Connack(Connack::read(reader)?),
+        PacketType::Suback if server => Packet::Suback(Suback::read(reader)?),
+        PacketType::Unsuback if server => Packet::Unsuback(Unsuback::read(reader)?),
+        PacketType::Pingresp if server => {
+            reader.finish(Field::Packet)?;
+            Packet::Pingresp
+        }
+        PacketType::Disconnect if client || version.is_5() => Packet::Disconnect(Disconnect::read(reader)?),
+        PacketType::Auth if version.is_5() => Packet::Auth(Auth::read(reader)?),
+        PacketType::Auth => return Err(reader.bad(ErrorKind::PacketType, Field::PacketType, 0, 0xF0 | header.flags)),
+        other => {
+            let first = (other as u8) << 4 | header.flags;
+            return Err(reader.bad(ErrorKind::Sender, Field::PacketType, 0, first));
+        }
+    })
+}
+
+/// Checks what the fixed header decides, and shows it.
+#[inline(always)]
+fn fixed_header<M: Mode>(reader: &mut Reader<'_, M>, header: Header) -> Decoded<()> {
+    let Header { packet_type, flags, .. } = header;
+    let version = reader.cx.version;
+    let first = (packet_type as u8) << 4 | flags;
+    if M::OBSERVED {
+        reader.show_at(Field::PacketType, 0..1, Value::PacketType(packet_type));
+        if packet_type == PacketType::Publish {
+            reader.show_at(Field::Dup, 0..1, Value::Bit(flags & 8 != 0));
+            reader.show_at(Field::Qos, 0..1, Value::Number(u32::from(flags >> 1 & 3)));
+            reader.show_at(Field::Retain, 0..1, Value::Bit(flags & 1 != 0));
+        } else {
+            reader.show_at(Field::Flags, 0..1, Value::Flags(flags));
+        }
+        reader.show_at(Field::RemainingLength, 1..header.len, Value::Number(header.remaining_length as u32));
+    }
+    if packet_type != PacketType::Publish && flags != packet_type.flags() {
+        // 3.1 has DUP on everything that asks for an answer.
+        let dup = version == Version::V3_1 && packet_type.flags() != 0 && flags == packet_type.flags() | 8;
+        // A type that does not exist has no flags either.
+        let reserved = packet_type == PacketType::Auth && !version.is_5();
+        reader.require(dup || reserved, ErrorKind::Flags, Field::Flags, 0, first)?;
+    }
+    let shortest = header.len == 1 + varint_len(header.remaining_length) || !version.is_5();
+    reader.require(shortest, ErrorKind::LengthNotShortest, Field::RemainingLength, 1, header.remaining_length as u8)
+}
+
+/// What stands behind the packet identifier of an acknowledgement, and is the whole of DISCONNECT and AUTH: a reason
+/// code and properties, in 5.0 only, where both may be left out from the end.
+mod outcome {
+    use super::*;
+    use crate::property::{Properties, Section};
+    use crate::wire::Writer;
+
+    #[inline(always)]
+    pub(super) fn read<'a, M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<(ReasonCode, Properties<'a>)> {
+        let reason = if reader.is_empty() || !reader.cx.version.is_5() {
+            // AUTH may not leave out what it would mean by that when a client sends it, but it can't leave out its
+            // properties anyway.
+            ReasonCode::SUCCESS
+        } else {
+            reader.reason()?
+        };
+        let properties = Properties::decode_omittable(reader)?;
+        reader.finish(Field::Packet)?;
+        Ok((reason, properties))
+    }
+
+    /// The number of bytes that reason and properties take, and that of the properties.
+    #[inline(always)]
+    pub(super) fn len(reason: ReasonCode, properties: Properties<'_>, cx: Context) -> Result<(usize, usize), EncodeError> {
+        if reason == ReasonCode::SUCCESS && properties.is_empty() && cx.scope != Scope::AUTH {
+            return Ok((0, 0));
+        }
+        if !cx.version.is_5() && reason != ReasonCode::SUCCESS {
+            return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
+        }
+        reason.check_sent(cx).map_err(|kind| invalid(cx, kind, Field::ReasonCode))?;
+        let section = properties.section_len(cx)?;
+        Ok(if properties.is_empty() { (1, 0) } else { (1 + section, section) })
+    }
+
+    #[inline(always)]
+    pub(super) fn write<S: Sink + ?Sized>(
+        reason: ReasonCode,
+        properties: Properties<'_>,
+        (len, section): (usize, usize),
+        cx: Context,
+        out: &mut Writer<'_, S>,
+    ) {
+        if len > 0 {
+            out.u8(reason.get());
+        }
+        if section > 0 {
+            properties.write_section(cx, section, out);
+        }
+    }
+}

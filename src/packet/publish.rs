@@ -1,0 +1,394 @@
+//! PUBLISH: whole, head only, and forwarded to somebody else.
+
+use super::{Delivery, Nowhere, Qos};
+use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
+use crate::property::{Properties, Property, PropertyId, PropertySet, Section};
+use crate::version::{Sender, Version};
+use crate::wire::{
+    Check, Context, Decoded, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, check_str, check_topic,
+    invalid, start,
+};
+
+/// PUBLISH: a message.
+///
+/// ```
+/// use sans_mqtt::{Delivery, Packet, PacketId, Publish, Version};
+/// let publish = Publish {
+///     delivery: Delivery::AtLeastOnce(PacketId::MIN),
+///     topic: "attic/temperature",
+///     payload: "24 °C".as_bytes(),
+///     ..Publish::default()
+/// };
+/// let mut out = Vec::new();
+/// Packet::from(publish).encode(Version::V5_0, &mut out)?;
+/// assert_eq!(out, "\x32\x1C\0\x11attic/temperature\0\x01\0".bytes().chain("24 °C".bytes()).collect::<Vec<_>>());
+/// # Ok::<(), sans_mqtt::EncodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Publish<'a> {
+    /// Whether this is perhaps not the first try. Not at QoS 0.
+    pub dup: bool,
+    /// From a client: whether the server shall keep the message for later subscribers. From a server: whether it was
+    /// kept.
+    pub retain: bool,
+    /// The QoS, with the packet identifier that it needs.
+    pub delivery: Delivery,
+    /// The topic name. Empty only with a Topic Alias (5.0), which stands for it.
+    pub topic: &'a str,
+    /// 5.0 only.
+    pub properties: Properties<'a>,
+    /// The application's data, perhaps none.
+    pub payload: &'a [u8],
+}
+
+/// PUBLISH without its payload, which is written or read piece by piece from where it lies.
+///
+/// ```
+/// use sans_mqtt::{HeadSplit, PublishHead, Sender, Version};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let head = PublishHead { topic: "firmware", payload_len: 1_000_000, ..PublishHead::default() };
+/// let mut bytes = Vec::new();
+/// head.encode(Version::V5_0, &mut bytes)?; // then send the million bytes
+///
+/// assert_eq!(PublishHead::split(Version::V5_0, None, &bytes[..7])?, HeadSplit::Incomplete(7));
+/// let HeadSplit::Head(read, payload) = PublishHead::split(Version::V5_0, None, &bytes)? else { panic!() };
+/// assert_eq!((read, payload.len()), (head, 0));
+/// # Ok(()) }
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct PublishHead<'a> {
+    /// As in [`Publish`].
+    pub dup: bool,
+    /// As in [`Publish`].
+    pub retain: bool,
+    /// As in [`Publish`].
+    pub delivery: Delivery,
+    /// As in [`Publish`].
+    pub topic: &'a str,
+    /// As in [`Publish`].
+    pub properties: Properties<'a>,
+    /// The length of the payload in bytes.
+    pub payload_len: usize,
+}
+
+/// What [`PublishHead::split`] found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[must_use]
+pub enum HeadSplit<'a> {
+    /// The head of a PUBLISH, and the input behind it: the payload as far as it is there, and perhaps more packets.
+    Head(PublishHead<'a>, &'a [u8]),
+    /// At least this many more bytes are needed.
+    Incomplete(usize),
+    /// Another packet, which has no payload of that kind.
+    Other(PacketType),
+}
+
+impl<'a> PublishHead<'a> {
+    /// Reads the head of a PUBLISH from the front of `input`, in which the payload need not have arrived.
+    ///
+    /// The rules are those of [`Packet::decode`](crate::Packet::decode), or if `sender` is given those of
+    /// [`Packet::decode_from`](crate::Packet::decode_from). Limit the head by the size of your buffer: it is
+    /// `input.len()` plus what [`HeadSplit::Incomplete`] asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`], as soon as the bytes that are there decide it.
+    pub fn split(version: Version, sender: Option<Sender>, input: &'a [u8]) -> Result<HeadSplit<'a>, DecodeError> {
+        let Some(header) = Header::read(input)? else {
+            return Ok(HeadSplit::Incomplete(if input.is_empty() { 2 } else { 1 }));
+        };
+        if header.packet_type != PacketType::Publish {
+            return Ok(HeadSplit::Other(header.packet_type));
+        }
+        let body = input.get(header.len..).unwrap_or_default();
+        let (body, behind) = body.split_at_checked(header.remaining_length).unwrap_or((body, &[]));
+        let missing = header.remaining_length - body.len();
+        let mut reader = Reader::new(header, body, missing, version, sender, Plain);
+        super::fixed_header(&mut reader, header)?;
+        match Self::read(&mut reader, header) {
+            Ok(head) => {
+                // The payload and what is behind it are one piece of the input.
+                let rest = input.get(input.len() - behind.len() - reader.len()..).unwrap_or_default();
+                Ok(HeadSplit::Head(head, rest))
+            }
+            Err(_) if reader.needed() > 0 => Ok(HeadSplit::Incomplete(reader.needed())),
+            Err(error) => Err(error),
+        }
+    }
+
+    #[inline(always)]
+    fn read<M: Mode>(reader: &mut Reader<'a, M>, header: Header) -> Decoded<Self> {
+        let flags = header.flags;
+        let first = 0x30 | flags;
+        let (dup, retain) = (flags & 8 != 0, flags & 1 != 0);
+        let Some(qos) = Qos::from_number(flags >> 1 & 3) else {
+            return Err(reader.bad(ErrorKind::Qos, Field::Qos, 0, first));
+        };
+        reader.require(!dup || qos != Qos::AtMostOnce, ErrorKind::Dup, Field::Dup, 0, first)?;
+        let start = reader.offset();
+        // In 5.0 a Topic Alias may stand for the topic.
+        let topic = if reader.cx.version.is_5() {
+            reader.topic_or_empty(Field::TopicName)?
+        } else {
+            reader.topic(Field::TopicName)?
+        };
+        let delivery = match qos {
+            Qos::AtMostOnce => Delivery::AtMostOnce,
+            Qos::AtLeastOnce => Delivery::AtLeastOnce(reader.packet_id()?),
+            Qos::ExactlyOnce => Delivery::ExactlyOnce(reader.packet_id()?),
+        };
+        let properties = Properties::decode(reader, Scope::PUBLISH)?;
+        let named = !topic.is_empty() || M::TRUSTED || properties.topic_alias().is_some();
+        reader.require(named, ErrorKind::EmptyTopic, Field::TopicName, start, 0)?;
+        Ok(Self { dup, retain, delivery, topic, properties, payload_len: reader.len() + reader.missing() })
+    }
+
+    /// Writes the head; the caller writes [`payload_len`](Self::payload_len) bytes of payload behind it. Gives the
+    /// length of the head.
+    ///
+    /// # Errors
+    ///
+    /// As [`Packet::encode`](crate::Packet::encode).
+    #[inline]
+    pub fn encode(&self, version: Version, out: &mut (impl Sink + ?Sized)) -> Result<usize, EncodeError> {
+        self.write(publish(version), &self.properties, 0, out)
+    }
+
+    /// The length of the head in bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode).
+    pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
+        self.encode(version, &mut Nowhere)
+    }
+
+    /// Writes the head with `properties` in place of its own, after asking `out` for room for `payload` bytes more.
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, properties: &impl Section, payload: usize, out: &mut S) -> Check {
+        let Self { dup, retain, delivery, topic, payload_len, .. } = *self;
+        if dup && delivery == Delivery::AtMostOnce {
+            return Err(invalid(cx, ErrorKind::Dup, Field::Dup));
+        }
+        let section = properties.section_len(cx)?;
+        let topic_len = if topic.is_empty() && properties.has_topic_alias(cx.version) {
+            2
+        } else {
+            check_str(cx, Field::TopicName, topic, check_topic)?
+        };
+        let id_len = if delivery == Delivery::AtMostOnce { 0 } else { 2 };
+        let first = 0x30 | u8::from(dup) << 3 | (delivery.qos() as u8) << 1 | u8::from(retain);
+        let body = (topic_len + id_len + section).saturating_add(payload_len);
+        let (mut out, len) = start(cx, first, body, payload_len - payload, out)?;
+        out.str(topic);
+        if let Some(id) = delivery.packet_id() {
+            out.u16(id.get());
+        }
+        properties.write_section(cx, section, &mut out);
+        Ok(len)
+    }
+}
+
+fn publish(version: Version) -> Context {
+    Context { version, sender: None, scope: Scope::PUBLISH }
+}
+
+impl<'a> Publish<'a> {
+    /// The packet without its payload.
+    #[inline(always)]
+    pub const fn head(&self) -> PublishHead<'a> {
+        PublishHead {
+            dup: self.dup,
+            retain: self.retain,
+            delivery: self.delivery,
+            topic: self.topic,
+            properties: self.properties,
+            payload_len: self.payload.len(),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>, header: Header) -> Decoded<Self> {
+        let PublishHead { dup, retain, delivery, topic, properties, .. } = PublishHead::read(reader, header)?;
+        let start = reader.offset();
+        let payload = reader.rest();
+        reader.show(Field::Payload, start, Value::Binary(payload));
+        Ok(Self { dup, retain, delivery, topic, properties, payload })
+    }
+
+    #[inline(always)]
+    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        let len = self.head().write(cx, &self.properties, self.payload.len(), out)?;
+        out.put(self.payload);
+        Ok(len)
+    }
+
+    /// Writes this message for another receiver, of any version, without allocating: its own QoS, packet identifier,
+    /// DUP, RETAIN, expiry, Subscription Identifiers and alias, and everything else as it is, in order.
+    ///
+    /// What belongs to the connection that the message came by is never copied: Topic Alias and Subscription
+    /// Identifiers. A message that came with an alias instead of a topic needs its topic filled in.
+    ///
+    /// Gives the properties that the copy had to drop, because `version` has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Packet::encode`](crate::Packet::encode).
+    ///
+    /// ```
+    /// use sans_mqtt::{Forward, Properties, Property, PropertyId, Publish, Version};
+    /// let properties = [Property::TopicAlias(3), Property::ContentType("text/plain")];
+    /// let received = Publish { topic: "a", properties: (&properties).into(), payload: b"x", ..Publish::default() };
+    ///
+    /// let (mut modern, mut old) = (Vec::new(), Vec::new());
+    /// let copy = Forward { retain: true, subscription_identifiers: &[7], ..Forward::default() };
+    /// let dropped = received.forward(&copy, Version::V5_0, &mut modern)?;
+    /// assert!(dropped.is_empty());
+    /// assert_eq!(modern, b"\x31\x14\0\x01a\x0F\x03\0\x0Atext/plain\x0B\x07x");
+    ///
+    /// let dropped = received.forward(&Forward::default(), Version::V3_1_1, &mut old)?;
+    /// assert!(dropped.contains(PropertyId::ContentType));
+    /// assert_eq!(old, b"\x30\x04\0\x01ax");
+    /// # Ok::<(), sans_mqtt::EncodeError>(())
+    /// ```
+    pub fn forward(
+        &self,
+        copy: &Forward<'_>,
+        version: Version,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<PropertySet, EncodeError> {
+        self.write_copy(copy, version, self.payload.len(), out)?;
+        out.put(self.payload);
+        Ok(copy.dropped(self.properties, version))
+    }
+
+    /// [`forward`](Self::forward) without the payload, which the caller writes behind it: one payload can serve
+    /// every receiver.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn forward_head(
+        &self,
+        copy: &Forward<'_>,
+        version: Version,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<PropertySet, EncodeError> {
+        self.write_copy(copy, version, 0, out)?;
+        Ok(copy.dropped(self.properties, version))
+    }
+
+    /// The number of bytes that [`forward`](Self::forward) writes.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn forwarded_len(&self, copy: &Forward<'_>, version: Version) -> Result<usize, EncodeError> {
+        self.write_copy(copy, version, self.payload.len(), &mut Nowhere)
+    }
+
+    fn write_copy(
+        &self,
+        copy: &Forward<'_>,
+        version: Version,
+        payload: usize,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Check {
+        let cx = publish(version);
+        let topic = match copy.alias {
+            Alias::Use(_) if version.is_5() => "",
+            _ => self.topic,
+        };
+        // A topic that its alias stands for has to be right all the same.
+        check_str(cx, Field::TopicName, self.topic, check_topic)?;
+        let Forward { dup, retain, delivery, .. } = *copy;
+        let head = PublishHead { dup, retain, delivery, topic, payload_len: self.payload.len(), ..self.head() };
+        head.write(cx, &Edited { source: self.properties, copy }, payload, out)
+    }
+}
+
+/// What a copy of a message for another receiver has of its own; see [`Publish::forward`].
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Forward<'a> {
+    /// Whether this is perhaps not the first try.
+    pub dup: bool,
+    /// RETAIN, as the subscription wants it.
+    pub retain: bool,
+    /// The QoS, with the packet identifier that it needs.
+    pub delivery: Delivery,
+    /// What is left of the lifetime of the message, in seconds. `None`: as the message says.
+    pub message_expiry_interval: Option<u32>,
+    /// The identifiers of the subscriptions that matched.
+    pub subscription_identifiers: &'a [u32],
+    /// The Topic Alias towards the receiver.
+    pub alias: Alias,
+}
+
+/// A Topic Alias for one receiver. Before 5.0 there is none.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub enum Alias {
+    /// The topic name alone.
+    #[default]
+    None,
+    /// The topic name, and an alias that the receiver shall remember for it.
+    Define(u16),
+    /// An alias that the receiver knows, and no topic name.
+    Use(u16),
+}
+
+impl Forward<'_> {
+    fn dropped(&self, source: Properties<'_>, version: Version) -> PropertySet {
+        if version.is_5() || source.is_empty() {
+            return PropertySet::EMPTY;
+        }
+        let mut dropped = PropertySet::EMPTY;
+        source.iter().map(|property| property.id()).filter(|id| !of_connection(*id)).for_each(|id| dropped.insert(id));
+        dropped
+    }
+}
+
+/// Whether a property says something about the connection that a message came by rather than about the message.
+fn of_connection(id: PropertyId) -> bool {
+    matches!(id, PropertyId::TopicAlias | PropertyId::SubscriptionIdentifier)
+}
+
+/// The properties of a copy.
+struct Edited<'f, 'a> {
+    source: Properties<'a>,
+    copy: &'f Forward<'f>,
+}
+
+impl<'f, 'a: 'f> Edited<'f, 'a> {
+    fn iter(&self) -> impl Iterator<Item = Property<'f>> {
+        let expiry = self.copy.message_expiry_interval.map(Property::MessageExpiryInterval);
+        let had_expiry = expiry.is_some() && self.source.message_expiry_interval().is_some();
+        let alias = match self.copy.alias {
+            Alias::None => None,
+            Alias::Define(alias) | Alias::Use(alias) => Some(Property::TopicAlias(alias)),
+        };
+        let kept = self.source.iter().filter(|property| !of_connection(property.id()));
+        kept.map(move |property| match property.id() {
+            PropertyId::MessageExpiryInterval => expiry.unwrap_or(property),
+            _ => property,
+        })
+        .chain(expiry.filter(|_| !had_expiry))
+        .chain(self.copy.subscription_identifiers.iter().map(|id| Property::SubscriptionIdentifier(*id)))
+        .chain(alias)
+    }
+}
+
+impl Section for Edited<'_, '_> {
+    fn section_len(&self, cx: Context) -> Check {
+        if cx.version.is_5() { Property::section_len(self.iter(), cx) } else { Ok(0) }
+    }
+
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut crate::wire::Writer<'_, S>) {
+        if cx.version.is_5() {
+            Property::write_section(self.iter(), section_len, out);
+        }
+    }
+
+    fn has_topic_alias(&self, version: Version) -> bool {
+        version.is_5() && self.copy.alias != Alias::None
+    }
+}

@@ -1,0 +1,212 @@
+//! SUBSCRIBE, and SUBACK with its twin UNSUBACK.
+
+use super::{PacketId, Qos, first_byte};
+use crate::error::{ErrorKind, Field};
+use crate::property::{Properties, Section};
+use crate::reason::ReasonCode;
+use crate::wire::{
+    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Value, Writer, check_filter, check_str, invalid,
+    split_share, start,
+};
+
+/// SUBSCRIBE: a client asks for messages.
+///
+/// ```
+/// use sans_mqtt::{Packet, PacketId, Qos, Subscribe, Subscription, Version};
+/// let filters = [Subscription { filter: "attic/+", qos: Qos::AtLeastOnce, ..Subscription::default() }];
+/// let subscribe = Packet::from(Subscribe {
+///     packet_id: PacketId::MIN,
+///     filters: (&filters).into(),
+///     ..Subscribe::default()
+/// });
+/// assert_eq!(subscribe.to_vec(Version::V3_1_1)?, *b"\x82\x0C\0\x01\0\x07attic/+\x01");
+/// # Ok::<(), sans_mqtt::EncodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Subscribe<'a> {
+    /// The packet identifier.
+    pub packet_id: PacketId,
+    /// 5.0 only.
+    pub properties: Properties<'a>,
+    /// What is asked for, at least one.
+    pub filters: Seq<'a, Subscription<'a>>,
+}
+
+/// A topic filter with its options.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub struct Subscription<'a> {
+    /// The topic filter, in 5.0 perhaps of a shared subscription.
+    pub filter: &'a str,
+    /// The highest QoS of messages for this subscription.
+    pub qos: Qos,
+    /// Whether to leave out messages of this client itself (5.0, not for shared subscriptions).
+    pub no_local: bool,
+    /// Whether forwarded messages keep their RETAIN flag (5.0).
+    pub retain_as_published: bool,
+    /// Which retained messages to send because of this subscription (5.0).
+    pub retain_handling: RetainHandling,
+}
+
+/// Which retained messages a server sends because of a subscription (5.0).
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+#[repr(u8)]
+pub enum RetainHandling {
+    /// All that match.
+    #[default]
+    Send = 0,
+    /// All that match, if the subscription is new.
+    SendIfNew = 1,
+    /// None.
+    DoNotSend = 2,
+}
+
+const QOS: u8 = 0x03;
+const NO_LOCAL: u8 = 0x04;
+const RETAIN_AS_PUBLISHED: u8 = 0x08;
+const RETAIN_HANDLING: u8 = 0x30;
+
+impl<'a> Subscribe<'a> {
+    #[inline(always)]
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        let packet_id = reader.packet_id()?;
+        let properties = Properties::decode(reader, Scope::SUBSCRIBE)?;
+        let filters = Seq::read(reader, Field::TopicFilter)?;
+        Ok(Self { packet_id, properties, filters })
+    }
+
+    #[inline(always)]
+    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        let section = self.properties.section_len(cx)?;
+        let body = 2 + section + self.filters.check_some(cx, Field::TopicFilter)?;
+        let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
+        out.u16(self.packet_id.get());
+        self.properties.write_section(cx, section, &mut out);
+        self.filters.write(cx, &mut out);
+        Ok(len)
+    }
+}
+
+impl<'a> Subscription<'a> {
+    fn options(&self) -> u8 {
+        self.qos as u8
+            | if self.no_local { NO_LOCAL } else { 0 }
+            | if self.retain_as_published { RETAIN_AS_PUBLISHED } else { 0 }
+            | (self.retain_handling as u8) << 4
+    }
+
+    /// What is wrong with an options byte.
+    #[inline(always)]
+    fn check_options(filter: &str, options: u8, cx: Context) -> Result<(), ErrorKind> {
+        let known = if cx.version.is_5() { QOS | NO_LOCAL | RETAIN_AS_PUBLISHED | RETAIN_HANDLING } else { QOS };
+        if options & !known != 0 {
+            Err(ErrorKind::ReservedBit)
+        } else if options & QOS == QOS {
+            Err(ErrorKind::Qos)
+        } else if options & RETAIN_HANDLING == RETAIN_HANDLING {
+            Err(ErrorKind::RetainHandling)
+        } else if options & NO_LOCAL != 0 && split_share(filter).is_some_and(|(_, filter)| filter.is_some()) {
+            Err(ErrorKind::NoLocal)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl<'a> Element<'a> for Subscription<'a> {
+    #[inline(always)]
+    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        let filter = reader.filter(Field::TopicFilter)?;
+        let start = reader.offset();
+        let options = reader.byte(Field::SubscriptionOptions)?;
+        reader.show(Field::SubscriptionOptions, start, Value::Flags(options));
+        if let Err(kind) = Self::check_options(filter, options, reader.cx) {
+            return Err(reader.bad(kind, Field::SubscriptionOptions, start, options));
+        }
+        Ok(Self {
+            filter,
+            qos: Qos::from_number(options & QOS).unwrap_or_default(),
+            no_local: options & NO_LOCAL != 0,
+            retain_as_published: options & RETAIN_AS_PUBLISHED != 0,
+            retain_handling: match options & RETAIN_HANDLING {
+                0x00 => RetainHandling::Send,
+                0x10 => RetainHandling::SendIfNew,
+                _ => RetainHandling::DoNotSend,
+            },
+        })
+    }
+
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Check {
+        let len = check_str(cx, Field::TopicFilter, self.filter, |filter| check_filter(filter, cx.version))?;
+        match Self::check_options(self.filter, self.options(), cx) {
+            Ok(()) => Ok(len + 1),
+            Err(ErrorKind::ReservedBit) => Err(invalid(cx, ErrorKind::NotInVersion, Field::SubscriptionOptions)),
+            Err(kind) => Err(invalid(cx, kind, Field::SubscriptionOptions)),
+        }
+    }
+
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        out.str(self.filter);
+        out.u8(self.options());
+    }
+}
+
+/// SUBACK: the server's answer to SUBSCRIBE, one reason code for each topic filter, in order.
+///
+/// In 3.1.1 the codes are the granted QoS or 0x80 (failure); 3.1 can only grant.
+///
+/// ```
+/// use sans_mqtt::{Packet, PacketId, ReasonCode, Suback, Version};
+/// let reasons = [ReasonCode::GRANTED_QOS_1, ReasonCode::UNSPECIFIED_ERROR];
+/// let suback = Packet::Suback(Suback { reasons: (&reasons).into(), ..Suback::default() });
+/// assert_eq!(suback.to_vec(Version::V3_1_1)?, [0x90, 4, 0, 1, 1, 0x80]);
+/// # Ok::<(), sans_mqtt::EncodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Suback<'a> {
+    /// The packet identifier of the SUBSCRIBE.
+    pub packet_id: PacketId,
+    /// 5.0 only.
+    pub properties: Properties<'a>,
+    /// What became of each topic filter, at least one. Not in an UNSUBACK before 5.0.
+    pub reasons: Seq<'a, ReasonCode>,
+}
+
+impl<'a> Suback<'a> {
+    #[inline(always)]
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        let packet_id = reader.packet_id()?;
+        let properties = Properties::decode(reader, reader.cx.scope)?;
+        let reasons = if has_reasons(reader.cx) {
+            Seq::read(reader, Field::ReasonCode)?
+        } else {
+            reader.finish(Field::Packet)?;
+            Seq::EMPTY
+        };
+        Ok(Self { packet_id, properties, reasons })
+    }
+
+    #[inline(always)]
+    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        let section = self.properties.section_len(cx)?;
+        let reasons = if has_reasons(cx) {
+            self.reasons.check_some(cx, Field::ReasonCode)?
+        } else if self.reasons.is_empty() {
+            0
+        } else {
+            return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
+        };
+        let (mut out, len) = start(cx, first_byte(cx), 2 + section + reasons, 0, out)?;
+        out.u16(self.packet_id.get());
+        self.properties.write_section(cx, section, &mut out);
+        self.reasons.write(cx, &mut out);
+        Ok(len)
+    }
+}
+
+/// An UNSUBACK before 5.0 says only that it is done.
+#[inline(always)]
+fn has_reasons(cx: Context) -> bool {
+    cx.version.is_5() || cx.scope == Scope::SUBACK
+}

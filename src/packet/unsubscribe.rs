@@ -1,0 +1,67 @@
+//! UNSUBSCRIBE and UNSUBACK.
+
+use super::{PacketId, Suback, first_byte};
+use crate::error::Field;
+use crate::property::{Properties, Section};
+use crate::wire::{
+    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Writer, check_filter, check_str, start,
+};
+
+/// UNSUBSCRIBE: a client wants no more messages.
+///
+/// ```
+/// use sans_mqtt::{Packet, PacketId, Unsubscribe, Version};
+/// let unsubscribe = Packet::from(Unsubscribe { filters: (&["attic/+"]).into(), ..Unsubscribe::default() });
+/// assert_eq!(unsubscribe.to_vec(Version::V3_1_1)?, *b"\xA2\x0B\0\x01\0\x07attic/+");
+/// # Ok::<(), sans_mqtt::EncodeError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Unsubscribe<'a> {
+    /// The packet identifier.
+    pub packet_id: PacketId,
+    /// 5.0 only.
+    pub properties: Properties<'a>,
+    /// The topic filters as they were subscribed, at least one.
+    pub filters: Seq<'a, &'a str>,
+}
+
+/// UNSUBACK: the server's answer to UNSUBSCRIBE. The same shape as SUBACK; before 5.0 without reason codes.
+pub type Unsuback<'a> = Suback<'a>;
+
+impl<'a> Unsubscribe<'a> {
+    #[inline(always)]
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        let packet_id = reader.packet_id()?;
+        let properties = Properties::decode(reader, Scope::UNSUBSCRIBE)?;
+        let filters = Seq::read(reader, Field::TopicFilter)?;
+        Ok(Self { packet_id, properties, filters })
+    }
+
+    #[inline(always)]
+    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        let section = self.properties.section_len(cx)?;
+        let body = 2 + section + self.filters.check_some(cx, Field::TopicFilter)?;
+        let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
+        out.u16(self.packet_id.get());
+        self.properties.write_section(cx, section, &mut out);
+        self.filters.write(cx, &mut out);
+        Ok(len)
+    }
+}
+
+impl<'a> Element<'a> for &'a str {
+    #[inline(always)]
+    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        reader.filter(Field::TopicFilter)
+    }
+
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Check {
+        check_str(cx, Field::TopicFilter, self, |filter| check_filter(filter, cx.version))
+    }
+
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        out.str(self);
+    }
+}

@@ -1,0 +1,616 @@
+//! The table of properties (5.0), and all that follows from it.
+
+use core::fmt;
+
+use crate::error::{EncodeError, ErrorKind, Field};
+use crate::packet::Qos;
+use crate::version::{Sender, Version};
+use crate::wire::{
+    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Writer, check_binary, check_str,
+    check_text, check_topic, invalid, sum, varint_len,
+};
+
+/// The wire type of a value with the rule for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Kind {
+    /// A byte, 0 or 1.
+    Flag,
+    /// A byte, 0 or 1: QoS 2 is said by leaving the property out.
+    MaximumQos,
+    /// A two byte integer.
+    Short,
+    /// A two byte integer, not 0.
+    PositiveShort,
+    /// A four byte integer.
+    Long,
+    /// A four byte integer, not 0.
+    PositiveLong,
+    /// A variable byte integer, not 0.
+    PositiveVarint,
+    /// Text.
+    Text,
+    /// A topic name.
+    Topic,
+    /// Binary data.
+    Binary,
+    /// Two texts.
+    Pair,
+}
+
+/// A value without its identifier, as it stands on the wire.
+#[derive(Clone, Copy)]
+enum Raw<'a> {
+    Number(u32),
+    Text(&'a str),
+    Binary(&'a [u8]),
+    Pair(&'a str, &'a str),
+}
+
+struct Row {
+    id: PropertyId,
+    kind: Kind,
+    /// Where it may stand, may be repeated, and only one side may send it: sets of scopes.
+    scopes: u16,
+    repeatable: u16,
+    client_only: u16,
+    server_only: u16,
+}
+
+macro_rules! scopes {
+    ($($scope:ident)*) => { 0 $(| Scope::$scope.bit())* };
+}
+
+/// The Rust type of a value, and its conversions from and to [`Raw`].
+macro_rules! value {
+    (type Flag) => { bool };
+    (type MaximumQos) => { Qos };
+    (type Short) => { u16 };
+    (type PositiveShort) => { u16 };
+    (type Long) => { u32 };
+    (type PositiveLong) => { u32 };
+    (type PositiveVarint) => { u32 };
+    (type Text) => { &'a str };
+    (type Topic) => { &'a str };
+    (type Binary) => { &'a [u8] };
+
+    (read Flag $raw:ident) => { if let Raw::Number(n) = $raw { Some(n != 0) } else { None } };
+    (read MaximumQos $raw:ident) => { if let Raw::Number(n) = $raw { Qos::from_number(n as u8) } else { None } };
+    (read Short $raw:ident) => { if let Raw::Number(n) = $raw { Some(n as u16) } else { None } };
+    (read PositiveShort $raw:ident) => { if let Raw::Number(n) = $raw { Some(n as u16) } else { None } };
+    (read Binary $raw:ident) => { if let Raw::Binary(bytes) = $raw { Some(bytes) } else { None } };
+    (read Text $raw:ident) => { if let Raw::Text(text) = $raw { Some(text) } else { None } };
+    (read Topic $raw:ident) => { if let Raw::Text(text) = $raw { Some(text) } else { None } };
+    (read $long:ident $raw:ident) => { if let Raw::Number(n) = $raw { Some(n) } else { None } };
+
+    (raw MaximumQos $value:ident) => { Raw::Number($value as u32) };
+    (raw Binary $value:ident) => { Raw::Binary($value) };
+    (raw Text $value:ident) => { Raw::Text($value) };
+    (raw Topic $value:ident) => { Raw::Text($value) };
+    (raw $number:ident $value:ident) => { Raw::Number(u32::from($value)) };
+}
+
+macro_rules! properties {
+    ($(
+        $number:literal $variant:ident $accessor:ident $kind:ident $name:literal
+        [$($scope:ident)+] $(repeatable [$($many:ident)+])? $(client [$($client:ident)+])? $(server [$($server:ident)+])?
+        #[doc = $doc:literal];
+    )+) => {
+        /// The identifier of a property.
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        #[non_exhaustive]
+        #[repr(u8)]
+        pub enum PropertyId {
+            $(#[doc = $doc] $variant = $number,)+
+            /// Name and value of the application's own.
+            UserProperty = 0x26,
+        }
+
+        impl PropertyId {
+            /// Every property.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+ Self::UserProperty];
+
+            /// The name as the specification writes it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ Self::UserProperty => "User Property" }
+            }
+        }
+
+        /// A property with its value.
+        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[non_exhaustive]
+        pub enum Property<'a> {
+            $(#[doc = $doc] $variant(value!(type $kind)),)+
+            /// Name and value of the application's own.
+            UserProperty(&'a str, &'a str),
+        }
+
+        impl<'a> Property<'a> {
+            /// The identifier.
+            pub const fn id(&self) -> PropertyId {
+                match self {
+                    $(Self::$variant(_) => PropertyId::$variant,)+
+                    Self::UserProperty(..) => PropertyId::UserProperty,
+                }
+            }
+
+            fn raw(&self) -> Raw<'a> {
+                match *self {
+                    $(Self::$variant(value) => value!(raw $kind value),)+
+                    Self::UserProperty(name, value) => Raw::Pair(name, value),
+                }
+            }
+
+            fn from_raw(id: PropertyId, raw: Raw<'a>) -> Option<Self> {
+                match id {
+                    $(PropertyId::$variant => value!(read $kind raw).map(Self::$variant),)+
+                    PropertyId::UserProperty => match raw {
+                        Raw::Pair(name, value) => Some(Self::UserProperty(name, value)),
+                        _ => None,
+                    },
+                }
+            }
+        }
+
+        impl<'a> Properties<'a> {
+            $(
+                #[doc = $doc]
+                ///
+                /// The first one if there are several; `None` if there is none.
+                pub fn $accessor(&self) -> Option<value!(type $kind)> {
+                    self.iter().find_map(|property| match property {
+                        Property::$variant(value) => Some(value),
+                        _ => None,
+                    })
+                }
+            )+
+        }
+
+        impl PropertyId {
+            #[inline(always)]
+            const fn row(self) -> &'static Row {
+                match self {
+                    $(Self::$variant => const { &Row {
+                        id: Self::$variant,
+                        kind: Kind::$kind,
+                        scopes: scopes!($($scope)+),
+                        repeatable: scopes!($($($many)+)?),
+                        client_only: scopes!($($($client)+)?),
+                        server_only: scopes!($($($server)+)?),
+                    } },)+
+                    // Every packet with properties may carry these, as often as it likes.
+                    Self::UserProperty => const { &Row {
+                        id: Self::UserProperty,
+                        kind: Kind::Pair,
+                        scopes: EVERYWHERE,
+                        repeatable: EVERYWHERE,
+                        client_only: 0,
+                        server_only: 0,
+                    } },
+                }
+            }
+        }
+    };
+}
+
+const EVERYWHERE: u16 = scopes!(CONNECT WILL CONNACK PUBLISH PUBACK PUBREC PUBREL PUBCOMP SUBSCRIBE SUBACK UNSUBSCRIBE UNSUBACK DISCONNECT AUTH);
+
+properties! {
+    0x01 PayloadFormatIndicator payload_format_indicator Flag "Payload Format Indicator" [PUBLISH WILL]
+        #[doc = "Whether the payload is UTF-8 text; unspecified bytes if absent."];
+    0x02 MessageExpiryInterval message_expiry_interval Long "Message Expiry Interval" [PUBLISH WILL]
+        #[doc = "The lifetime of the message in seconds; it does not expire if absent."];
+    0x03 ContentType content_type Text "Content Type" [PUBLISH WILL]
+        #[doc = "What the payload is, in words of the application."];
+    0x08 ResponseTopic response_topic Topic "Response Topic" [PUBLISH WILL]
+        #[doc = "The topic name for a response; the message is a request then."];
+    0x09 CorrelationData correlation_data Binary "Correlation Data" [PUBLISH WILL]
+        #[doc = "What tells the sender of a request which one a response answers."];
+    0x0B SubscriptionIdentifier subscription_identifier PositiveVarint "Subscription Identifier" [PUBLISH SUBSCRIBE]
+        repeatable [PUBLISH] server [PUBLISH]
+        #[doc = "A number that the client gave to a subscription, from 1 to 268,435,455."];
+    0x11 SessionExpiryInterval session_expiry_interval Long "Session Expiry Interval" [CONNECT CONNACK DISCONNECT]
+        client [DISCONNECT]
+        #[doc = "How long the session outlives the connection in seconds: 0 not at all, 0xFFFF_FFFF for ever."];
+    0x12 AssignedClientIdentifier assigned_client_identifier Text "Assigned Client Identifier" [CONNACK]
+        #[doc = "The client identifier that the server chose for a client without one."];
+    0x13 ServerKeepAlive server_keep_alive Short "Server Keep Alive" [CONNACK]
+        #[doc = "The Keep Alive in seconds to use in place of the client's; 0 turns it off."];
+    0x15 AuthenticationMethod authentication_method Text "Authentication Method" [CONNECT CONNACK AUTH]
+        #[doc = "The name of the method of enhanced authentication."];
+    0x16 AuthenticationData authentication_data Binary "Authentication Data" [CONNECT CONNACK AUTH]
+        #[doc = "Data of the authentication method."];
+    0x17 RequestProblemInformation request_problem_information Flag "Request Problem Information" [CONNECT]
+        #[doc = "Whether the server may send Reason String and User Property with any packet; yes if absent."];
+    0x18 WillDelayInterval will_delay_interval Long "Will Delay Interval" [WILL]
+        #[doc = "How long the server waits before it publishes the will, in seconds; 0 if absent."];
+    0x19 RequestResponseInformation request_response_information Flag "Request Response Information" [CONNECT]
+        #[doc = "Whether the client asks for Response Information; no if absent."];
+    0x1A ResponseInformation response_information Text "Response Information" [CONNACK]
+        #[doc = "What the client may build response topics from."];
+    0x1C ServerReference server_reference Text "Server Reference" [CONNACK DISCONNECT] server [DISCONNECT]
+        #[doc = "Another server to use."];
+    0x1F ReasonString reason_string Text "Reason String"
+        [CONNACK PUBACK PUBREC PUBREL PUBCOMP SUBACK UNSUBACK DISCONNECT AUTH]
+        #[doc = "The reason in words, for a person."];
+    0x21 ReceiveMaximum receive_maximum PositiveShort "Receive Maximum" [CONNECT CONNACK]
+        #[doc = "How many QoS 1 and 2 messages the sender takes at a time, from 1; 65,535 if absent."];
+    0x22 TopicAliasMaximum topic_alias_maximum Short "Topic Alias Maximum" [CONNECT CONNACK]
+        #[doc = "The largest Topic Alias that the sender takes; 0, none at all, if absent."];
+    0x23 TopicAlias topic_alias PositiveShort "Topic Alias" [PUBLISH]
+        #[doc = "A number that stands for the topic name, from 1."];
+    0x24 MaximumQos maximum_qos MaximumQos "Maximum QoS" [CONNACK]
+        #[doc = "The highest QoS that the server takes, 0 or 1; 2 if absent."];
+    0x25 RetainAvailable retain_available Flag "Retain Available" [CONNACK]
+        #[doc = "Whether the server retains messages; yes if absent."];
+    0x27 MaximumPacketSize maximum_packet_size PositiveLong "Maximum Packet Size" [CONNECT CONNACK]
+        #[doc = "The largest packet in bytes that the sender takes, from 1; no limit if absent."];
+    0x28 WildcardSubscriptionAvailable wildcard_subscription_available Flag "Wildcard Subscription Available" [CONNACK]
+        #[doc = "Whether the server supports wildcards in subscriptions; yes if absent."];
+    0x29 SubscriptionIdentifierAvailable subscription_identifier_available Flag "Subscription Identifier Available"
+        [CONNACK]
+        #[doc = "Whether the server supports Subscription Identifiers; yes if absent."];
+    0x2A SharedSubscriptionAvailable shared_subscription_available Flag "Shared Subscription Available" [CONNACK]
+        #[doc = "Whether the server supports shared subscriptions; yes if absent."];
+}
+
+/// The rows by identifier.
+#[expect(clippy::indexing_slicing, reason = "the compiler does it")]
+static TABLE: [Option<&Row>; 0x2B] = {
+    let mut table = [None; 0x2B];
+    let mut i = 0;
+    while i < PropertyId::ALL.len() {
+        let id = PropertyId::ALL[i];
+        table[id as usize] = Some(id.row());
+        i += 1;
+    }
+    table
+};
+
+impl PropertyId {
+    /// The property with this identifier.
+    ///
+    /// ```
+    /// use sans_mqtt::PropertyId;
+    /// assert_eq!(PropertyId::from_number(0x23), Some(PropertyId::TopicAlias));
+    /// assert_eq!(PropertyId::from_number(0x24).map(PropertyId::name), Some("Maximum QoS"));
+    /// ```
+    pub fn from_number(number: u8) -> Option<Self> {
+        Row::of(number).map(|row| row.id)
+    }
+
+    /// The identifier as a number.
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for PropertyId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl Row {
+    #[inline(always)]
+    fn of(number: u8) -> Option<&'static Self> {
+        TABLE.get(usize::from(number)).copied().flatten()
+    }
+
+    /// Whether `id` may stand here besides those of `seen`, sent by this sender, if he is known. Adds it to `seen`.
+    #[inline(always)]
+    fn check(&self, cx: Context, seen: &mut PropertySet) -> Result<(), ErrorKind> {
+        let here = cx.scope.bit();
+        if self.scopes & here == 0 {
+            return Err(ErrorKind::PropertyNotAllowed);
+        }
+        if seen.contains(self.id) && self.repeatable & here == 0 {
+            return Err(ErrorKind::DuplicateProperty);
+        }
+        let forbidden = match cx.sender {
+            None => 0,
+            Some(Sender::Client) => self.server_only,
+            Some(Sender::Server) => self.client_only,
+        };
+        if forbidden & here != 0 {
+            return Err(ErrorKind::Sender);
+        }
+        seen.insert(self.id);
+        Ok(())
+    }
+}
+
+impl Kind {
+    /// Whether a number is in the range of the property.
+    #[inline(always)]
+    fn takes(self, number: u32) -> bool {
+        match self {
+            Self::Flag | Self::MaximumQos => number <= 1,
+            Self::PositiveShort | Self::PositiveLong => number >= 1,
+            Self::PositiveVarint => (1..=268_435_455).contains(&number),
+            _ => true,
+        }
+    }
+}
+
+/// A set of property identifiers.
+#[derive(Clone, Copy, Default, Eq, Hash, PartialEq)]
+pub struct PropertySet(u64);
+
+impl PropertySet {
+    /// The empty set.
+    pub const EMPTY: Self = Self(0);
+
+    /// Whether `id` is in the set.
+    #[inline(always)]
+    pub const fn contains(self, id: PropertyId) -> bool {
+        self.0 >> id as u8 & 1 != 0
+    }
+
+    /// Whether the set is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The members.
+    pub fn iter(self) -> impl Iterator<Item = PropertyId> {
+        PropertyId::ALL.iter().copied().filter(move |id| self.contains(*id))
+    }
+
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, id: PropertyId) {
+        self.0 |= 1 << id as u8;
+    }
+}
+
+impl fmt::Debug for PropertySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// The properties of a packet, in order. Empty in every version before 5.0.
+pub type Properties<'a> = Seq<'a, Property<'a>>;
+
+impl<'a> Properties<'a> {
+    /// The User Properties, in order.
+    pub fn user_properties(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.iter().filter_map(|property| match property {
+            Property::UserProperty(name, value) => Some((name, value)),
+            _ => None,
+        })
+    }
+
+    /// The Subscription Identifiers of a PUBLISH, in order.
+    pub fn subscription_identifiers(&self) -> impl Iterator<Item = u32> + use<'a> {
+        self.iter().filter_map(|property| match property {
+            Property::SubscriptionIdentifier(id) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// The identifiers of the properties.
+    pub fn ids(&self) -> PropertySet {
+        let mut ids = PropertySet::EMPTY;
+        self.iter().for_each(|property| ids.insert(property.id()));
+        ids
+    }
+
+    /// Reads the property length and the properties of `scope`; before 5.0 there are none.
+    #[inline(always)]
+    pub(crate) fn decode<M: Mode>(reader: &mut Reader<'a, M>, scope: Scope) -> Decoded<Self> {
+        if !reader.cx.version.is_5() {
+            return Ok(Self::EMPTY);
+        }
+        let packet = reader.cx.scope;
+        reader.cx.scope = scope;
+        let len = reader.varint(Field::PropertyLength)? as usize;
+        let properties = reader.section(len, Field::Properties, |section| {
+            let bytes = section.peek();
+            if M::TRUSTED {
+                section.rest();
+            } else if len != 0 {
+                check_section(section)?;
+            } else {
+                // Where there is no property, one may be missing.
+                missing(scope, PropertySet::EMPTY).map_or(Ok(()), |id| Err(absent(section, id)))?;
+            }
+            Ok(Seq::wire(bytes, section.cx))
+        })?;
+        reader.cx.scope = packet;
+        Ok(properties)
+    }
+
+    /// [`decode`](Self::decode) where the property length may be left out at the end of the packet.
+    #[inline(always)]
+    pub(crate) fn decode_omittable<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        if !reader.is_empty() {
+            return Self::decode(reader, reader.cx.scope);
+        }
+        match missing(reader.cx.scope, PropertySet::EMPTY) {
+            Some(id) if reader.cx.version.is_5() => Err(absent(reader, id)),
+            _ => Ok(Self::EMPTY),
+        }
+    }
+
+}
+
+/// A property section to be written: its length first, as the fixed header needs it, then its bytes.
+pub(crate) trait Section {
+    /// Checks the properties for `cx` and gives their length with that of the property length.
+    fn section_len(&self, cx: Context) -> Check;
+
+    /// Writes the property length and the properties, which take `section_len` bytes together.
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>);
+
+    /// Whether a Topic Alias is among them, as they are written.
+    fn has_topic_alias(&self, version: Version) -> bool;
+}
+
+impl Section for Properties<'_> {
+    #[inline(always)]
+    fn section_len(&self, cx: Context) -> Check {
+        Ok(if cx.version.is_5() {
+            let len = self.check(cx)?;
+            varint_len(len) + len
+        } else if let Some(property) = self.iter().next() {
+            return Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(property.id())));
+        } else {
+            0
+        })
+    }
+
+    #[inline(always)]
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>) {
+        if cx.version.is_5() {
+            out.varint(content_len(section_len));
+            self.write(cx, out);
+        }
+    }
+
+    fn has_topic_alias(&self, _: Version) -> bool {
+        self.topic_alias().is_some()
+    }
+}
+
+/// The property length of a section that takes `section_len` bytes, its length included.
+#[inline(always)]
+pub(crate) fn content_len(section_len: usize) -> usize {
+    let estimate = section_len - varint_len(section_len);
+    // At a boundary the length itself is one byte shorter than that of the sum.
+    if varint_len(estimate) < varint_len(section_len) { section_len - varint_len(estimate) } else { estimate }
+}
+
+/// The property that `scope` must have besides those of `seen`.
+#[inline(always)]
+fn missing(scope: Scope, seen: PropertySet) -> Option<PropertyId> {
+    let needs_method = scope == Scope::AUTH || seen.contains(PropertyId::AuthenticationData);
+    (needs_method && !seen.contains(PropertyId::AuthenticationMethod)).then_some(PropertyId::AuthenticationMethod)
+}
+
+#[cold]
+fn absent<M: Mode>(reader: &Reader<'_, M>, id: PropertyId) -> crate::DecodeError {
+    reader.bad(ErrorKind::MissingProperty, Field::Property(id), reader.offset(), 0)
+}
+
+#[inline(never)]
+fn check_section<M: Mode>(section: &mut Reader<'_, M>) -> Decoded<()> {
+    let mut seen = PropertySet::EMPTY;
+    while !section.is_empty() {
+        let start = section.offset();
+        let row = row(section)?;
+        if let Err(kind) = row.check(section.cx, &mut seen) {
+            return Err(section.bad(kind, Field::Property(row.id), start, row.id.number()));
+        }
+        value(section, row)?;
+    }
+    missing(section.cx.scope, seen).map_or(Ok(()), |id| Err(absent(section, id)))
+}
+
+/// Reads an identifier.
+#[inline(always)]
+fn row<M: Mode>(section: &mut Reader<'_, M>) -> Decoded<&'static Row> {
+    let start = section.offset();
+    let number = section.varint(Field::PropertyId)?;
+    match u8::try_from(number).ok().and_then(Row::of) {
+        Some(row) => Ok(row),
+        None => Err(section.bad(ErrorKind::UnknownProperty, Field::PropertyId, start, number as u8)),
+    }
+}
+
+/// Reads the value behind an identifier.
+#[inline(always)]
+fn value<'a, M: Mode>(section: &mut Reader<'a, M>, row: &Row) -> Decoded<Raw<'a>> {
+    let field = Field::Property(row.id);
+    let start = section.offset();
+    let number = match row.kind {
+        Kind::Flag | Kind::MaximumQos => u32::from(section.u8(field)?),
+        Kind::Short | Kind::PositiveShort => u32::from(section.u16(field)?),
+        Kind::Long | Kind::PositiveLong => section.u32(field)?,
+        Kind::PositiveVarint => section.varint(field)?,
+        Kind::Text => return Ok(Raw::Text(section.str(field)?)),
+        Kind::Topic => return Ok(Raw::Text(section.topic(field)?)),
+        Kind::Binary => return Ok(Raw::Binary(section.binary(field)?)),
+        Kind::Pair => {
+            let (name, value) = section.pair(field)?;
+            return Ok(Raw::Pair(name, value));
+        }
+    };
+    section.require(row.kind.takes(number), ErrorKind::PropertyValue, field, start, number as u8)?;
+    Ok(Raw::Number(number))
+}
+
+impl<'a> Element<'a> for Property<'a> {
+    #[inline]
+    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        let row = row(reader)?;
+        let raw = value(reader, row)?;
+        Self::from_raw(row.id, raw).ok_or_else(|| absent(reader, row.id))
+    }
+
+    fn check(&self, cx: Context) -> Check {
+        Ok(1 + self.check_value(self.id().row().kind, cx, Field::Property(self.id()))?)
+    }
+
+    fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
+        let mut seen = PropertySet::EMPTY;
+        let len = sum(cx, list, |property| {
+            let checked = property.id().row().check(cx, &mut seen);
+            checked.map_err(|kind| invalid(cx, kind, Field::Property(property.id())))?;
+            property.check(cx)
+        })?;
+        match missing(cx.scope, seen) {
+            Some(id) => Err(invalid(cx, ErrorKind::MissingProperty, Field::Property(id))),
+            None => Ok(len),
+        }
+    }
+
+    fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        out.u8(self.id().number());
+        match (self.raw(), self.id().row().kind) {
+            (Raw::Number(n), Kind::Flag | Kind::MaximumQos) => out.u8(n as u8),
+            (Raw::Number(n), Kind::Short | Kind::PositiveShort) => out.u16(n as u16),
+            (Raw::Number(n), Kind::PositiveVarint) => out.varint(n as usize),
+            (Raw::Number(n), _) => out.u32(n),
+            (Raw::Text(text), _) => out.str(text),
+            (Raw::Binary(bytes), _) => out.binary(bytes),
+            (Raw::Pair(name, value), _) => {
+                out.str(name);
+                out.str(value);
+            }
+        }
+    }
+}
+
+impl<'a> Property<'a> {
+    /// [`Section::section_len`] of properties from anywhere, in 5.0.
+    pub(crate) fn section_len(list: impl Iterator<Item = Self>, cx: Context) -> Check {
+        let len = Self::check_all(list, cx)?;
+        Ok(varint_len(len) + len)
+    }
+
+    /// [`Section::write_section`] of properties from anywhere, in 5.0.
+    pub(crate) fn write_section<S: Sink + ?Sized>(
+        list: impl Iterator<Item = Self>,
+        section_len: usize,
+        out: &mut Writer<'_, S>,
+    ) {
+        out.varint(content_len(section_len));
+        list.for_each(|property| property.write(out));
+    }
+
+    fn check_value(&self, kind: Kind, cx: Context, field: Field) -> Result<usize, EncodeError> {
+        match self.raw() {
+            Raw::Number(n) if !kind.takes(n) => Err(invalid(cx, ErrorKind::PropertyValue, field)),
+            Raw::Number(n) => Ok(match kind {
+                Kind::Flag | Kind::MaximumQos => 1,
+                Kind::Short | Kind::PositiveShort => 2,
+                Kind::PositiveVarint => varint_len(n as usize),
+                _ => 4,
+            }),
+            Raw::Text(topic) if kind == Kind::Topic => check_str(cx, field, topic, check_topic),
+            Raw::Text(text) => check_text(cx, field, text),
+            Raw::Binary(bytes) => check_binary(cx, field, bytes),
+            Raw::Pair(name, value) => Ok(check_text(cx, field, name)? + check_text(cx, field, value)?),
+        }
+    }
+}

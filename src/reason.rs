@@ -1,0 +1,280 @@
+//! The table of reason codes, and all that follows from it.
+
+use core::fmt;
+
+use crate::error::ErrorKind;
+use crate::version::{Sender, Version};
+use crate::wire::{Check, Context, Decoded, Element, Mode, Reader, Scope, Sink, Writer, invalid};
+use crate::{Field, PacketType};
+
+/// A reason code (5.0), or what stands for it in older versions.
+///
+/// Open: a code that no packet may carry survives for a log. The return codes of a 3.1.1 CONNACK are mapped to their
+/// 5.0 equivalents ([`return_code`](Self::return_code)), those of SUBACK are the same numbers in both.
+///
+/// ```
+/// use sans_mqtt::{PacketType, ReasonCode, Version};
+/// let code = ReasonCode::NOT_AUTHORIZED;
+/// assert_eq!((code.get(), code.name(), code.is_error()), (0x87, "Not authorized", true));
+/// assert_eq!(code.return_code(), Some(5));
+/// assert!(code.is_allowed_in(PacketType::Connack, Version::V5_0));
+/// assert!(!ReasonCode::new(0x42).is_allowed_in(PacketType::Connack, Version::V5_0));
+/// ```
+#[derive(Clone, Copy, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct ReasonCode(u8);
+
+struct Row {
+    name: &'static str,
+    /// Packets that carry it, that only a client or only a server sends with it, and that are never sent with it but
+    /// tolerated when they come: sets of scopes.
+    packets: u16,
+    client_only: u16,
+    server_only: u16,
+    tolerated: u16,
+}
+
+macro_rules! scopes {
+    ($($scope:ident)*) => { 0 $(| Scope::$scope.bit())* };
+}
+
+macro_rules! reasons {
+    ($(
+        $number:literal $constant:ident $name:literal [$($packet:ident)*]
+        $(client [$($client:ident)+])? $(server [$($server:ident)+])? $(tolerated [$($tolerated:ident)+])?;
+    )+) => {
+        impl ReasonCode {
+            $(#[doc = concat!("`", stringify!($number), "` ", $name)] pub const $constant: Self = Self($number);)+
+
+            /// Every code of the specification, in order of their numbers.
+            pub const ALL: &'static [Self] = &[$(Self($number),)+];
+
+            const fn row(self) -> Option<Row> {
+                match self.0 {
+                    $($number => Some(Row {
+                        name: $name,
+                        packets: scopes!($($packet)*),
+                        client_only: scopes!($($($client)+)?),
+                        server_only: scopes!($($($server)+)?),
+                        tolerated: scopes!($($($tolerated)+)?),
+                    }),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+reasons! {
+    // Also Normal disconnection and Granted QoS 0.
+    0x00 SUCCESS "Success" [CONNACK PUBACK PUBREC PUBREL PUBCOMP SUBACK UNSUBACK DISCONNECT AUTH] server [AUTH];
+    0x01 GRANTED_QOS_1 "Granted QoS 1" [SUBACK];
+    0x02 GRANTED_QOS_2 "Granted QoS 2" [SUBACK];
+    0x04 DISCONNECT_WITH_WILL_MESSAGE "Disconnect with Will Message" [DISCONNECT] client [DISCONNECT];
+    // For servers only; but no error is named for a client that sends it.
+    0x10 NO_MATCHING_SUBSCRIBERS "No matching subscribers" [PUBACK PUBREC];
+    0x11 NO_SUBSCRIPTION_EXISTED "No subscription existed" [UNSUBACK];
+    0x18 CONTINUE_AUTHENTICATION "Continue authentication" [AUTH];
+    0x19 RE_AUTHENTICATE "Re-authenticate" [AUTH] client [AUTH];
+    0x80 UNSPECIFIED_ERROR "Unspecified error" [CONNACK PUBACK PUBREC SUBACK UNSUBACK DISCONNECT];
+    0x81 MALFORMED_PACKET "Malformed Packet" [CONNACK DISCONNECT];
+    0x82 PROTOCOL_ERROR "Protocol Error" [CONNACK DISCONNECT];
+    0x83 IMPLEMENTATION_SPECIFIC_ERROR "Implementation specific error"
+        [CONNACK PUBACK PUBREC SUBACK UNSUBACK DISCONNECT];
+    0x84 UNSUPPORTED_PROTOCOL_VERSION "Unsupported Protocol Version" [CONNACK];
+    0x85 CLIENT_IDENTIFIER_NOT_VALID "Client Identifier not valid" [CONNACK];
+    0x86 BAD_USER_NAME_OR_PASSWORD "Bad User Name or Password" [CONNACK];
+    0x87 NOT_AUTHORIZED "Not authorized" [CONNACK PUBACK PUBREC SUBACK UNSUBACK DISCONNECT] server [DISCONNECT];
+    0x88 SERVER_UNAVAILABLE "Server unavailable" [CONNACK];
+    0x89 SERVER_BUSY "Server busy" [CONNACK DISCONNECT] server [DISCONNECT];
+    0x8A BANNED "Banned" [CONNACK];
+    0x8B SERVER_SHUTTING_DOWN "Server shutting down" [DISCONNECT] server [DISCONNECT];
+    // The common table lists it for DISCONNECT, DISCONNECT's own table does not.
+    0x8C BAD_AUTHENTICATION_METHOD "Bad authentication method" [CONNACK] tolerated [DISCONNECT];
+    0x8D KEEP_ALIVE_TIMEOUT "Keep Alive timeout" [DISCONNECT] server [DISCONNECT];
+    0x8E SESSION_TAKEN_OVER "Session taken over" [DISCONNECT] server [DISCONNECT];
+    0x8F TOPIC_FILTER_INVALID "Topic Filter invalid" [SUBACK UNSUBACK DISCONNECT] server [DISCONNECT];
+    0x90 TOPIC_NAME_INVALID "Topic Name invalid" [CONNACK PUBACK PUBREC DISCONNECT];
+    0x91 PACKET_IDENTIFIER_IN_USE "Packet Identifier in use" [PUBACK PUBREC SUBACK UNSUBACK];
+    0x92 PACKET_IDENTIFIER_NOT_FOUND "Packet Identifier not found" [PUBREL PUBCOMP];
+    0x93 RECEIVE_MAXIMUM_EXCEEDED "Receive Maximum exceeded" [DISCONNECT];
+    0x94 TOPIC_ALIAS_INVALID "Topic Alias invalid" [DISCONNECT];
+    0x95 PACKET_TOO_LARGE "Packet too large" [CONNACK DISCONNECT];
+    0x96 MESSAGE_RATE_TOO_HIGH "Message rate too high" [DISCONNECT];
+    0x97 QUOTA_EXCEEDED "Quota exceeded" [CONNACK PUBACK PUBREC SUBACK DISCONNECT];
+    0x98 ADMINISTRATIVE_ACTION "Administrative action" [DISCONNECT];
+    0x99 PAYLOAD_FORMAT_INVALID "Payload format invalid" [CONNACK PUBACK PUBREC DISCONNECT];
+    0x9A RETAIN_NOT_SUPPORTED "Retain not supported" [CONNACK DISCONNECT] server [DISCONNECT];
+    // Listed for servers only, but a client is told to use it too [5.0 §3.3.4].
+    0x9B QOS_NOT_SUPPORTED "QoS not supported" [CONNACK DISCONNECT];
+    0x9C USE_ANOTHER_SERVER "Use another server" [CONNACK DISCONNECT] server [DISCONNECT];
+    0x9D SERVER_MOVED "Server moved" [CONNACK DISCONNECT] server [DISCONNECT];
+    0x9E SHARED_SUBSCRIPTIONS_NOT_SUPPORTED "Shared Subscriptions not supported" [SUBACK DISCONNECT]
+        server [DISCONNECT];
+    0x9F CONNECTION_RATE_EXCEEDED "Connection rate exceeded" [CONNACK DISCONNECT] server [DISCONNECT];
+    0xA0 MAXIMUM_CONNECT_TIME "Maximum connect time" [DISCONNECT] server [DISCONNECT];
+    0xA1 SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED "Subscription Identifiers not supported" [SUBACK DISCONNECT]
+        server [DISCONNECT];
+    0xA2 WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED "Wildcard Subscriptions not supported" [SUBACK DISCONNECT]
+        server [DISCONNECT];
+}
+
+/// The return codes of a 3.1.1 CONNACK, from 0.
+const RETURN_CODES: [ReasonCode; 6] = [
+    ReasonCode::SUCCESS,
+    ReasonCode::UNSUPPORTED_PROTOCOL_VERSION,
+    ReasonCode::CLIENT_IDENTIFIER_NOT_VALID,
+    ReasonCode::SERVER_UNAVAILABLE,
+    ReasonCode::BAD_USER_NAME_OR_PASSWORD,
+    ReasonCode::NOT_AUTHORIZED,
+];
+
+impl ReasonCode {
+    /// The reason code of a number.
+    #[inline(always)]
+    pub const fn new(number: u8) -> Self {
+        Self(number)
+    }
+
+    /// The number.
+    #[inline(always)]
+    pub const fn get(self) -> u8 {
+        self.0
+    }
+
+    /// Whether the code reports a failure: 0x80 and above.
+    #[inline(always)]
+    pub const fn is_error(self) -> bool {
+        self.0 >= 0x80
+    }
+
+    /// The name as the specification writes it; `"reserved"` for other codes.
+    pub const fn name(self) -> &'static str {
+        match self.row() {
+            Some(row) => row.name,
+            None => "reserved",
+        }
+    }
+
+    /// The equivalent return code of a 3.1.1 CONNACK, 0 to 5.
+    ///
+    /// Only codes that mean the same have one; see [`nearest_return_code`](Self::nearest_return_code).
+    pub fn return_code(self) -> Option<u8> {
+        (0..).zip(RETURN_CODES).find_map(|(number, code)| (code == self).then_some(number))
+    }
+
+    /// The return code of a 3.1.1 CONNACK that comes nearest. `None`: close the connection without a CONNACK
+    /// `[MQTT-3.2.2-6]`.
+    ///
+    /// ```
+    /// use sans_mqtt::ReasonCode;
+    /// assert_eq!(ReasonCode::SERVER_BUSY.nearest_return_code(), Some(3));
+    /// assert_eq!(ReasonCode::MALFORMED_PACKET.nearest_return_code(), None);
+    /// ```
+    pub fn nearest_return_code(self) -> Option<u8> {
+        match self {
+            Self::SERVER_BUSY
+            | Self::QUOTA_EXCEEDED
+            | Self::CONNECTION_RATE_EXCEEDED
+            | Self::USE_ANOTHER_SERVER
+            | Self::SERVER_MOVED => Self::SERVER_UNAVAILABLE,
+            Self::BAD_AUTHENTICATION_METHOD => Self::BAD_USER_NAME_OR_PASSWORD,
+            Self::BANNED => Self::NOT_AUTHORIZED,
+            _ => self,
+        }
+        .return_code()
+    }
+
+    /// The reason code that a return code of a 3.1.1 CONNACK stands for; `None` from 6 on.
+    pub fn from_return_code(code: u8) -> Option<Self> {
+        RETURN_CODES.get(usize::from(code)).copied()
+    }
+
+    /// Whether a packet of this type and version may be sent with this code, by one side at least.
+    pub fn is_allowed_in(self, packet_type: PacketType, version: Version) -> bool {
+        self.check_sent(Context { version, sender: None, scope: Scope::of(packet_type) }).is_ok()
+    }
+
+    /// Whether the packet `cx` may be sent with this code.
+    #[inline(always)]
+    pub(crate) fn check_sent(self, cx: Context) -> Result<(), ErrorKind> {
+        self.permitted(cx, false)
+    }
+
+    /// What `byte` means in the packet `cx`, if it may arrive with that.
+    #[inline(always)]
+    pub(crate) fn received(byte: u8, cx: Context) -> Result<Self, ErrorKind> {
+        let code = Self(byte);
+        if cx.scope == Scope::CONNACK && !cx.version.is_5() {
+            return Self::from_return_code(byte).ok_or(ErrorKind::ReasonCode);
+        }
+        code.permitted(cx, true).map(|()| code)
+    }
+
+    #[inline(always)]
+    fn permitted(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
+        if !cx.version.is_5() {
+            return self.check_3(cx);
+        }
+        // Success is for every packet with a reason code; only AUTH cares who says it.
+        if self == Self::SUCCESS && cx.scope != Scope::AUTH { Ok(()) } else { self.check_5(cx, received) }
+    }
+
+    #[inline(never)]
+    fn check_5(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
+        let here = cx.scope.bit();
+        let Some(row) = self.row() else { return Err(ErrorKind::ReasonCode) };
+        let allowed = if received { row.packets | row.tolerated } else { row.packets };
+        let forbidden = match cx.sender {
+            None => 0,
+            Some(Sender::Client) => row.server_only,
+            Some(Sender::Server) => row.client_only,
+        };
+        if allowed & here == 0 {
+            Err(ErrorKind::ReasonCode)
+        } else if forbidden & here != 0 {
+            Err(ErrorKind::Sender)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Before 5.0 only CONNACK and SUBACK have codes.
+    fn check_3(self, cx: Context) -> Result<(), ErrorKind> {
+        let known = match (cx.scope, self.0) {
+            (Scope::CONNACK, _) => self.return_code().is_some(),
+            (Scope::SUBACK, 0..=2) => true,
+            (Scope::SUBACK, 0x80) => cx.version >= Version::V3_1_1,
+            _ => false,
+        };
+        if known { Ok(()) } else { Err(ErrorKind::ReasonCode) }
+    }
+}
+
+impl fmt::Display for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:#04x})", self.name(), self.0)
+    }
+}
+
+impl fmt::Debug for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl<'a> Element<'a> for ReasonCode {
+    #[inline(always)]
+    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+        reader.reason()
+    }
+
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Check {
+        self.check_sent(cx).map_err(|kind| invalid(cx, kind, Field::ReasonCode)).map(|()| 1)
+    }
+
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        out.u8(self.get());
+    }
+}

@@ -1,0 +1,71 @@
+//! The protocol version: a value handed to `decode` and `encode`, never a type parameter.
+
+use core::fmt;
+
+/// A version of the MQTT protocol.
+///
+/// ```
+/// use sans_mqtt::Version;
+/// assert_eq!(Version::V5_0.level(), 5);
+/// assert_eq!(Version::V3_1_1.to_string(), "3.1.1");
+/// assert!(Version::V3_1_1 < Version::V5_0);
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub enum Version {
+    /// MQTT 3.1 (`MQIsdp`, level 3): as 3.1.1, except that the DUP flag may be set on PUBREL, SUBSCRIBE and
+    /// UNSUBSCRIBE, that CONNACK has no Session Present and that SUBACK can't report a failure.
+    V3_1,
+    /// MQTT 3.1.1 (`MQTT`, level 4).
+    V3_1_1,
+    /// MQTT 5.0 (`MQTT`, level 5).
+    #[default]
+    V5_0,
+}
+
+impl Version {
+    /// Every version, oldest first.
+    pub const ALL: [Self; 3] = [Self::V3_1, Self::V3_1_1, Self::V5_0];
+
+    /// The protocol level (5.0: protocol version) byte of a CONNECT.
+    pub const fn level(self) -> u8 {
+        match self {
+            Self::V3_1 => 3,
+            Self::V3_1_1 => 4,
+            Self::V5_0 => 5,
+        }
+    }
+
+    /// The protocol name of a CONNECT.
+    pub const fn protocol_name(self) -> &'static str {
+        match self {
+            Self::V3_1 => "MQIsdp",
+            Self::V3_1_1 | Self::V5_0 => "MQTT",
+        }
+    }
+
+    pub(crate) const fn is_5(self) -> bool {
+        matches!(self, Self::V5_0)
+    }
+}
+
+impl fmt::Display for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::V3_1 => "3.1",
+            Self::V3_1_1 => "3.1.1",
+            Self::V5_0 => "5.0",
+        })
+    }
+}
+
+/// Which side sent a packet.
+///
+/// Some rules can only be checked by a receiver that knows: a client never gets a SUBSCRIBE, a server's
+/// DISCONNECT has no Session Expiry Interval, and so on.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+pub enum Sender {
+    /// The side that opened the connection.
+    Client,
+    /// The side that accepted it.
+    Server,
+}

@@ -1,0 +1,24 @@
+//! Bytes only: framing, fields and lists, without any state.
+
+mod frame;
+mod observe;
+mod reader;
+mod seq;
+mod sink;
+mod text;
+mod varint;
+
+pub use frame::{Frame, PacketType, Split};
+pub use observe::{Observer, Value};
+pub use seq::{Iter, Seq};
+pub use sink::Sink;
+
+pub(crate) use frame::{Context, Header, Scope};
+pub(crate) use observe::{Mode, Observed, Plain};
+#[cfg(feature = "bytes")]
+pub(crate) use observe::Trusted;
+pub(crate) use reader::{Decoded, Reader};
+pub(crate) use seq::{Element, sum};
+pub(crate) use sink::{Check, Writer, check_binary, check_str, check_text, invalid, start};
+pub(crate) use text::{Flaw, check_filter, check_topic, split_share};
+pub(crate) use varint::varint_len;

@@ -1,0 +1,330 @@
+//! Reads fields from the front of one packet and can never leave it.
+
+use super::frame::{Context, Header, Scope, byte};
+use super::observe::{Mode, Value};
+use super::text::{self, Flaw};
+use super::varint::VarInt;
+use crate::error::{DecodeError, ErrorKind, Field};
+use crate::packet::PacketId;
+use crate::reason::ReasonCode;
+use crate::version::{Sender, Version};
+
+/// A result of the decoder.
+pub(crate) type Decoded<T> = Result<T, DecodeError>;
+
+pub(crate) struct Reader<'a, M> {
+    /// What is left of the packet, or of the section that is being read.
+    rest: &'a [u8],
+    /// The offset in the packet of the end of `rest`.
+    end: usize,
+    /// Bytes of the packet behind `rest` that have not arrived; 0 for a whole packet.
+    missing: usize,
+    /// How many of them the field needed that could not be read.
+    needed: usize,
+    pub(crate) cx: Context,
+    mode: M,
+}
+
+impl<'a, M: Mode> Reader<'a, M> {
+    /// Reads the packet behind `header`, of which `body` is there and `missing` bytes more are to come.
+    #[inline(always)]
+    pub(crate) fn new(header: Header, body: &'a [u8], missing: usize, version: Version, sender: Option<Sender>, mode: M) -> Self {
+        let cx = Context { version, sender, scope: Scope::of(header.packet_type) };
+        Self { rest: body, end: header.len + body.len(), missing, needed: 0, cx, mode }
+    }
+
+    /// A reader of a list that was validated in `version` and `scope`.
+    #[inline(always)]
+    pub(crate) fn list(bytes: &'a [u8], version: Version, scope: Scope, mode: M) -> Self {
+        Self { rest: bytes, end: bytes.len(), missing: 0, needed: 0, cx: Context { version, sender: None, scope }, mode }
+    }
+
+    /// How many bytes more have to arrive before what could not be read can be; 0 if that would not help.
+    pub(crate) fn needed(&self) -> usize {
+        self.needed
+    }
+
+    /// The bytes that have not arrived.
+    pub(crate) fn missing(&self) -> usize {
+        self.missing
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rest.is_empty()
+    }
+
+    /// The number of bytes left.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// The offset in the packet of the next byte.
+    #[inline(always)]
+    pub(crate) fn offset(&self) -> usize {
+        self.end - self.rest.len()
+    }
+
+    /// What is left, without taking it.
+    #[inline(always)]
+    pub(crate) fn peek(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Takes all that is left.
+    #[inline(always)]
+    pub(crate) fn rest(&mut self) -> &'a [u8] {
+        core::mem::take(&mut self.rest)
+    }
+
+    /// An error at `offset`, where the packet has `value`.
+    #[cold]
+    #[inline(never)]
+    fn error(&self, kind: ErrorKind, field: Field, offset: usize, value: u8) -> DecodeError {
+        DecodeError { violation: self.cx.violation(kind, field), value, offset: offset as u32 }
+    }
+
+    /// An error in a field of one byte, or in its first one, which was read at `start`.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn bad(&self, kind: ErrorKind, field: Field, start: usize, value: u8) -> DecodeError {
+        self.error(kind, field, start, value)
+    }
+
+    /// Requires `ok` of the byte `value` that was read at `start`.
+    #[inline(always)]
+    pub(crate) fn require(&self, ok: bool, kind: ErrorKind, field: Field, start: usize, value: u8) -> Decoded<()> {
+        if ok { Ok(()) } else { Err(self.bad(kind, field, start, value)) }
+    }
+
+    /// Requires that no byte is left, or blames `field`.
+    #[inline(always)]
+    pub(crate) fn finish(&self, field: Field) -> Decoded<()> {
+        self.require(self.rest.is_empty(), ErrorKind::Trailing, field, self.offset(), byte(self.rest, 0))
+    }
+
+    /// `field`, which began at `start`, needs `n` bytes from here and does not get them.
+    #[cold]
+    #[inline(never)]
+    fn short(&mut self, n: usize, field: Field, start: usize) -> DecodeError {
+        if n <= self.rest.len() + self.missing {
+            self.needed = n - self.rest.len();
+        }
+        self.error(ErrorKind::Truncated, field, start, 0)
+    }
+
+    #[inline(always)]
+    fn take(&mut self, n: usize, field: Field, start: usize) -> Decoded<&'a [u8]> {
+        match self.rest.split_at_checked(n) {
+            Some((taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(self.short(n, field, start)),
+        }
+    }
+
+    #[inline(always)]
+    fn array<const N: usize>(&mut self, field: Field) -> Decoded<[u8; N]> {
+        match self.rest.split_first_chunk() {
+            Some((&taken, rest)) => {
+                self.rest = rest;
+                Ok(taken)
+            }
+            None => Err(self.short(N, field, self.offset())),
+        }
+    }
+
+    /// Shows the observer what lies between `start` and the next byte.
+    #[inline(always)]
+    pub(crate) fn show(&mut self, field: Field, start: usize, value: Value<'_>) {
+        if M::OBSERVED {
+            let end = self.offset();
+            self.mode.field(field, start..end, value);
+        }
+    }
+
+    /// Shows the observer a field of the fixed header.
+    pub(crate) fn show_at(&mut self, field: Field, span: core::ops::Range<usize>, value: Value<'_>) {
+        self.mode.field(field, span, value);
+    }
+
+    /// A byte, not shown to the observer: the caller knows what it means.
+    #[inline(always)]
+    pub(crate) fn byte(&mut self, field: Field) -> Decoded<u8> {
+        let [byte] = self.array(field)?;
+        Ok(byte)
+    }
+
+    #[inline(always)]
+    pub(crate) fn flags(&mut self, field: Field) -> Decoded<u8> {
+        let flags = self.byte(field)?;
+        self.show(field, self.offset() - 1, Value::Flags(flags));
+        Ok(flags)
+    }
+
+    #[inline(always)]
+    pub(crate) fn u8(&mut self, field: Field) -> Decoded<u8> {
+        let value = self.byte(field)?;
+        self.show(field, self.offset() - 1, Value::Number(u32::from(value)));
+        Ok(value)
+    }
+
+    #[inline(always)]
+    pub(crate) fn u16(&mut self, field: Field) -> Decoded<u16> {
+        let value = u16::from_be_bytes(self.array(field)?);
+        self.show(field, self.offset() - 2, Value::Number(u32::from(value)));
+        Ok(value)
+    }
+
+    #[inline(always)]
+    pub(crate) fn u32(&mut self, field: Field) -> Decoded<u32> {
+        let value = u32::from_be_bytes(self.array(field)?);
+        self.show(field, self.offset() - 4, Value::Number(value));
+        Ok(value)
+    }
+
+    /// A variable byte integer in its shortest form `[MQTT-1.5.5-1]`.
+    #[inline(always)]
+    pub(crate) fn varint(&mut self, field: Field) -> Decoded<u32> {
+        match self.rest.split_first() {
+            Some((&byte, rest)) if byte < 0x80 => {
+                self.rest = rest;
+                self.show(field, self.offset() - 1, Value::Number(u32::from(byte)));
+                Ok(u32::from(byte))
+            }
+            _ => self.long_varint(field),
+        }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self, field: Field) -> Decoded<u32> {
+        let start = self.offset();
+        match VarInt::read(self.rest) {
+            VarInt::Value(value, len) => {
+                self.take(len, field, start)?;
+                let shortest = len == super::varint_len(value as usize);
+                self.require(shortest, ErrorKind::LengthNotShortest, field, start, value as u8)?;
+                self.show(field, start, Value::Number(value));
+                Ok(value)
+            }
+            VarInt::Incomplete => Err(self.short(self.rest.len() + 1, field, start)),
+            VarInt::TooLong => Err(self.bad(ErrorKind::LengthTooLong, field, start, byte(self.rest, 0))),
+        }
+    }
+
+    /// Two length bytes and that many bytes.
+    #[inline(always)]
+    fn prefixed(&mut self, field: Field) -> Decoded<&'a [u8]> {
+        let start = self.offset();
+        let len = u16::from_be_bytes(self.array(field)?);
+        self.take(usize::from(len), field, start)
+    }
+
+    #[inline(always)]
+    pub(crate) fn binary(&mut self, field: Field) -> Decoded<&'a [u8]> {
+        let start = self.offset();
+        let bytes = self.prefixed(field)?;
+        self.show(field, start, Value::Binary(bytes));
+        Ok(bytes)
+    }
+
+    /// Well-formed text that passes `check`, not shown to the observer.
+    #[inline(always)]
+    fn text(&mut self, field: Field, check: impl FnOnce(&str) -> Result<(), Flaw>) -> Decoded<&'a str> {
+        let bytes = self.prefixed(field)?;
+        let checked = match text::utf8(bytes) {
+            Ok(text) if M::TRUSTED => return Ok(text),
+            Ok(text) => check(text).map(|()| text),
+            Err(flaw) => Err(flaw),
+        };
+        checked.map_err(|flaw| {
+            self.error(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
+        })
+    }
+
+    #[inline(always)]
+    fn checked(&mut self, field: Field, check: impl FnOnce(&str) -> Result<(), Flaw>) -> Decoded<&'a str> {
+        let start = self.offset();
+        let text = self.text(field, check)?;
+        self.show(field, start, Value::Text(text));
+        Ok(text)
+    }
+
+    /// Two texts `[MQTT-1.5.7-1]`.
+    #[inline(always)]
+    pub(crate) fn pair(&mut self, field: Field) -> Decoded<(&'a str, &'a str)> {
+        let start = self.offset();
+        let name = self.text(field, text::check_text)?;
+        let value = self.text(field, text::check_text)?;
+        self.show(field, start, Value::Pair(name, value));
+        Ok((name, value))
+    }
+
+    /// Text without U+0000.
+    #[inline(always)]
+    pub(crate) fn str(&mut self, field: Field) -> Decoded<&'a str> {
+        self.checked(field, text::check_text)
+    }
+
+    /// A topic name.
+    #[inline(always)]
+    pub(crate) fn topic(&mut self, field: Field) -> Decoded<&'a str> {
+        self.checked(field, text::check_topic)
+    }
+
+    /// A topic name, or the empty text that a topic alias stands for.
+    #[inline(always)]
+    pub(crate) fn topic_or_empty(&mut self, field: Field) -> Decoded<&'a str> {
+        self.checked(field, |text| if text.is_empty() { Ok(()) } else { text::check_topic(text) })
+    }
+
+    /// A topic filter.
+    #[inline(always)]
+    pub(crate) fn filter(&mut self, field: Field) -> Decoded<&'a str> {
+        let version = self.cx.version;
+        self.checked(field, |text| text::check_filter(text, version))
+    }
+
+    #[inline(always)]
+    pub(crate) fn packet_id(&mut self) -> Decoded<PacketId> {
+        let id = u16::from_be_bytes(self.array(Field::PacketId)?);
+        self.show(Field::PacketId, self.offset() - 2, Value::Number(u32::from(id)));
+        match PacketId::new(id) {
+            Some(id) => Ok(id),
+            None => Err(self.bad(ErrorKind::PacketId, Field::PacketId, self.offset() - 2, 0)),
+        }
+    }
+
+    /// A reason code that this packet, and its sender if that is known, may carry.
+    #[inline(always)]
+    pub(crate) fn reason(&mut self) -> Decoded<ReasonCode> {
+        let byte = self.byte(Field::ReasonCode)?;
+        let start = self.offset() - 1;
+        match ReasonCode::received(byte, self.cx) {
+            Ok(code) => {
+                self.show(Field::ReasonCode, start, Value::Reason(code));
+                Ok(code)
+            }
+            Err(kind) => Err(self.bad(kind, Field::ReasonCode, start, byte)),
+        }
+    }
+
+    /// Reads the next `n` bytes, which are `field`, by themselves; `read` has to take them all.
+    #[inline(always)]
+    pub(crate) fn section<T>(
+        &mut self,
+        n: usize,
+        field: Field,
+        read: impl FnOnce(&mut Self) -> Decoded<T>,
+    ) -> Decoded<T> {
+        let start = self.offset();
+        let section = self.take(n, field, start)?;
+        let (rest, end, missing) = (self.rest, self.end, self.missing);
+        (self.rest, self.end, self.missing) = (section, start + n, 0);
+        let read = read(self)?;
+        (self.rest, self.end, self.missing) = (rest, end, missing);
+        Ok(read)
+    }
+}

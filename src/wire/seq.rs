@@ -1,0 +1,241 @@
+//! Repeated elements of a packet: properties, topic filters, reason codes.
+
+use core::fmt;
+use core::marker::PhantomData;
+
+use super::frame::{Context, Scope};
+use super::observe::{Mode, Plain};
+use super::reader::{Decoded, Reader};
+use super::varint;
+use super::sink::{Check, Sink, Writer, invalid};
+use crate::error::{ErrorKind, Field};
+use crate::version::Version;
+
+/// A list in a packet: received bytes that `decode` has validated, or a slice that the caller built.
+///
+/// Both read alike, compare alike and can be encoded. Elements of a received list are read from its bytes as the
+/// iterator comes to them, so nothing is allocated, and the list is written again by copying its bytes.
+///
+/// ```
+/// use sans_mqtt::{Properties, Property, Seq};
+/// let list = [Property::MessageExpiryInterval(60), Property::UserProperty("unit", "°C")];
+/// let properties = Properties::from(&list);
+/// assert_eq!(properties.iter().count(), 2);
+/// assert_eq!(properties.message_expiry_interval(), Some(60));
+/// assert_eq!(properties, Seq::from(&list[..]));
+/// ```
+pub struct Seq<'a, T>(Inner<'a, T>);
+
+enum Inner<'a, T> {
+    /// Validated for this version and packet.
+    Wire { bytes: &'a [u8], version: Version, scope: Scope },
+    List(&'a [T]),
+}
+
+/// What a [`Seq`] can hold.
+pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
+    /// Reads one element; the reader holds nothing but elements.
+    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self>;
+
+    /// Checks one element of the caller's; gives the number of bytes it takes.
+    fn check(&self, cx: Context) -> Check;
+
+    /// Checks a list of the caller's; gives the number of bytes it takes.
+    fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
+        sum(cx, list, |element| element.check(cx))
+    }
+
+    /// Writes one element.
+    fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>);
+}
+
+impl<'a, T> Seq<'a, T> {
+    /// The empty list.
+    pub const EMPTY: Self = Self(Inner::List(&[]));
+
+    /// The list of the elements of `slice`.
+    pub const fn from_slice(slice: &'a [T]) -> Self {
+        Self(Inner::List(slice))
+    }
+
+    #[inline(always)]
+    pub(crate) const fn wire(bytes: &'a [u8], cx: Context) -> Self {
+        Self(Inner::Wire { bytes, version: cx.version, scope: cx.scope })
+    }
+
+    /// Whether there is no element.
+    #[inline(always)]
+    pub const fn is_empty(&self) -> bool {
+        match self.0 {
+            Inner::Wire { bytes, .. } => bytes.is_empty(),
+            Inner::List(list) => list.is_empty(),
+        }
+    }
+}
+
+#[expect(private_bounds, reason = "what a list can hold is settled by the protocol")]
+impl<'a, T: Element<'a>> Seq<'a, T> {
+    /// The elements, in order.
+    #[inline]
+    pub fn iter(&self) -> Iter<'a, T> {
+        Iter(match self.0 {
+            Inner::Wire { bytes, version, scope } => {
+                Source::Wire(Reader::list(bytes, version, scope, Plain), PhantomData)
+            }
+            Inner::List(list) => Source::List(list.iter()),
+        })
+    }
+
+    /// Reads elements, at least one, to the end of `reader`.
+    #[inline(always)]
+    pub(crate) fn read<M: Mode>(reader: &mut Reader<'a, M>, field: Field) -> Decoded<Self> {
+        let bytes = reader.peek();
+        if M::TRUSTED {
+            reader.rest();
+        }
+        reader.require(!bytes.is_empty(), ErrorKind::EmptyList, field, reader.offset(), 0)?;
+        while !reader.is_empty() {
+            T::read(reader)?;
+        }
+        Ok(Self::wire(bytes, reader.cx))
+    }
+
+    /// Checks the list for a packet, and gives its length in bytes. What was received in the same place is known to
+    /// be good.
+    #[inline(always)]
+    pub(crate) fn check(&self, cx: Context) -> Check {
+        match self.0 {
+            Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => Ok(bytes.len()),
+            _ => T::check_all(self.iter(), cx),
+        }
+    }
+
+    /// [`check`](Self::check) of a list that must not be empty.
+    #[inline(always)]
+    pub(crate) fn check_some(&self, cx: Context, field: Field) -> Check {
+        if self.is_empty() { Err(invalid(cx, ErrorKind::EmptyList, field)) } else { self.check(cx) }
+    }
+
+    /// Writes the list, which was checked for `cx`.
+    #[inline(always)]
+    pub(crate) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut Writer<'_, S>) {
+        match self.0 {
+            Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => out.bytes(bytes),
+            _ => self.iter().for_each(|element| element.write(out)),
+        }
+    }
+}
+
+/// The sum of what `check` gives for each element. It stays far from overflow: a list too long for any packet is an
+/// error as soon as that is known.
+pub(crate) fn sum<T>(cx: Context, list: impl Iterator<Item = T>, mut check: impl FnMut(&T) -> Check) -> Check {
+    let mut len = 0;
+    for element in list {
+        len += check(&element)?;
+        if len > varint::MAX {
+            return Err(invalid(cx, ErrorKind::TooLong, Field::Packet));
+        }
+    }
+    Ok(len)
+}
+
+impl<T> Clone for Seq<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Seq<'_, T> {}
+
+impl<T> Clone for Inner<'_, T> {
+    #[inline(always)]
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Inner<'_, T> {}
+
+impl<T> Default for Seq<'_, T> {
+    #[inline(always)]
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl<'a, T> From<&'a [T]> for Seq<'a, T> {
+    #[inline(always)]
+    fn from(slice: &'a [T]) -> Self {
+        Self::from_slice(slice)
+    }
+}
+
+impl<'a, T, const N: usize> From<&'a [T; N]> for Seq<'a, T> {
+    #[inline(always)]
+    fn from(array: &'a [T; N]) -> Self {
+        Self::from_slice(array)
+    }
+}
+
+impl<'a, T: Element<'a>> fmt::Debug for Seq<'a, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a, T: Element<'a>> PartialEq for Seq<'a, T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl<'a, T: Element<'a>> IntoIterator for Seq<'a, T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    #[inline]
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+impl<'a, T: Element<'a>> IntoIterator for &Seq<'a, T> {
+    type Item = T;
+    type IntoIter = Iter<'a, T>;
+
+    #[inline]
+    fn into_iter(self) -> Iter<'a, T> {
+        self.iter()
+    }
+}
+
+/// The elements of a [`Seq`], in order.
+pub struct Iter<'a, T>(Source<'a, T>);
+
+enum Source<'a, T> {
+    Wire(Reader<'a, Plain>, PhantomData<T>),
+    List(core::slice::Iter<'a, T>),
+}
+
+impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
+    type Item = T;
+
+    #[inline]
+    fn next(&mut self) -> Option<T> {
+        match &mut self.0 {
+            Source::Wire(reader, _) if reader.is_empty() => None,
+            // Never an error: the bytes were validated when they were decoded.
+            Source::Wire(reader, _) => T::read(reader).ok(),
+            Source::List(list) => list.next().copied(),
+        }
+    }
+}
+
+impl<'a, T: Element<'a>> core::iter::FusedIterator for Iter<'a, T> {}
+
+impl<'a, T: Element<'a>> fmt::Debug for Iter<'a, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Iter").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,192 @@
+//! Where encoded bytes go, and the primitives that write them.
+
+use super::frame::Context;
+use super::text::{self, Flaw};
+use super::varint::{self, varint_len};
+use crate::error::{EncodeError, ErrorKind, Field};
+
+/// Takes encoded bytes: a slice, a `Vec<u8>`, or something of the caller's.
+///
+/// An encoder asks once for the room that it needs and then writes exactly that much, in several pieces.
+///
+/// ```
+/// use sans_mqtt::{Packet, Sink, Version};
+/// # fn main() -> Result<(), sans_mqtt::EncodeError> {
+/// let mut buffer = [0; 16];
+/// let mut room = &mut buffer[..]; // a slice is a sink: what is written is cut off its front
+/// let written = Packet::Pingreq.encode(Version::V5_0, &mut room)?;
+/// assert_eq!((written, room.len()), (2, 14));
+/// assert_eq!(buffer[..written], [0xC0, 0]);
+/// # Ok(()) }
+/// ```
+pub trait Sink {
+    /// Whether `n` more bytes can be taken. After `true`, that many bytes of [`put`](Self::put) must not fail.
+    fn reserve(&mut self, n: usize) -> bool;
+
+    /// Takes `bytes`.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl<S: Sink + ?Sized> Sink for &mut S {
+    #[inline(always)]
+    fn reserve(&mut self, n: usize) -> bool {
+        (**self).reserve(n)
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        (**self).put(bytes);
+    }
+}
+
+/// Writes to the front of the slice and leaves what is behind. Bytes for which there is no room are dropped, which
+/// does not happen after [`reserve`](Sink::reserve).
+impl Sink for &mut [u8] {
+    #[inline(always)]
+    fn reserve(&mut self, n: usize) -> bool {
+        n <= self.len()
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        if let Some((to, rest)) = core::mem::take(self).split_at_mut_checked(bytes.len()) {
+            to.copy_from_slice(bytes);
+            *self = rest;
+        }
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl Sink for alloc::vec::Vec<u8> {
+    #[inline]
+    fn reserve(&mut self, n: usize) -> bool {
+        self.reserve(n);
+        true
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Writes the wire types to a sink that has room.
+pub(crate) struct Writer<'s, S: ?Sized>(pub(crate) &'s mut S);
+
+impl<S: Sink + ?Sized> Writer<'_, S> {
+    #[inline(always)]
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        self.0.put(bytes);
+    }
+
+    #[inline(always)]
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.bytes(&[value]);
+    }
+
+    #[inline(always)]
+    pub(crate) fn u16(&mut self, value: u16) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    #[inline(always)]
+    pub(crate) fn u32(&mut self, value: u32) {
+        self.bytes(&value.to_be_bytes());
+    }
+
+    /// Two length bytes and `bytes`, of which there are at most 65,535.
+    #[inline(always)]
+    pub(crate) fn binary(&mut self, bytes: &[u8]) {
+        self.u16(bytes.len() as u16);
+        self.bytes(bytes);
+    }
+
+    #[inline(always)]
+    pub(crate) fn str(&mut self, text: &str) {
+        self.binary(text.as_bytes());
+    }
+
+    #[inline(always)]
+    pub(crate) fn varint(&mut self, value: usize) {
+        if value < 0x80 { self.u8(value as u8) } else { self.long_varint(value) }
+    }
+
+    #[inline(never)]
+    fn long_varint(&mut self, mut value: usize) {
+        while value >= 0x80 {
+            self.u8(value as u8 | 0x80);
+            value >>= 7;
+        }
+        self.u8(value as u8);
+    }
+}
+
+/// Checks of a caller's data give the number of bytes that it will take.
+pub(crate) type Check = Result<usize, EncodeError>;
+
+#[cold]
+pub(crate) fn invalid(cx: Context, kind: ErrorKind, field: Field) -> EncodeError {
+    EncodeError::Invalid(cx.violation(kind, field))
+}
+
+/// Text or a topic of any sort, with the test that makes it one.
+#[inline(always)]
+pub(crate) fn check_str(
+    cx: Context,
+    field: Field,
+    text: &str,
+    test: impl Fn(&str) -> Result<(), Flaw>,
+) -> Check {
+    match test(text) {
+        Ok(()) => check_binary(cx, field, text.as_bytes()),
+        Err(flaw) => Err(invalid(cx, flaw.kind, field)),
+    }
+}
+
+#[inline(always)]
+pub(crate) fn check_text(cx: Context, field: Field, text: &str) -> Check {
+    check_str(cx, field, text, text::check_text)
+}
+
+#[inline(always)]
+pub(crate) fn check_binary(cx: Context, field: Field, bytes: &[u8]) -> Check {
+    if bytes.len() > 65_535 {
+        return Err(invalid(cx, ErrorKind::TooLong, field));
+    }
+    Ok(2 + bytes.len())
+}
+
+/// Reserves room for the packet `cx` of `body` bytes behind a fixed header that begins with `first`, and writes the
+/// fixed header. The last `later` bytes are the caller's to write (the payload behind a head).
+///
+/// Gives the writer for the rest and the number of bytes that it and the fixed header take.
+#[inline(always)]
+pub(crate) fn start<S: Sink + ?Sized>(
+    cx: Context,
+    first: u8,
+    body: usize,
+    later: usize,
+    out: &mut S,
+) -> Result<(Writer<'_, S>, usize), EncodeError> {
+    let needed = packet_len(cx, body)? - later;
+    if !out.reserve(needed) {
+        return Err(EncodeError::NoRoom { needed });
+    }
+    let mut out = Writer(out);
+    if body < 0x80 {
+        out.bytes(&[first, body as u8]);
+    } else {
+        out.u8(first);
+        out.long_varint(body);
+    }
+    Ok((out, needed))
+}
+
+/// The length of a packet with `body` bytes behind the fixed header.
+#[inline(always)]
+pub(crate) fn packet_len(cx: Context, body: usize) -> Check {
+    if body > varint::MAX {
+        return Err(invalid(cx, ErrorKind::TooLong, Field::Packet));
+    }
+    Ok(1 + varint_len(body) + body)
+}

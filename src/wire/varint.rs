@@ -1,0 +1,71 @@
+//! Variable byte integers: seven bits a byte, low group first, at most four bytes.
+
+/// The largest value of four bytes.
+pub(crate) const MAX: usize = 268_435_455;
+
+/// What the first bytes of a slice say.
+pub(crate) enum VarInt {
+    /// A value and the number of its bytes, 1 to 4.
+    Value(u32, usize),
+    /// The bytes end within the integer.
+    Incomplete,
+    /// The fourth byte announces a fifth.
+    TooLong,
+}
+
+impl VarInt {
+    #[inline(always)]
+    pub(crate) fn read(bytes: &[u8]) -> Self {
+        // Nearly every length is one byte.
+        match bytes.first() {
+            Some(&byte) if byte < 0x80 => Self::Value(u32::from(byte), 1),
+            _ => Self::read_long(bytes),
+        }
+    }
+
+    #[inline(never)]
+    fn read_long(bytes: &[u8]) -> Self {
+        let mut value = 0;
+        let mut len = 0;
+        for &byte in bytes.iter().take(4) {
+            value |= u32::from(byte & 0x7F) << (7 * len);
+            len += 1;
+            if byte < 0x80 {
+                return Self::Value(value, len);
+            }
+        }
+        if len < 4 { Self::Incomplete } else { Self::TooLong }
+    }
+}
+
+/// The number of bytes that `value` takes, 1 to 4.
+#[inline(always)]
+pub(crate) const fn varint_len(value: usize) -> usize {
+    match value {
+        0..=127 => 1,
+        128..=16_383 => 2,
+        16_384..=2_097_151 => 3,
+        _ => 4,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Writer;
+
+    #[test]
+    fn every_boundary_there_and_back() {
+        for (value, len) in [(0, 1), (127, 1), (128, 2), (16_383, 2), (16_384, 3), (2_097_151, 3), (2_097_152, 4), (MAX, 4)] {
+            let mut bytes = [0; 4];
+            Writer(&mut &mut bytes[..]).varint(value);
+            assert_eq!(varint_len(value), len);
+            match VarInt::read(&bytes) {
+                VarInt::Value(read, read_len) => assert_eq!((read as usize, read_len), (value, len)),
+                _ => panic!("{value}"),
+            }
+            assert!(matches!(VarInt::read(&bytes[..len - 1]), VarInt::Incomplete));
+        }
+        assert!(matches!(VarInt::read(&[0x80, 0x80, 0x80, 0x80, 1]), VarInt::TooLong));
+    }
+}
