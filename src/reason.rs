@@ -25,8 +25,8 @@ pub struct ReasonCode(u8);
 
 struct Row {
     name: &'static str,
-    /// Packets that carry it, that only a client or only a server sends with it, and that are never sent with it but
-    /// tolerated when they come: sets of scopes.
+    /// Packets that carry it, that only a client or only a server sends with it, and that nobody should send with it
+    /// but whose receivers put up with it: sets of scopes.
     packets: u16,
     client_only: u16,
     server_only: u16,
@@ -71,7 +71,8 @@ reasons! {
     0x02 GRANTED_QOS_2 "Granted QoS 2" [SUBACK];
     0x04 DISCONNECT_WITH_WILL_MESSAGE "Disconnect with Will Message" [DISCONNECT] client [DISCONNECT];
     // For servers only; but no error is named for a client that sends it.
-    0x10 NO_MATCHING_SUBSCRIBERS "No matching subscribers" [PUBACK PUBREC];
+    0x10 NO_MATCHING_SUBSCRIBERS "No matching subscribers" [PUBACK PUBREC]
+        server [PUBACK PUBREC] tolerated [PUBACK PUBREC];
     0x11 NO_SUBSCRIPTION_EXISTED "No subscription existed" [UNSUBACK];
     0x18 CONTINUE_AUTHENTICATION "Continue authentication" [AUTH];
     0x19 RE_AUTHENTICATE "Re-authenticate" [AUTH] client [AUTH];
@@ -223,13 +224,15 @@ impl ReasonCode {
     fn check_5(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         let here = cx.scope.bit();
         let Some(row) = self.row() else { return Err(ErrorKind::ReasonCode) };
-        let allowed = if received { row.packets | row.tolerated } else { row.packets };
+        if received && row.tolerated & here != 0 {
+            return Ok(());
+        }
         let forbidden = match cx.sender {
             None => 0,
             Some(Sender::Client) => row.server_only,
             Some(Sender::Server) => row.client_only,
         };
-        if allowed & here == 0 {
+        if row.packets & here == 0 {
             Err(ErrorKind::ReasonCode)
         } else if forbidden & here != 0 {
             Err(ErrorKind::Sender)

@@ -81,6 +81,7 @@ const ROWS: &[Row] = rows! {
     Truncated [] [] ["3.1.1 §1.2"] ["5.0 §1.2"];
 
     // Behind the last field of a CONNECT can only stand what a flag should have announced.
+    Trailing [F::WillTopic] [] ["MQTT-3.1.2-18", "MQTT-3.1.2-11", "3.1.1 §1.2"] ["MQTT-3.1.2-16", "5.0 §1.2"];
     Trailing [F::UserName] [] ["MQTT-3.1.2-18", "3.1.1 §1.2"] ["MQTT-3.1.2-16", "5.0 §1.2"];
     Trailing [F::Password] [] ["MQTT-3.1.2-20", "3.1.1 §1.2"] ["MQTT-3.1.2-18", "5.0 §1.2"];
     Trailing [] [PINGREQ] ["3.1.1 §3.12.1", "3.1.1 §1.2"] ["5.0 §3.12.1", "5.0 §1.2"];
@@ -198,10 +199,19 @@ const ROWS: &[Row] = rows! {
     Sender [] [DISCONNECT] ["3.1.1 §3.14"] [];
     Sender [] [] ["3.1.1 §2.2.1"] ["5.0 §2.1.2"];
 
-    TooLong [F::TopicName, F::TopicFilter, F::WillTopic] [] ["MQTT-4.7.3-3"] ["MQTT-4.7.3-3"];
-    TooLong [F::Packet] [] ["3.1.1 §2.2.3"] ["5.0 §2.1.4"];
+    TooLong [F::TopicName, F::TopicFilter, F::WillTopic, F::Property(P::ResponseTopic)] [] ["MQTT-4.7.3-3"] ["MQTT-4.7.3-3"];
+    TooLong [F::Packet] [] ["3.1.1 §2.2.3"] ["5.0 §1.5.5"];
     TooLong [F::Password, F::WillPayload] [] ["3.1.1 §3.1.3.5"] ["5.0 §1.5.6"];
     TooLong [F::Property(P::CorrelationData), F::Property(P::AuthenticationData)] [] [] ["5.0 §1.5.6"];
     TooLong [] [] ["3.1.1 §1.5.3"] ["5.0 §1.5.4"];
+    NotInVersion [F::PacketType] [] ["3.1.1 §2.2.1"] [];
+    NotInVersion [F::SubscriptionOptions] [] ["MQTT-3.8.3-4"] [];
+    NotInVersion [] [CONNACK] ["3.1.1 §3.2.1"] [];
+    NotInVersion [] [PUBACK] ["3.1.1 §3.4.1"] [];
+    NotInVersion [] [PUBREC] ["3.1.1 §3.5.1"] [];
+    NotInVersion [] [PUBREL] ["3.1.1 §3.6.1"] [];
+    NotInVersion [] [PUBCOMP] ["3.1.1 §3.7.1"] [];
+    NotInVersion [] [UNSUBACK] ["3.1.1 §3.11.1"] [];
+    NotInVersion [] [DISCONNECT] ["3.1.1 §3.14.1"] [];
     ClientId [] [] ["MQTT-3.1.3-7"] [];
 };

@@ -145,6 +145,7 @@ impl<'a> Connect<'a> {
         let password = if has(PASSWORD) { Some(reader.binary(Field::Password)?) } else { None };
         // What is left should have been announced by a flag.
         reader.finish(match () {
+            () if !has(WILL | USER_NAME) => Field::WillTopic,
             () if !has(USER_NAME) => Field::UserName,
             () if !has(PASSWORD) => Field::Password,
             () => Field::Packet,
@@ -206,7 +207,10 @@ fn protocol<M: Mode>(reader: &mut Reader<'_, M>, wanted: Option<Version>) -> Dec
     let start = reader.offset();
     let name = reader.str(Field::ProtocolName)?;
     let first = name.bytes().next().unwrap_or_default();
-    let known = Version::ALL.iter().any(|version| version.protocol_name() == name);
+    let known = match wanted {
+        Some(wanted) => wanted.protocol_name() == name,
+        None => Version::ALL.iter().any(|version| version.protocol_name() == name),
+    };
     reader.require(known, ErrorKind::ProtocolName, Field::ProtocolName, start + 2, first)?;
     let level = reader.u8(Field::ProtocolLevel)?;
     match Version::ALL.into_iter().find(|version| version.protocol_name() == name && version.level() == level) {

@@ -162,7 +162,39 @@ impl<'a> Packet<'a> {
     /// express it; [`EncodeError::NoRoom`] if `out` can't take it.
     #[inline]
     pub fn encode(&self, version: Version, out: &mut (impl Sink + ?Sized)) -> Result<usize, EncodeError> {
-        let cx = Context { version, sender: None, scope: Scope::of(self.packet_type()) };
+        self.write(Context { version, sender: None, scope: Scope::of(self.packet_type()) }, out)
+    }
+
+    /// Writes like [`encode`](Self::encode) a packet that `sender` is about to send, and refuses what this side may
+    /// not send: packets, properties and reason codes.
+    ///
+    /// # Errors
+    ///
+    /// As [`encode`](Self::encode), and [`ErrorKind::Sender`].
+    ///
+    /// ```
+    /// use sans_mqtt::{Packet, Sender, Version};
+    /// let mut out = Vec::new();
+    /// assert_eq!(Packet::Pingreq.encode_from(Version::V5_0, Sender::Client, &mut out), Ok(2));
+    /// assert!(Packet::Pingresp.encode_from(Version::V5_0, Sender::Client, &mut out).is_err());
+    /// ```
+    #[inline]
+    pub fn encode_from(
+        &self,
+        version: Version,
+        sender: Sender,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<usize, EncodeError> {
+        let packet_type = self.packet_type();
+        let cx = Context { version, sender: Some(sender), scope: Scope::of(packet_type) };
+        if !packet_type.may_be_sent_by(sender, version) {
+            return Err(invalid(cx, ErrorKind::Sender, Field::PacketType));
+        }
+        self.write(cx, out)
+    }
+
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Result<usize, EncodeError> {
         match self {
             Self::Connect(packet) => packet.write(cx, out),
             Self::Connack(packet) => packet.write(cx, out),
@@ -344,10 +376,11 @@ mod outcome {
         if reason == ReasonCode::SUCCESS && properties.is_empty() && cx.scope != Scope::AUTH {
             return Ok((0, 0));
         }
-        if !cx.version.is_5() && reason != ReasonCode::SUCCESS {
+        if cx.version.is_5() {
+            reason.check_sent(cx).map_err(|kind| invalid(cx, kind, Field::ReasonCode))?;
+        } else if reason != ReasonCode::SUCCESS {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         }
-        reason.check_sent(cx).map_err(|kind| invalid(cx, kind, Field::ReasonCode))?;
         let section = properties.section_len(cx)?;
         Ok(if properties.is_empty() { (1, 0) } else { (1 + section, section) })
     }

@@ -1,0 +1,58 @@
+"""Writes rules.json and codec/*.json, or with --check tells whether the files on disk are what it would write.
+
+Python 3.10 or newer, standard library only. The output is the same on every run.
+"""
+
+import sys
+from pathlib import Path
+
+sys.dont_write_bytecode = True
+
+from generator import check, codes, framing, outgoing, properties, rules, shapes, text, topics, traps
+from generator.book import Book
+
+HERE = Path(__file__).resolve().parent
+
+
+def collect():
+    """All vectors. The order of the parts decides which of two equal vectors gives its id."""
+    book = Book()
+    for part in (framing, codes, shapes, topics, properties, text, outgoing, traps):
+        part.build(book)
+    return book
+
+
+def main(arguments):
+    if arguments not in ([], ["--check"]):
+        raise SystemExit("usage: generate.py [--check]")
+    book, known = collect(), rules.load()
+    complaints = check.check(book, known)
+    files = {**book.texts(), "rules.json": rules.text(known)}
+    stale = {f"codec/{path.name}" for path in (HERE / "codec").glob("*.json")} - set(files)
+    if arguments:
+        for name, content in files.items():
+            path = HERE / name
+            if not path.exists() or path.read_bytes() != content.encode("utf-8"):
+                complaints.append(f"{name} differs from what the generator writes")
+        complaints += [f"{name} is not written by the generator" for name in sorted(stale)]
+    if complaints:
+        print("\n".join(complaints), file=sys.stderr)
+        raise SystemExit(1)
+    if not arguments:
+        for name in stale:
+            (HERE / name).unlink()
+        for name, content in files.items():
+            (HERE / name).parent.mkdir(exist_ok=True)
+            (HERE / name).write_bytes(content.encode("utf-8"))
+    counts = {}
+    for vector in book.ids.values():
+        key = f"{vector['direction']} {vector['verdict']}"
+        counts[key] = counts.get(key, 0) + 1
+    print(
+        f"{len(book.ids)} vectors, {len(known)} rules:",
+        ", ".join(f"{value} {key}" for key, value in sorted(counts.items())),
+    )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,1 @@
+"""The parts of the vector generator. Run generate.py in the folder above."""
