@@ -379,6 +379,21 @@ impl DecodeError {
         self
     }
 
+    /// Not an error: `needed` bytes more have to arrive. Never leaves the crate; it is told apart by what no error of
+    /// that kind has, no version.
+    pub(crate) const fn incomplete(needed: usize) -> Self {
+        let (kind, field) = (ErrorKind::Truncated, Field::Packet);
+        Self { violation: Violation { kind, field, scope: None, version: None }, value: 0, offset: needed as u32 }
+    }
+
+    /// The number that [`incomplete`](Self::incomplete) was given.
+    pub(crate) const fn needed(&self) -> Option<usize> {
+        match self.violation {
+            Violation { kind: ErrorKind::Truncated, version: None, .. } => Some(self.offset as usize),
+            _ => None,
+        }
+    }
+
     /// The same error of a packet whose version is not known.
     pub(crate) const fn in_no_version(mut self) -> Self {
         self.violation.version = None;

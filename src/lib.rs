@@ -20,6 +20,8 @@ mod wire;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 
+#[cfg(feature = "arbitrary")]
+pub use self::arbitrary::AnyPacket;
 pub use error::{Answer, DecodeError, EncodeError, ErrorKind, Field, Violation};
 #[cfg(feature = "bytes")]
 pub use owned::{BufSink, PacketBuf, PublishBuf};

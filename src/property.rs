@@ -397,37 +397,33 @@ impl<'a> Properties<'a> {
 
     /// Reads the property length and the properties of `scope`; before 5.0 there are none.
     #[inline(always)]
-    pub(crate) fn decode<M: Mode>(reader: &mut Reader<'a, M>, scope: Scope) -> Decoded<Self> {
+    pub(crate) fn decode<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<Self> {
         if !reader.cx.version.is_5() {
             return Ok(Self::EMPTY);
         }
         let packet = reader.cx.scope;
         reader.cx.scope = scope;
         let len = reader.varint(Field::PropertyLength)? as usize;
-        let properties = reader.section(len, Field::Properties, |section| {
-            let bytes = section.peek();
-            if M::TRUSTED {
-                section.rest();
-            } else if len != 0 {
-                check_section(section)?;
-            } else {
-                // Where there is no property, one may be missing.
-                missing(scope, PropertySet::EMPTY).map_or(Ok(()), |id| Err(absent(section, id)))?;
-            }
-            Ok(Seq::wire(bytes, section.cx))
-        })?;
         reader.cx.scope = packet;
+        let section = reader.section(len, Field::Properties, scope)?;
+        let properties = Seq::wire(section.peek(), section.cx);
+        if !M::TRUSTED {
+            // Where there is no property, one may be missing.
+            if len != 0 || scope == Scope::AUTH {
+                check_section(section)?;
+            }
+        }
         Ok(properties)
     }
 
     /// [`decode`](Self::decode) where the property length may be left out at the end of the packet.
     #[inline(always)]
-    pub(crate) fn decode_omittable<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    pub(crate) fn decode_omittable<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         if !reader.is_empty() {
             return Self::decode(reader, reader.cx.scope);
         }
         match missing(reader.cx.scope, PropertySet::EMPTY) {
-            Some(id) if reader.cx.version.is_5() => Err(absent(reader, id)),
+            Some(id) if reader.cx.version.is_5() && !M::TRUSTED => Err(absent(reader, id)),
             _ => Ok(Self::EMPTY),
         }
     }
@@ -449,7 +445,9 @@ pub(crate) trait Section {
 impl Section for Properties<'_> {
     #[inline(always)]
     fn section_len(&self, cx: Context) -> Check {
-        Ok(if cx.version.is_5() {
+        Ok(if self.is_empty() && cx.scope != Scope::AUTH {
+            usize::from(cx.version.is_5())
+        } else if cx.version.is_5() {
             let len = self.check(cx)?;
             varint_len(len) + len
         } else if let Some(property) = self.iter().next() {
@@ -488,12 +486,13 @@ fn missing(scope: Scope, seen: PropertySet) -> Option<PropertyId> {
 }
 
 #[cold]
-fn absent<M: Mode>(reader: &Reader<'_, M>, id: PropertyId) -> crate::DecodeError {
+fn absent<M: Mode>(reader: &Reader<'_, '_, M>, id: PropertyId) -> crate::DecodeError {
     reader.bad(ErrorKind::MissingProperty, Field::Property(id), reader.offset(), 0)
 }
 
 #[inline(never)]
-fn check_section<M: Mode>(section: &mut Reader<'_, M>) -> Decoded<()> {
+fn check_section<M: Mode>(mut section: Reader<'_, '_, M>) -> Decoded<()> {
+    let section = &mut section;
     let mut seen = PropertySet::EMPTY;
     while !section.is_empty() {
         let start = section.offset();
@@ -501,14 +500,18 @@ fn check_section<M: Mode>(section: &mut Reader<'_, M>) -> Decoded<()> {
         if let Err(kind) = row.check(section.cx, &mut seen) {
             return Err(section.bad(kind, Field::Property(row.id), start, row.id.number()));
         }
-        value(section, row)?;
+        if M::OBSERVED {
+            value(section, row)?;
+        } else {
+            validate(section, row)?;
+        }
     }
     missing(section.cx.scope, seen).map_or(Ok(()), |id| Err(absent(section, id)))
 }
 
 /// Reads an identifier.
 #[inline(always)]
-fn row<M: Mode>(section: &mut Reader<'_, M>) -> Decoded<&'static Row> {
+fn row<M: Mode>(section: &mut Reader<'_, '_, M>) -> Decoded<&'static Row> {
     let start = section.offset();
     let number = section.varint(Field::PropertyId)?;
     match u8::try_from(number).ok().and_then(Row::of) {
@@ -517,9 +520,23 @@ fn row<M: Mode>(section: &mut Reader<'_, M>) -> Decoded<&'static Row> {
     }
 }
 
+/// Reads the value behind an identifier, of which only the validity counts.
+#[inline(always)]
+fn validate<M: Mode>(section: &mut Reader<'_, '_, M>, row: &Row) -> Decoded<()> {
+    let field = Field::Property(row.id);
+    match row.kind {
+        Kind::Text => section.validate_str(field),
+        Kind::Pair => {
+            section.validate_str(field)?;
+            section.validate_str(field)
+        }
+        _ => value(section, row).map(|_| ()),
+    }
+}
+
 /// Reads the value behind an identifier.
 #[inline(always)]
-fn value<'a, M: Mode>(section: &mut Reader<'a, M>, row: &Row) -> Decoded<Raw<'a>> {
+fn value<'a, M: Mode>(section: &mut Reader<'a, '_, M>, row: &Row) -> Decoded<Raw<'a>> {
     let field = Field::Property(row.id);
     let start = section.offset();
     let number = match row.kind {
@@ -541,7 +558,7 @@ fn value<'a, M: Mode>(section: &mut Reader<'a, M>, row: &Row) -> Decoded<Raw<'a>
 
 impl<'a> Element<'a> for Property<'a> {
     #[inline]
-    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let row = row(reader)?;
         let raw = value(reader, row)?;
         Self::from_raw(row.id, raw).ok_or_else(|| absent(reader, row.id))

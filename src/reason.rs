@@ -267,7 +267,7 @@ impl fmt::Debug for ReasonCode {
 
 impl<'a> Element<'a> for ReasonCode {
     #[inline(always)]
-    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         reader.reason()
     }
 

@@ -31,7 +31,8 @@ pub struct Ack<'a> {
 
 impl<'a> Ack<'a> {
     #[inline(always)]
-    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader;
         let packet_id = reader.packet_id()?;
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { packet_id, reason, properties })

@@ -27,8 +27,9 @@ pub struct Connack<'a> {
 }
 
 impl<'a> Connack<'a> {
-    #[inline(always)]
-    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    #[inline(never)]
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader;
         let start = reader.offset();
         let flags = reader.flags(Field::AcknowledgeFlags)?;
         let known = if reader.cx.version == Version::V3_1 { 0 } else { 1 };
@@ -47,7 +48,7 @@ impl<'a> Connack<'a> {
         Ok(Self { session_present, reason, properties })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         self.reason.check_sent(cx).map_err(|kind| match kind {
             ErrorKind::ReasonCode if !cx.version.is_5() => invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode),

@@ -101,7 +101,8 @@ impl<'a> Connect<'a> {
     /// # Ok(()) }
     /// ```
     pub fn version(frame: Frame<'_>) -> Result<Version, DecodeError> {
-        let mut reader = Reader::new(frame.header, frame.body(), 0, Version::V5_0, None, Plain);
+        let mut plain = Plain;
+        let mut reader = Reader::new(frame.header, frame.body(), 0, Version::V5_0, None, &mut plain);
         let version = if frame.packet_type() == PacketType::Connect {
             protocol(&mut reader, None)
         } else {
@@ -110,13 +111,14 @@ impl<'a> Connect<'a> {
         version.map_err(DecodeError::in_no_version)
     }
 
-    #[inline(always)]
-    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    #[inline(never)]
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader;
         let version = protocol(reader, Some(reader.cx.version))?;
         let start = reader.offset();
         let flags = reader.flags(Field::ConnectFlags)?;
         let has = |flag| flags & flag != 0;
-        let require = |reader: &Reader<'a, M>, ok, kind, field| reader.require(ok, kind, field, start, flags);
+        let require = |reader: &Reader<'a, '_, M>, ok, kind, field| reader.require(ok, kind, field, start, flags);
         require(reader, !has(RESERVED), ErrorKind::ReservedBit, Field::ConnectFlags)?;
         require(reader, has(WILL) || !has(WILL_QOS), ErrorKind::WillFlags, Field::WillQos)?;
         require(reader, has(WILL) || !has(WILL_RETAIN), ErrorKind::WillFlags, Field::WillRetain)?;
@@ -203,7 +205,7 @@ impl<'a> Connect<'a> {
 
 /// Reads protocol name and level, which must be those of `wanted` if that is given.
 #[inline(always)]
-fn protocol<M: Mode>(reader: &mut Reader<'_, M>, wanted: Option<Version>) -> Decoded<Version> {
+fn protocol<M: Mode>(reader: &mut Reader<'_, '_, M>, wanted: Option<Version>) -> Decoded<Version> {
     let start = reader.offset();
     let name = reader.str(Field::ProtocolName)?;
     let first = name.bytes().next().unwrap_or_default();

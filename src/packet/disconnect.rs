@@ -24,13 +24,14 @@ pub struct Disconnect<'a> {
 }
 
 impl<'a> Disconnect<'a> {
-    #[inline(always)]
-    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    #[inline(never)]
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader;
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { reason, properties })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         write(self.reason, self.properties, cx, out)
     }
@@ -55,13 +56,14 @@ pub struct Auth<'a> {
 }
 
 impl<'a> Auth<'a> {
-    #[inline(always)]
-    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    #[inline(never)]
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader;
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { reason, properties })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         if !cx.version.is_5() {
             return Err(crate::wire::invalid(cx, crate::ErrorKind::NotInVersion, crate::Field::PacketType));

@@ -284,11 +284,10 @@ fn from_server(version: Version, frame: Frame<'_>) -> Decoded<Packet<'_>> {
 }
 
 #[inline(always)]
-fn decode<'a, M: Mode>(version: Version, sender: Option<Sender>, frame: Frame<'a>, mode: M) -> Decoded<Packet<'a>> {
+fn decode<'a, M: Mode>(version: Version, sender: Option<Sender>, frame: Frame<'a>, mut mode: M) -> Decoded<Packet<'a>> {
     let header = frame.header;
-    let mut reader = Reader::new(header, frame.body(), 0, version, sender, mode);
+    let mut reader = Reader::new(header, frame.body(), 0, version, sender, &mut mode);
     fixed_header(&mut reader, header)?;
-    let reader = &mut reader;
     let client = sender != Some(Sender::Server);
     let server = sender != Some(Sender::Client);
     Ok(match header.packet_type {
@@ -323,7 +322,7 @@ fn decode<'a, M: Mode>(version: Version, sender: Option<Sender>, frame: Frame<'a
 
 /// Checks what the fixed header decides, and shows it.
 #[inline(always)]
-fn fixed_header<M: Mode>(reader: &mut Reader<'_, M>, header: Header) -> Decoded<()> {
+fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Decoded<()> {
     let Header { packet_type, flags, .. } = header;
     let version = reader.cx.version;
     let first = (packet_type as u8) << 4 | flags;
@@ -357,7 +356,7 @@ mod outcome {
     use crate::wire::Writer;
 
     #[inline(always)]
-    pub(super) fn read<'a, M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<(ReasonCode, Properties<'a>)> {
+    pub(super) fn read<'a, M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<(ReasonCode, Properties<'a>)> {
         let reason = if reader.is_empty() || !reader.cx.version.is_5() {
             // AUTH may not leave out what it would mean by that when a client sends it, but it can't leave out its
             // properties anyway.

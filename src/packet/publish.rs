@@ -103,7 +103,8 @@ impl<'a> PublishHead<'a> {
         let body = input.get(header.len..).unwrap_or_default();
         let (body, behind) = body.split_at_checked(header.remaining_length).unwrap_or((body, &[]));
         let missing = header.remaining_length - body.len();
-        let mut reader = Reader::new(header, body, missing, version, sender, Plain);
+        let mut plain = Plain;
+        let mut reader = Reader::new(header, body, missing, version, sender, &mut plain);
         super::fixed_header(&mut reader, header)?;
         match Self::read(&mut reader, header) {
             Ok(head) => {
@@ -111,13 +112,15 @@ impl<'a> PublishHead<'a> {
                 let rest = input.get(input.len() - behind.len() - reader.len()..).unwrap_or_default();
                 Ok(HeadSplit::Head(head, rest))
             }
-            Err(_) if reader.needed() > 0 => Ok(HeadSplit::Incomplete(reader.needed())),
-            Err(error) => Err(error),
+            Err(error) => match error.needed() {
+                Some(needed) => Ok(HeadSplit::Incomplete(needed)),
+                None => Err(error),
+            },
         }
     }
 
     #[inline(always)]
-    fn read<M: Mode>(reader: &mut Reader<'a, M>, header: Header) -> Decoded<Self> {
+    fn read<M: Mode>(reader: &mut Reader<'a, '_, M>, header: Header) -> Decoded<Self> {
         let flags = header.flags;
         let first = 0x30 | flags;
         let (dup, retain) = (flags & 8 != 0, flags & 1 != 0);
@@ -138,7 +141,7 @@ impl<'a> PublishHead<'a> {
             Qos::ExactlyOnce => Delivery::ExactlyOnce(reader.packet_id()?),
         };
         let properties = Properties::decode(reader, Scope::PUBLISH)?;
-        let named = !topic.is_empty() || M::TRUSTED || properties.topic_alias().is_some();
+        let named = !topic.is_empty() || M::TRUSTED || has_alias(properties);
         reader.require(named, ErrorKind::EmptyTopic, Field::TopicName, start, 0)?;
         Ok(Self { dup, retain, delivery, topic, properties, payload_len: reader.len() + reader.missing() })
     }
@@ -189,6 +192,11 @@ impl<'a> PublishHead<'a> {
     }
 }
 
+#[cold]
+fn has_alias(properties: Properties<'_>) -> bool {
+    properties.topic_alias().is_some()
+}
+
 fn publish(version: Version) -> Context {
     Context { version, sender: None, scope: Scope::PUBLISH }
 }
@@ -208,7 +216,8 @@ impl<'a> Publish<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>, header: Header) -> Decoded<Self> {
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>, header: Header) -> Decoded<Self> {
+        let reader = &mut reader;
         let PublishHead { dup, retain, delivery, topic, properties, .. } = PublishHead::read(reader, header)?;
         let start = reader.offset();
         let payload = reader.rest();

@@ -5,8 +5,8 @@ use crate::error::{ErrorKind, Field};
 use crate::property::{Properties, Section};
 use crate::reason::ReasonCode;
 use crate::wire::{
-    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Value, Writer, check_filter, check_str, invalid,
-    split_share, start,
+    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Value, Writer, check_filter, check_str, invalid, SHARE,
+    start,
 };
 
 /// SUBSCRIBE: a client asks for messages.
@@ -66,15 +66,16 @@ const RETAIN_AS_PUBLISHED: u8 = 0x08;
 const RETAIN_HANDLING: u8 = 0x30;
 
 impl<'a> Subscribe<'a> {
-    #[inline(always)]
-    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    #[inline(never)]
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader;
         let packet_id = reader.packet_id()?;
         let properties = Properties::decode(reader, Scope::SUBSCRIBE)?;
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         let section = self.properties.section_len(cx)?;
         let body = 2 + section + self.filters.check_some(cx, Field::TopicFilter)?;
@@ -94,9 +95,9 @@ impl<'a> Subscription<'a> {
             | (self.retain_handling as u8) << 4
     }
 
-    /// What is wrong with an options byte.
+    /// What is wrong with an options byte behind a valid filter.
     #[inline(always)]
-    fn check_options(filter: &str, options: u8, cx: Context) -> Result<(), ErrorKind> {
+    fn check_options(filter: &[u8], options: u8, cx: Context) -> Result<(), ErrorKind> {
         let known = if cx.version.is_5() { QOS | NO_LOCAL | RETAIN_AS_PUBLISHED | RETAIN_HANDLING } else { QOS };
         if options & !known != 0 {
             Err(ErrorKind::ReservedBit)
@@ -104,7 +105,7 @@ impl<'a> Subscription<'a> {
             Err(ErrorKind::Qos)
         } else if options & RETAIN_HANDLING == RETAIN_HANDLING {
             Err(ErrorKind::RetainHandling)
-        } else if options & NO_LOCAL != 0 && split_share(filter).is_some_and(|(_, filter)| filter.is_some()) {
+        } else if options & NO_LOCAL != 0 && filter.starts_with(SHARE) {
             Err(ErrorKind::NoLocal)
         } else {
             Ok(())
@@ -112,16 +113,24 @@ impl<'a> Subscription<'a> {
     }
 }
 
-impl<'a> Element<'a> for Subscription<'a> {
+impl<'a> Subscription<'a> {
     #[inline(always)]
-    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
-        let filter = reader.filter(Field::TopicFilter)?;
+    fn read_options<M: Mode>(reader: &mut Reader<'a, '_, M>, filter: &[u8]) -> Decoded<u8> {
         let start = reader.offset();
         let options = reader.byte(Field::SubscriptionOptions)?;
         reader.show(Field::SubscriptionOptions, start, Value::Flags(options));
-        if let Err(kind) = Self::check_options(filter, options, reader.cx) {
-            return Err(reader.bad(kind, Field::SubscriptionOptions, start, options));
+        match Self::check_options(filter, options, reader.cx) {
+            Ok(()) => Ok(options),
+            Err(kind) => Err(reader.bad(kind, Field::SubscriptionOptions, start, options)),
         }
+    }
+}
+
+impl<'a> Element<'a> for Subscription<'a> {
+    #[inline(always)]
+    fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
+        let filter = reader.filter(Field::TopicFilter)?;
+        let options = Self::read_options(reader, filter.as_bytes())?;
         Ok(Self {
             filter,
             qos: Qos::from_number(options & QOS).unwrap_or_default(),
@@ -136,9 +145,15 @@ impl<'a> Element<'a> for Subscription<'a> {
     }
 
     #[inline(always)]
+    fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
+        let filter = reader.validate_filter(Field::TopicFilter)?;
+        Self::read_options(reader, filter).map(|_| ())
+    }
+
+    #[inline(always)]
     fn check(&self, cx: Context) -> Check {
         let len = check_str(cx, Field::TopicFilter, self.filter, |filter| check_filter(filter, cx.version))?;
-        match Self::check_options(self.filter, self.options(), cx) {
+        match Self::check_options(self.filter.as_bytes(), self.options(), cx) {
             Ok(()) => Ok(len + 1),
             Err(ErrorKind::ReservedBit) => Err(invalid(cx, ErrorKind::NotInVersion, Field::SubscriptionOptions)),
             Err(kind) => Err(invalid(cx, kind, Field::SubscriptionOptions)),
@@ -174,8 +189,9 @@ pub struct Suback<'a> {
 }
 
 impl<'a> Suback<'a> {
-    #[inline(always)]
-    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    #[inline(never)]
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader;
         let packet_id = reader.packet_id()?;
         let properties = Properties::decode(reader, reader.cx.scope)?;
         let reasons = if has_reasons(reader.cx) {
@@ -187,7 +203,7 @@ impl<'a> Suback<'a> {
         Ok(Self { packet_id, properties, reasons })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         let section = self.properties.section_len(cx)?;
         let reasons = if has_reasons(cx) {

@@ -29,15 +29,16 @@ pub struct Unsubscribe<'a> {
 pub type Unsuback<'a> = Suback<'a>;
 
 impl<'a> Unsubscribe<'a> {
-    #[inline(always)]
-    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    #[inline(never)]
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader;
         let packet_id = reader.packet_id()?;
         let properties = Properties::decode(reader, Scope::UNSUBSCRIBE)?;
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         let section = self.properties.section_len(cx)?;
         let body = 2 + section + self.filters.check_some(cx, Field::TopicFilter)?;
@@ -51,8 +52,13 @@ impl<'a> Unsubscribe<'a> {
 
 impl<'a> Element<'a> for &'a str {
     #[inline(always)]
-    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self> {
+    fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         reader.filter(Field::TopicFilter)
+    }
+
+    #[inline(always)]
+    fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
+        reader.validate_filter(Field::TopicFilter).map(|_| ())
     }
 
     #[inline(always)]

@@ -12,39 +12,43 @@ use crate::version::{Sender, Version};
 /// A result of the decoder.
 pub(crate) type Decoded<T> = Result<T, DecodeError>;
 
-pub(crate) struct Reader<'a, M> {
+/// Reads the fields of a packet, or of a section of it.
+///
+/// Small enough to live in registers: what is not inlined gets values, never a reference to the reader.
+pub(crate) struct Reader<'a, 'm, M> {
     /// What is left of the packet, or of the section that is being read.
     rest: &'a [u8],
     /// The offset in the packet of the end of `rest`.
     end: usize,
     /// Bytes of the packet behind `rest` that have not arrived; 0 for a whole packet.
     missing: usize,
-    /// How many of them the field needed that could not be read.
-    needed: usize,
     pub(crate) cx: Context,
-    mode: M,
+    mode: &'m mut M,
 }
 
-impl<'a, M: Mode> Reader<'a, M> {
+impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     /// Reads the packet behind `header`, of which `body` is there and `missing` bytes more are to come.
     #[inline(always)]
-    pub(crate) fn new(header: Header, body: &'a [u8], missing: usize, version: Version, sender: Option<Sender>, mode: M) -> Self {
+    pub(crate) fn new(
+        header: Header,
+        body: &'a [u8],
+        missing: usize,
+        version: Version,
+        sender: Option<Sender>,
+        mode: &'m mut M,
+    ) -> Self {
         let cx = Context { version, sender, scope: Scope::of(header.packet_type) };
-        Self { rest: body, end: header.len + body.len(), missing, needed: 0, cx, mode }
+        Self { rest: body, end: header.len + body.len(), missing, cx, mode }
     }
 
     /// A reader of a list that was validated in `version` and `scope`.
     #[inline(always)]
-    pub(crate) fn list(bytes: &'a [u8], version: Version, scope: Scope, mode: M) -> Self {
-        Self { rest: bytes, end: bytes.len(), missing: 0, needed: 0, cx: Context { version, sender: None, scope }, mode }
-    }
-
-    /// How many bytes more have to arrive before what could not be read can be; 0 if that would not help.
-    pub(crate) fn needed(&self) -> usize {
-        self.needed
+    pub(crate) fn list(bytes: &'a [u8], version: Version, scope: Scope, mode: &'m mut M) -> Self {
+        Self { rest: bytes, end: bytes.len(), missing: 0, cx: Context { version, sender: None, scope }, mode }
     }
 
     /// The bytes that have not arrived.
+    #[inline(always)]
     pub(crate) fn missing(&self) -> usize {
         self.missing
     }
@@ -79,17 +83,9 @@ impl<'a, M: Mode> Reader<'a, M> {
     }
 
     /// An error at `offset`, where the packet has `value`.
-    #[cold]
-    #[inline(never)]
-    fn error(&self, kind: ErrorKind, field: Field, offset: usize, value: u8) -> DecodeError {
-        DecodeError { violation: self.cx.violation(kind, field), value, offset: offset as u32 }
-    }
-
-    /// An error in a field of one byte, or in its first one, which was read at `start`.
-    #[cold]
-    #[inline(never)]
-    pub(crate) fn bad(&self, kind: ErrorKind, field: Field, start: usize, value: u8) -> DecodeError {
-        self.error(kind, field, start, value)
+    #[inline(always)]
+    pub(crate) fn bad(&self, kind: ErrorKind, field: Field, offset: usize, value: u8) -> DecodeError {
+        error(self.cx, kind, field, offset, value)
     }
 
     /// Requires `ok` of the byte `value` that was read at `start`.
@@ -105,13 +101,9 @@ impl<'a, M: Mode> Reader<'a, M> {
     }
 
     /// `field`, which began at `start`, needs `n` bytes from here and does not get them.
-    #[cold]
-    #[inline(never)]
-    fn short(&mut self, n: usize, field: Field, start: usize) -> DecodeError {
-        if n <= self.rest.len() + self.missing {
-            self.needed = n - self.rest.len();
-        }
-        self.error(ErrorKind::Truncated, field, start, 0)
+    #[inline(always)]
+    fn short(&self, n: usize, field: Field, start: usize) -> DecodeError {
+        short(self.cx, n, self.rest.len(), self.missing, field, start)
     }
 
     #[inline(always)]
@@ -198,7 +190,7 @@ impl<'a, M: Mode> Reader<'a, M> {
         }
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn long_varint(&mut self, field: Field) -> Decoded<u32> {
         let start = self.offset();
         match VarInt::read(self.rest) {
@@ -240,7 +232,7 @@ impl<'a, M: Mode> Reader<'a, M> {
             Err(flaw) => Err(flaw),
         };
         checked.map_err(|flaw| {
-            self.error(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
+            self.bad(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
         })
     }
 
@@ -311,20 +303,64 @@ impl<'a, M: Mode> Reader<'a, M> {
         }
     }
 
-    /// Reads the next `n` bytes, which are `field`, by themselves; `read` has to take them all.
+    /// A reader of the next `n` bytes, which are `field`, in a scope of their own.
     #[inline(always)]
-    pub(crate) fn section<T>(
-        &mut self,
-        n: usize,
-        field: Field,
-        read: impl FnOnce(&mut Self) -> Decoded<T>,
-    ) -> Decoded<T> {
+    pub(crate) fn section(&mut self, n: usize, field: Field, scope: Scope) -> Decoded<Reader<'a, '_, M>> {
         let start = self.offset();
-        let section = self.take(n, field, start)?;
-        let (rest, end, missing) = (self.rest, self.end, self.missing);
-        (self.rest, self.end, self.missing) = (section, start + n, 0);
-        let read = read(self)?;
-        (self.rest, self.end, self.missing) = (rest, end, missing);
-        Ok(read)
+        let rest = self.take(n, field, start)?;
+        let cx = Context { scope, ..self.cx };
+        Ok(Reader { rest, end: start + n, missing: 0, cx, mode: &mut *self.mode })
     }
+
+    /// Any text, of which only the validity counts.
+    #[inline(always)]
+    pub(crate) fn validate_str(&mut self, field: Field) -> Decoded<()> {
+        self.validate(field, text::is_plain, |bytes| text::check_text(text::utf8(bytes)?))
+    }
+
+    /// A topic filter, of which only the validity counts. Gives its bytes.
+    #[inline(always)]
+    pub(crate) fn validate_filter(&mut self, field: Field) -> Decoded<&'a [u8]> {
+        let version = self.cx.version;
+        let start = self.rest;
+        self.validate(
+            field,
+            |bytes| text::is_plain_filter(bytes, version),
+            |bytes| text::check_filter(text::utf8(bytes)?, version),
+        )?;
+        Ok(start.get(2..start.len() - self.rest.len()).unwrap_or_default())
+    }
+
+    /// Text that is `plain` or else passes `check`. Most text is plain, and that is found out quickly.
+    #[inline(always)]
+    fn validate(
+        &mut self,
+        field: Field,
+        plain: impl FnOnce(&[u8]) -> bool,
+        check: impl FnOnce(&[u8]) -> Result<(), Flaw>,
+    ) -> Decoded<()> {
+        let bytes = self.prefixed(field)?;
+        if plain(bytes) {
+            return Ok(());
+        }
+        check(bytes).map_err(|flaw| {
+            self.bad(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
+        })
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn error(cx: Context, kind: ErrorKind, field: Field, offset: usize, value: u8) -> DecodeError {
+    DecodeError { violation: cx.violation(kind, field), value, offset: offset as u32 }
+}
+
+/// A field needs `n` bytes, and `len` are there and `missing` ones to come.
+#[cold]
+#[inline(never)]
+fn short(cx: Context, n: usize, len: usize, missing: usize, field: Field, start: usize) -> DecodeError {
+    if n <= len + missing {
+        return DecodeError::incomplete(n - len);
+    }
+    error(cx, ErrorKind::Truncated, field, start, 0)
 }

@@ -35,7 +35,13 @@ enum Inner<'a, T> {
 /// What a [`Seq`] can hold.
 pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
     /// Reads one element; the reader holds nothing but elements.
-    fn read<M: Mode>(reader: &mut Reader<'a, M>) -> Decoded<Self>;
+    fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self>;
+
+    /// Reads one element of which only the validity counts.
+    #[inline(always)]
+    fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
+        Self::read(reader).map(|_| ())
+    }
 
     /// Checks one element of the caller's; gives the number of bytes it takes.
     fn check(&self, cx: Context) -> Check;
@@ -80,7 +86,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     pub fn iter(&self) -> Iter<'a, T> {
         Iter(match self.0 {
             Inner::Wire { bytes, version, scope } => {
-                Source::Wire(Reader::list(bytes, version, scope, Plain), PhantomData)
+                Source::Wire { rest: bytes, version, scope, element: PhantomData }
             }
             Inner::List(list) => Source::List(list.iter()),
         })
@@ -88,14 +94,18 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     /// Reads elements, at least one, to the end of `reader`.
     #[inline(always)]
-    pub(crate) fn read<M: Mode>(reader: &mut Reader<'a, M>, field: Field) -> Decoded<Self> {
+    pub(crate) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
         let bytes = reader.peek();
         if M::TRUSTED {
             reader.rest();
         }
         reader.require(!bytes.is_empty(), ErrorKind::EmptyList, field, reader.offset(), 0)?;
         while !reader.is_empty() {
-            T::read(reader)?;
+            if M::OBSERVED {
+                T::read(reader)?;
+            } else {
+                T::validate(reader)?;
+            }
         }
         Ok(Self::wire(bytes, reader.cx))
     }
@@ -214,7 +224,7 @@ impl<'a, T: Element<'a>> IntoIterator for &Seq<'a, T> {
 pub struct Iter<'a, T>(Source<'a, T>);
 
 enum Source<'a, T> {
-    Wire(Reader<'a, Plain>, PhantomData<T>),
+    Wire { rest: &'a [u8], version: Version, scope: Scope, element: PhantomData<T> },
     List(core::slice::Iter<'a, T>),
 }
 
@@ -224,9 +234,15 @@ impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
     #[inline]
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
-            Source::Wire(reader, _) if reader.is_empty() => None,
-            // Never an error: the bytes were validated when they were decoded.
-            Source::Wire(reader, _) => T::read(reader).ok(),
+            Source::Wire { rest: [], .. } => None,
+            Source::Wire { rest, version, scope, .. } => {
+                let mut plain = Plain;
+                let mut reader = Reader::list(rest, *version, *scope, &mut plain);
+                // Never an error: the bytes were validated when they were decoded.
+                let element = T::read(&mut reader).ok();
+                *rest = reader.rest();
+                element
+            }
             Source::List(list) => list.next().copied(),
         }
     }

@@ -50,7 +50,8 @@ impl Sink for &mut [u8] {
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         if let Some((to, rest)) = core::mem::take(self).split_at_mut_checked(bytes.len()) {
-            to.copy_from_slice(bytes);
+            // Not `copy_from_slice`: it panics, which the compiler can't always rule out.
+            to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
             *self = rest;
         }
     }

@@ -72,6 +72,27 @@ pub(crate) fn check_text(text: &str) -> Result<(), Flaw> {
     if any(text.as_bytes(), nul) { Err(find(text, ErrorKind::Nul, |byte| byte == 0)) } else { Ok(()) }
 }
 
+/// A byte of a word that is not ASCII.
+#[inline(always)]
+fn not_ascii(word: u64) -> u64 {
+    word & lanes(0x80)
+}
+
+/// Whether the bytes are text that needs no closer look: ASCII without U+0000.
+#[inline(always)]
+pub(crate) fn is_plain(bytes: &[u8]) -> bool {
+    !any(bytes, |word| not_ascii(word) | nul(word))
+}
+
+/// Whether the bytes are a topic filter that needs no closer look: plain text without wildcards, of no shared
+/// subscription.
+#[inline(always)]
+pub(crate) fn is_plain_filter(bytes: &[u8], version: Version) -> bool {
+    !any(bytes, |word| not_ascii(word) | nul_or_wildcard(word))
+        && !bytes.is_empty()
+        && !(version.is_5() && bytes.first() == Some(&b'$'))
+}
+
 /// A topic name: not empty, no wildcard `[MQTT-4.7.3-1]` `[MQTT-3.3.2-2]`.
 #[inline(always)]
 pub(crate) fn check_topic(topic: &str) -> Result<(), Flaw> {
@@ -107,13 +128,13 @@ pub(crate) fn check_filter(filter: &str, version: Version) -> Result<(), Flaw> {
 }
 
 /// The start of the filter part of a shared subscription.
-const SHARE: &str = "$share/";
+pub(crate) const SHARE: &[u8] = b"$share/";
 
 /// Takes `$share/NAME/FILTER` apart at the slash behind the name. `None`: not a shared subscription.
 pub(crate) fn split_share(filter: &str) -> Option<(&str, Option<&str>)> {
-    let rest = filter.strip_prefix(SHARE)?;
-    Some(match rest.split_once('/') {
-        Some((name, filter)) => (name, Some(filter)),
+    let rest = filter.strip_prefix("$share/")?;
+    Some(match rest.bytes().position(|byte| byte == b'/') {
+        Some(slash) => (rest.get(..slash)?, rest.get(slash + 1..)),
         None => (rest, None),
     })
 }
@@ -137,21 +158,17 @@ fn check_special_filter(filter: &str, version: Version) -> Result<(), Flaw> {
     if levels.is_empty() {
         return Err(Flaw::new(ErrorKind::EmptyTopic, 0));
     }
-    let mut at = filter.len() - levels.len();
-    let mut levels = levels.split('/').peekable();
-    while let Some(level) = levels.next() {
-        if level.len() > 1 {
-            for (i, byte) in level.bytes().enumerate() {
-                match byte {
-                    b'#' => return Err(Flaw::new(ErrorKind::MisplacedHash, at + i)),
-                    b'+' => return Err(Flaw::new(ErrorKind::MisplacedPlus, at + i)),
-                    _ => {}
-                }
-            }
-        } else if level == "#" && levels.peek().is_some() {
-            return Err(Flaw::new(ErrorKind::MisplacedHash, at));
+    let start = filter.len() - levels.len();
+    let mut before = b'/';
+    let mut bytes = levels.bytes().enumerate().peekable();
+    while let Some((at, byte)) = bytes.next() {
+        let after = bytes.peek().map(|&(_, byte)| byte);
+        let alone = before == b'/' && matches!(after, None | Some(b'/'));
+        match byte {
+            b'+' if !alone => return Err(Flaw::new(ErrorKind::MisplacedPlus, start + at)),
+            b'#' if !alone || after.is_some() => return Err(Flaw::new(ErrorKind::MisplacedHash, start + at)),
+            _ => before = byte,
         }
-        at += level.len() + 1;
     }
     Ok(())
 }
