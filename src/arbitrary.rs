@@ -395,6 +395,9 @@ impl<'u, 'a> Source<'u, 'a> {
         if self.tame()? {
             ids.retain(|id| is_allowed(*id, cx));
         }
+        if ids.is_empty() {
+            return Ok(list);
+        }
         for _ in 0..self.count()? {
             let id = *self.u.choose(&ids)?;
             list.push(self.property(id)?);

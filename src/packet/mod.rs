@@ -290,34 +290,35 @@ fn decode<'a, M: Mode>(version: Version, sender: Option<Sender>, frame: Frame<'a
     fixed_header(&mut reader, header)?;
     let client = sender != Some(Sender::Server);
     let server = sender != Some(Sender::Client);
-    Ok(match header.packet_type {
-        PacketType::Publish => Packet::Publish(Publish::read(reader, header)?),
-        PacketType::Puback => Packet::Puback(Ack::read(reader)?),
-        PacketType::Pubrec => Packet::Pubrec(Ack::read(reader)?),
-        PacketType::Pubrel => Packet::Pubrel(Ack::read(reader)?),
-        PacketType::Pubcomp => Packet::Pubcomp(Ack::read(reader)?),
-        PacketType::Connect if client => Packet::Connect(Connect::read(reader)?),
-        PacketType::Subscribe if client => Packet::Subscribe(Subscribe::read(reader)?),
-        PacketType::Unsubscribe if client => Packet::Unsubscribe(Unsubscribe::read(reader)?),
+    // Each arm builds the whole result, where the caller wants it.
+    match header.packet_type {
+        PacketType::Publish => Ok(Packet::Publish(Publish::read(reader, header)?)),
+        PacketType::Puback => Ok(Packet::Puback(Ack::read(reader)?)),
+        PacketType::Pubrec => Ok(Packet::Pubrec(Ack::read(reader)?)),
+        PacketType::Pubrel => Ok(Packet::Pubrel(Ack::read(reader)?)),
+        PacketType::Pubcomp => Ok(Packet::Pubcomp(Ack::read(reader)?)),
+        PacketType::Connect if client => Ok(Packet::Connect(Connect::read(reader)?)),
+        PacketType::Subscribe if client => Ok(Packet::Subscribe(Subscribe::read(reader)?)),
+        PacketType::Unsubscribe if client => Ok(Packet::Unsubscribe(Unsubscribe::read(reader)?)),
         PacketType::Pingreq if client => {
             reader.finish(Field::Packet)?;
-            Packet::Pingreq
+            Ok(Packet::Pingreq)
         }
-        PacketType::Connack if server => Packet::Connack(Connack::read(reader)?),
-        PacketType::Suback if server => Packet::Suback(Suback::read(reader)?),
-        PacketType::Unsuback if server => Packet::Unsuback(Unsuback::read(reader)?),
+        PacketType::Connack if server => Ok(Packet::Connack(Connack::read(reader)?)),
+        PacketType::Suback if server => Ok(Packet::Suback(Suback::read(reader)?)),
+        PacketType::Unsuback if server => Ok(Packet::Unsuback(Unsuback::read(reader)?)),
         PacketType::Pingresp if server => {
             reader.finish(Field::Packet)?;
-            Packet::Pingresp
+            Ok(Packet::Pingresp)
         }
-        PacketType::Disconnect if client || version.is_5() => Packet::Disconnect(Disconnect::read(reader)?),
-        PacketType::Auth if version.is_5() => Packet::Auth(Auth::read(reader)?),
-        PacketType::Auth => return Err(reader.bad(ErrorKind::PacketType, Field::PacketType, 0, 0xF0 | header.flags)),
+        PacketType::Disconnect if client || version.is_5() => Ok(Packet::Disconnect(Disconnect::read(reader)?)),
+        PacketType::Auth if version.is_5() => Ok(Packet::Auth(Auth::read(reader)?)),
+        PacketType::Auth => Err(reader.bad(ErrorKind::PacketType, Field::PacketType, 0, 0xF0 | header.flags)),
         other => {
             let first = (other as u8) << 4 | header.flags;
-            return Err(reader.bad(ErrorKind::Sender, Field::PacketType, 0, first));
+            Err(reader.bad(ErrorKind::Sender, Field::PacketType, 0, first))
         }
-    })
+    }
 }
 
 /// Checks what the fixed header decides, and shows it.

@@ -43,12 +43,12 @@ fn nul_or_wildcard(word: u64) -> u64 {
 /// Whether `test` finds something in `bytes`, eight of them at a time. Short rests are filled up with `a`.
 #[inline(always)]
 fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
-    let mut words = bytes.chunks_exact(8);
+    let mut rest = bytes;
     let mut found = 0;
-    for word in &mut words {
-        found |= word.first_chunk().map_or(0, |word| test(u64::from_ne_bytes(*word)));
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        found |= test(u64::from_ne_bytes(*word));
+        rest = behind;
     }
-    let rest = words.remainder();
     if rest.is_empty() {
         return found != 0;
     }
