@@ -401,6 +401,10 @@ impl<'a> Properties<'a> {
         if !reader.cx.version.is_5() {
             return Ok(Self::EMPTY);
         }
+        // Most packets have no properties, and the one that must have some finds out below.
+        if !M::OBSERVED && scope != Scope::AUTH && reader.skip_zero() {
+            return Ok(Self::EMPTY);
+        }
         let packet = reader.cx.scope;
         reader.cx.scope = scope;
         let len = reader.varint(Field::PropertyLength)? as usize;

@@ -2,7 +2,7 @@
 
 use crate::error::ErrorKind;
 use crate::version::Version;
-use crate::wire::{Flaw, check_filter, check_topic, split_share};
+use crate::wire::{Flaw, check_filter, check_topic};
 
 /// A text is not a topic name or not a topic filter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -87,9 +87,10 @@ impl<'a> TopicFilter<'a> {
     /// without a share name `[MQTT-4.8.2-1]`, or with a wildcard in it or no filter behind it `[MQTT-4.8.2-2]`.
     pub fn new(text: &'a str, version: Version) -> Result<Self, TopicError> {
         checked(text, check_filter(text, version))?;
-        Ok(match split_share(text) {
-            Some((name, Some(filter))) if version.is_5() => Self { text, share_name: Some(name), filter },
-            _ => Self { text, share_name: None, filter: text },
+        let shared = text.strip_prefix("$share/").filter(|_| version.is_5());
+        Ok(match shared.and_then(|shared| shared.split_once('/')) {
+            Some((name, filter)) => Self { text, share_name: Some(name), filter },
+            None => Self { text, share_name: None, filter: text },
         })
     }
 

@@ -345,7 +345,8 @@ fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Deco
         let reserved = packet_type == PacketType::Auth && !version.is_5();
         reader.require(dup || reserved, ErrorKind::Flags, Field::Flags, 0, first)?;
     }
-    let shortest = header.len == 1 + varint_len(header.remaining_length) || !version.is_5();
+    let shortest =
+        header.len == 2 || header.len == 1 + varint_len(header.remaining_length) || !version.is_5();
     reader.require(shortest, ErrorKind::LengthNotShortest, Field::RemainingLength, 1, header.remaining_length as u8)
 }
 

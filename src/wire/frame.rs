@@ -68,14 +68,14 @@ packet_types! {
     Auth AUTH 15,
 }
 
+const FLAGGED: u16 = Scope::PUBREL.bit() | Scope::SUBSCRIBE.bit() | Scope::UNSUBSCRIBE.bit();
+
 impl PacketType {
     /// The reserved flags in the low half of the first byte (those of PUBLISH vary).
     #[inline(always)]
     pub(crate) const fn flags(self) -> u8 {
-        match self {
-            Self::Pubrel | Self::Subscribe | Self::Unsubscribe => 0b0010,
-            _ => 0,
-        }
+        // 0010 for PUBREL, SUBSCRIBE and UNSUBSCRIBE, 0000 for the rest.
+        (FLAGGED >> self as u16 & 1) as u8 * 0b0010
     }
 
     /// Whether `sender` may send packets of this type at all.

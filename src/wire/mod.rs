@@ -20,5 +20,5 @@ pub(crate) use observe::Trusted;
 pub(crate) use reader::{Decoded, Reader};
 pub(crate) use seq::{Element, sum};
 pub(crate) use sink::{Check, Writer, check_binary, check_str, check_text, invalid, start};
-pub(crate) use text::{Flaw, SHARE, check_filter, check_topic, split_share};
+pub(crate) use text::{Flaw, SHARE, check_filter, check_topic};
 pub(crate) use varint::varint_len;

@@ -76,6 +76,18 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         self.rest
     }
 
+    /// Takes the next byte if it is 0.
+    #[inline(always)]
+    pub(crate) fn skip_zero(&mut self) -> bool {
+        match self.rest {
+            [0, rest @ ..] => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Takes all that is left.
     #[inline(always)]
     pub(crate) fn rest(&mut self) -> &'a [u8] {
@@ -231,9 +243,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
             Ok(text) => check(text).map(|()| text),
             Err(flaw) => Err(flaw),
         };
-        checked.map_err(|flaw| {
-            self.bad(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
-        })
+        checked.map_err(|flaw| self.flawed(flaw, bytes, field))
     }
 
     #[inline(always)]
@@ -315,37 +325,32 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     /// Any text, of which only the validity counts.
     #[inline(always)]
     pub(crate) fn validate_str(&mut self, field: Field) -> Decoded<()> {
-        self.validate(field, text::is_plain, |bytes| text::check_text(text::utf8(bytes)?))
+        self.validate(field, |bytes| {
+            if text::is_plain(bytes) { Ok(()) } else { text::check_text(text::utf8(bytes)?) }
+        })?;
+        Ok(())
     }
 
     /// A topic filter, of which only the validity counts. Gives its bytes.
     #[inline(always)]
     pub(crate) fn validate_filter(&mut self, field: Field) -> Decoded<&'a [u8]> {
         let version = self.cx.version;
-        let start = self.rest;
-        self.validate(
-            field,
-            |bytes| text::is_plain_filter(bytes, version),
-            |bytes| text::check_filter(text::utf8(bytes)?, version),
-        )?;
-        Ok(start.get(2..start.len() - self.rest.len()).unwrap_or_default())
+        self.validate(field, |bytes| text::check_filter_bytes(bytes, version))
     }
 
-    /// Text that is `plain` or else passes `check`. Most text is plain, and that is found out quickly.
     #[inline(always)]
-    fn validate(
-        &mut self,
-        field: Field,
-        plain: impl FnOnce(&[u8]) -> bool,
-        check: impl FnOnce(&[u8]) -> Result<(), Flaw>,
-    ) -> Decoded<()> {
+    fn validate(&mut self, field: Field, check: impl FnOnce(&[u8]) -> Result<(), Flaw>) -> Decoded<&'a [u8]> {
         let bytes = self.prefixed(field)?;
-        if plain(bytes) {
-            return Ok(());
+        match check(bytes) {
+            Ok(()) => Ok(bytes),
+            Err(flaw) => Err(self.flawed(flaw, bytes, field)),
         }
-        check(bytes).map_err(|flaw| {
-            self.bad(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
-        })
+    }
+
+    /// The error of a text that has just been read.
+    #[inline(always)]
+    fn flawed(&self, flaw: Flaw, bytes: &[u8], field: Field) -> DecodeError {
+        self.bad(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
     }
 }
 

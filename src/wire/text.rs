@@ -22,22 +22,20 @@ const fn lanes(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// Not zero if a lane of `word` is zero.
-#[inline(always)]
-const fn zero_lane(word: u64) -> u64 {
-    word.wrapping_sub(lanes(0x01)) & !word & lanes(0x80)
-}
-
+/// The tests below leave their answer in the high bits of the lanes; [`any`] looks at these alone. A borrow may set
+/// bits above a lane that is found, never without one.
+///
 /// U+0000 in a word of text.
 #[inline(always)]
-fn nul(word: u64) -> u64 {
-    zero_lane(word)
+const fn nul(word: u64) -> u64 {
+    word.wrapping_sub(lanes(0x01)) & !word
 }
 
 /// U+0000, `+` or `#` in a word of text. The wildcards are 0x2B and 0x23: alike but for bit 3.
 #[inline(always)]
-fn nul_or_wildcard(word: u64) -> u64 {
-    zero_lane(word) | zero_lane((word & lanes(0xF7)) ^ lanes(0x23))
+const fn nul_or_wildcard(word: u64) -> u64 {
+    let wildcard = (word & lanes(0xF7)) ^ lanes(0x23);
+    (word.wrapping_sub(lanes(0x01)) | wildcard.wrapping_sub(lanes(0x01))) & !word
 }
 
 /// Whether `test` finds something in `bytes`, eight of them at a time. Short rests are filled up with `a`.
@@ -49,15 +47,14 @@ fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
         found |= test(u64::from_ne_bytes(*word));
         rest = behind;
     }
-    if rest.is_empty() {
-        return found != 0;
+    if !rest.is_empty() {
+        // The last eight bytes overlap the words before them, which does no harm.
+        found |= test(match bytes.last_chunk::<8>() {
+            Some(last) => u64::from_ne_bytes(*last),
+            None => rest.iter().fold(lanes(b'a'), |word, &byte| word << 8 | u64::from(byte)),
+        });
     }
-    // The last eight bytes overlap the words before them, which does no harm.
-    let last = match bytes.last_chunk::<8>() {
-        Some(last) => u64::from_ne_bytes(*last),
-        None => rest.iter().fold(lanes(b'a'), |word, &byte| word << 8 | u64::from(byte)),
-    };
-    found | test(last) != 0
+    found & lanes(0x80) != 0
 }
 
 /// Text: well-formed UTF-8 `[MQTT-1.5.3-1]` `[MQTT-1.5.4-1]`.
@@ -72,25 +69,11 @@ pub(crate) fn check_text(text: &str) -> Result<(), Flaw> {
     if any(text.as_bytes(), nul) { Err(find(text, ErrorKind::Nul, |byte| byte == 0)) } else { Ok(()) }
 }
 
-/// A byte of a word that is not ASCII.
-#[inline(always)]
-fn not_ascii(word: u64) -> u64 {
-    word & lanes(0x80)
-}
-
 /// Whether the bytes are text that needs no closer look: ASCII without U+0000.
 #[inline(always)]
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
-    !any(bytes, |word| not_ascii(word) | nul(word))
-}
-
-/// Whether the bytes are a topic filter that needs no closer look: plain text without wildcards, of no shared
-/// subscription.
-#[inline(always)]
-pub(crate) fn is_plain_filter(bytes: &[u8], version: Version) -> bool {
-    !any(bytes, |word| not_ascii(word) | nul_or_wildcard(word))
-        && !bytes.is_empty()
-        && !(version.is_5() && bytes.first() == Some(&b'$'))
+    // A byte that is not ASCII has the high bit itself.
+    !any(bytes, |word| word | nul(word))
 }
 
 /// A topic name: not empty, no wildcard `[MQTT-4.7.3-1]` `[MQTT-3.3.2-2]`.
@@ -120,34 +103,45 @@ fn find(text: &str, kind: ErrorKind, wanted: impl Fn(u8) -> bool) -> Flaw {
 /// A topic filter, in 5.0 of a shared subscription too: not empty, `#` and `+` fill a level, `#` the last one.
 #[inline(always)]
 pub(crate) fn check_filter(filter: &str, version: Version) -> Result<(), Flaw> {
-    let bytes = filter.as_bytes();
-    if any(bytes, nul_or_wildcard) || bytes.is_empty() || (version.is_5() && bytes.first() == Some(&b'$')) {
-        return check_special_filter(filter, version);
+    check_text(filter)?;
+    check_levels(filter.as_bytes(), version)
+}
+
+/// The same of any bytes.
+#[inline(always)]
+pub(crate) fn check_filter_bytes(bytes: &[u8], version: Version) -> Result<(), Flaw> {
+    if is_plain(bytes) { check_levels(bytes, version) } else { check_filter(utf8(bytes)?, version) }
+}
+
+/// What makes text a topic filter.
+#[inline(always)]
+fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
+    if any(filter, nul_or_wildcard) || filter.is_empty() || (version.is_5() && filter.first() == Some(&b'$')) {
+        return check_special_levels(filter, version);
     }
     Ok(())
 }
 
-/// The start of the filter part of a shared subscription.
+/// What a filter of a shared subscription begins with.
 pub(crate) const SHARE: &[u8] = b"$share/";
 
-/// Takes `$share/NAME/FILTER` apart at the slash behind the name. `None`: not a shared subscription.
-pub(crate) fn split_share(filter: &str) -> Option<(&str, Option<&str>)> {
-    let rest = filter.strip_prefix("$share/")?;
-    Some(match rest.bytes().position(|byte| byte == b'/') {
+/// Takes `$share/NAME/FILTER` apart; the filter may be missing. `None`: not a shared subscription.
+pub(crate) fn split_share(filter: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let rest = filter.strip_prefix(SHARE)?;
+    Some(match rest.iter().position(|&byte| byte == b'/') {
         Some(slash) => (rest.get(..slash)?, rest.get(slash + 1..)),
         None => (rest, None),
     })
 }
 
 #[inline(never)]
-fn check_special_filter(filter: &str, version: Version) -> Result<(), Flaw> {
-    check_text(filter)?;
+fn check_special_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
     let mut levels = filter;
     if let (true, Some((name, shared))) = (version.is_5(), split_share(filter)) {
         if name.is_empty() {
             return Err(Flaw::new(ErrorKind::EmptyShareName, SHARE.len()));
         }
-        if let Some(at) = name.bytes().position(|byte| matches!(byte, b'+' | b'#')) {
+        if let Some(at) = name.iter().position(|&byte| is_wildcard(byte)) {
             return Err(Flaw::new(ErrorKind::ShareName, SHARE.len() + at));
         }
         match shared {
@@ -158,17 +152,25 @@ fn check_special_filter(filter: &str, version: Version) -> Result<(), Flaw> {
     if levels.is_empty() {
         return Err(Flaw::new(ErrorKind::EmptyTopic, 0));
     }
-    let start = filter.len() - levels.len();
     let mut before = b'/';
-    let mut bytes = levels.bytes().enumerate().peekable();
-    while let Some((at, byte)) = bytes.next() {
-        let after = bytes.peek().map(|&(_, byte)| byte);
-        let alone = before == b'/' && matches!(after, None | Some(b'/'));
-        match byte {
-            b'+' if !alone => return Err(Flaw::new(ErrorKind::MisplacedPlus, start + at)),
-            b'#' if !alone || after.is_some() => return Err(Flaw::new(ErrorKind::MisplacedHash, start + at)),
-            _ => before = byte,
+    for (at, &byte) in levels.iter().enumerate() {
+        if is_wildcard(byte) {
+            let after = levels.get(at + 1);
+            let alone = before == b'/' && matches!(after, None | Some(b'/'));
+            let at = filter.len() - levels.len() + at;
+            if byte == b'+' && !alone {
+                return Err(Flaw::new(ErrorKind::MisplacedPlus, at));
+            }
+            if byte == b'#' && (!alone || after.is_some()) {
+                return Err(Flaw::new(ErrorKind::MisplacedHash, at));
+            }
         }
+        before = byte;
     }
     Ok(())
+}
+
+#[inline(always)]
+const fn is_wildcard(byte: u8) -> bool {
+    byte & 0xF7 == 0x23
 }
