@@ -50,10 +50,17 @@ impl Sink for &mut [u8] {
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         if let Some((to, rest)) = core::mem::take(self).split_at_mut_checked(bytes.len()) {
-            // Not `copy_from_slice`: it panics, which the compiler can't always rule out.
-            to.iter_mut().zip(bytes).for_each(|(to, byte)| *to = *byte);
+            copy(bytes, to);
             *self = rest;
         }
+    }
+}
+
+/// `copy_from_slice` without its panic, which the compiler can't always rule out. By itself this becomes a `memcpy`.
+#[inline]
+fn copy(from: &[u8], to: &mut [u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
     }
 }
 

@@ -110,13 +110,32 @@ pub(crate) fn check_filter(filter: &str, version: Version) -> Result<(), Flaw> {
 /// The same of any bytes.
 #[inline(always)]
 pub(crate) fn check_filter_bytes(bytes: &[u8], version: Version) -> Result<(), Flaw> {
-    if is_plain(bytes) { check_levels(bytes, version) } else { check_filter(utf8(bytes)?, version) }
+    let special = any(bytes, |word| word | nul_or_wildcard(word));
+    if special || needs_look(bytes, version) { check_special_filter(bytes, version) } else { Ok(()) }
+}
+
+#[inline(never)]
+fn check_special_filter(bytes: &[u8], version: Version) -> Result<(), Flaw> {
+    if !is_plain(bytes) {
+        check_text(utf8(bytes)?)?;
+    }
+    check_special_levels(bytes, version)
+}
+
+/// Whether a filter without wildcard may be wrong all the same.
+#[inline(always)]
+fn needs_look(filter: &[u8], version: Version) -> bool {
+    match filter.first() {
+        None => true,
+        Some(b'$') => version.is_5(),
+        Some(_) => false,
+    }
 }
 
 /// What makes text a topic filter.
 #[inline(always)]
 fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
-    if any(filter, nul_or_wildcard) || filter.is_empty() || (version.is_5() && filter.first() == Some(&b'$')) {
+    if any(filter, nul_or_wildcard) || needs_look(filter, version) {
         return check_special_levels(filter, version);
     }
     Ok(())
