@@ -40,6 +40,17 @@ impl<'a> Ack<'a> {
 
     #[inline(always)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        // Nearly every one says only "success", which takes no reason code and no properties in any version.
+        if self.reason == ReasonCode::SUCCESS && self.properties.is_empty() {
+            let (mut out, len) = start(cx, first_byte(cx), 2, 0, out)?;
+            out.u16(self.packet_id.get());
+            return Ok(len);
+        }
+        self.write_long(cx, out)
+    }
+
+    #[inline(never)]
+    fn write_long<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         let lens = outcome::len(self.reason, self.properties, cx)?;
         let (mut out, len) = start(cx, first_byte(cx), 2 + lens.0, 0, out)?;
         out.u16(self.packet_id.get());

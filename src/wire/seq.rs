@@ -116,8 +116,13 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     pub(crate) fn check(&self, cx: Context) -> Check {
         match self.0 {
             Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => Ok(bytes.len()),
-            _ => T::check_all(self.iter(), cx),
+            _ => self.check_elements(cx),
         }
+    }
+
+    #[inline(never)]
+    fn check_elements(&self, cx: Context) -> Check {
+        T::check_all(self.iter(), cx)
     }
 
     /// [`check`](Self::check) of a list that must not be empty.
@@ -131,8 +136,14 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     pub(crate) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut Writer<'_, S>) {
         match self.0 {
             Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => out.bytes(bytes),
-            _ => self.iter().for_each(|element| element.write(out)),
+            Inner::List([]) => {}
+            _ => self.write_elements(out),
         }
+    }
+
+    #[inline(never)]
+    fn write_elements<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        self.iter().for_each(|element| element.write(out));
     }
 }
 
