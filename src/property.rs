@@ -530,6 +530,7 @@ fn validate<M: Mode>(section: &mut Reader<'_, '_, M>, row: &Row) -> Decoded<()> 
     let field = Field::Property(row.id);
     match row.kind {
         Kind::Text => section.validate_str(field),
+        Kind::Topic => section.validate_topic(field),
         Kind::Pair => {
             section.validate_str(field)?;
             section.validate_str(field)

@@ -331,6 +331,15 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         Ok(())
     }
 
+    /// A topic name, of which only the validity counts.
+    #[inline(always)]
+    pub(crate) fn validate_topic(&mut self, field: Field) -> Decoded<()> {
+        self.validate(field, |bytes| {
+            if text::is_plain_topic(bytes) { Ok(()) } else { text::check_topic(text::utf8(bytes)?) }
+        })?;
+        Ok(())
+    }
+
     /// A topic filter, of which only the validity counts. Gives its bytes.
     #[inline(always)]
     pub(crate) fn validate_filter(&mut self, field: Field) -> Decoded<&'a [u8]> {

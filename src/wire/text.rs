@@ -51,10 +51,21 @@ fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
         // The last eight bytes overlap the words before them, which does no harm.
         found |= test(match bytes.last_chunk::<8>() {
             Some(last) => u64::from_ne_bytes(*last),
-            None => rest.iter().fold(lanes(b'a'), |word, &byte| word << 8 | u64::from(byte)),
+            None => short_word(rest),
         });
     }
     found & lanes(0x80) != 0
+}
+
+/// A word with nothing but the bytes of a text of one to seven bytes.
+#[inline(always)]
+fn short_word(bytes: &[u8]) -> u64 {
+    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+        (Some(first), Some(last)) => {
+            u64::from(u32::from_ne_bytes(*first)) << 32 | u64::from(u32::from_ne_bytes(*last))
+        }
+        _ => bytes.iter().fold(lanes(b'a'), |word, &byte| word << 8 | u64::from(byte)),
+    }
 }
 
 /// Text: well-formed UTF-8 `[MQTT-1.5.3-1]` `[MQTT-1.5.4-1]`.
@@ -74,6 +85,12 @@ pub(crate) fn check_text(text: &str) -> Result<(), Flaw> {
 pub(crate) fn is_plain(bytes: &[u8]) -> bool {
     // A byte that is not ASCII has the high bit itself.
     !any(bytes, |word| word | nul(word))
+}
+
+/// Whether the bytes are a topic name that needs no closer look: ASCII, and what [`check_topic`] asks for.
+#[inline(always)]
+pub(crate) fn is_plain_topic(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && !any(bytes, |word| word | nul_or_wildcard(word))
 }
 
 /// A topic name: not empty, no wildcard `[MQTT-4.7.3-1]` `[MQTT-3.3.2-2]`.
