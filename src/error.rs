@@ -267,7 +267,9 @@ impl Violation {
     /// 3.1 and 3.1.1 have no such codes (the connection is closed); the code is good for logs there.
     pub fn reason(&self) -> ReasonCode {
         match (self.kind, self.field, self.scope) {
-            (ErrorKind::PropertyValue, Field::Property(PropertyId::TopicAlias), _) => ReasonCode::TOPIC_ALIAS_INVALID,
+            (ErrorKind::PropertyValue, Field::Property(PropertyId::TopicAlias), _) => {
+                ReasonCode::TOPIC_ALIAS_INVALID
+            }
             (ErrorKind::Qos, _, Some(Scope::SUBSCRIBE)) => ReasonCode::PROTOCOL_ERROR,
             _ => self.kind.reason(),
         }
@@ -383,7 +385,11 @@ impl DecodeError {
     /// that kind has, no version.
     pub(crate) const fn incomplete(needed: usize) -> Self {
         let (kind, field) = (ErrorKind::Truncated, Field::Packet);
-        Self { violation: Violation { kind, field, scope: None, version: None }, value: 0, offset: needed as u32 }
+        Self {
+            violation: Violation { kind, field, scope: None, version: None },
+            value: 0,
+            offset: needed as u32,
+        }
     }
 
     /// The number that [`incomplete`](Self::incomplete) was given.

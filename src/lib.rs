@@ -1,5 +1,15 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
+// What could panic, or need more than `core`, is for tests and programs.
+#![warn(
+    clippy::alloc_instead_of_core,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used
+)]
 
 #[cfg(feature = "alloc")]
 extern crate alloc;

@@ -60,7 +60,9 @@ impl PacketBuf {
     pub fn get(&self) -> Packet<'_> {
         match Frame::split(&self.frame, usize::MAX) {
             // Decoding has succeeded before, so it does again.
-            Ok(Split::Frame(frame, _)) => Packet::decode_trusted(self.version, frame).unwrap_or(Packet::Pingreq),
+            Ok(Split::Frame(frame, _)) => {
+                Packet::decode_trusted(self.version, frame).unwrap_or(Packet::Pingreq)
+            }
             _ => Packet::Pingreq,
         }
     }

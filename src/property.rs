@@ -431,7 +431,6 @@ impl<'a> Properties<'a> {
             _ => Ok(Self::EMPTY),
         }
     }
-
 }
 
 /// A property section to be written: its length first, as the fixed header needs it, then its bytes.
@@ -486,7 +485,8 @@ pub(crate) fn content_len(section_len: usize) -> usize {
 #[inline(always)]
 fn missing(scope: Scope, seen: PropertySet) -> Option<PropertyId> {
     let needs_method = scope == Scope::AUTH || seen.contains(PropertyId::AuthenticationData);
-    (needs_method && !seen.contains(PropertyId::AuthenticationMethod)).then_some(PropertyId::AuthenticationMethod)
+    (needs_method && !seen.contains(PropertyId::AuthenticationMethod))
+        .then_some(PropertyId::AuthenticationMethod)
 }
 
 #[cold]

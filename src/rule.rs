@@ -25,7 +25,9 @@ pub(crate) fn rules(of: &Violation) -> &'static [&'static str] {
     let of_property = matches!(of.field, F::Property(_) | F::PropertyId);
     let fits = |row: &&Row| {
         row.kind == of.kind
-            && (row.fields.is_empty() || row.fields.contains(&of.field) || of_property && row.fields.contains(&F::Properties))
+            && (row.fields.is_empty()
+                || row.fields.contains(&of.field)
+                || of_property && row.fields.contains(&F::Properties))
             && (row.scopes.is_empty() || of.scope.is_some_and(|scope| row.scopes.contains(&scope)))
     };
     match (ROWS.iter().find(fits), of.version) {

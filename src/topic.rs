@@ -151,7 +151,9 @@ pub fn matches(filter: &str, topic_name: &str) -> bool {
                 let level = name.iter().position(|&byte| byte == b'/').unwrap_or(name.len());
                 (filter, name) = (filter_rest, name.get(level..).unwrap_or_default());
             }
-            ([a, filter_rest @ ..], [b, name_rest @ ..]) if a == b => (filter, name) = (filter_rest, name_rest),
+            ([a, filter_rest @ ..], [b, name_rest @ ..]) if a == b => {
+                (filter, name) = (filter_rest, name_rest);
+            }
             _ => return false,
         }
     }

@@ -51,7 +51,9 @@ impl<'a> Connack<'a> {
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         self.reason.check_sent(cx).map_err(|kind| match kind {
-            ErrorKind::ReasonCode if !cx.version.is_5() => invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode),
+            ErrorKind::ReasonCode if !cx.version.is_5() => {
+                invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode)
+            }
             kind => invalid(cx, kind, Field::ReasonCode),
         })?;
         if self.session_present && self.reason != ReasonCode::SUCCESS {
@@ -63,7 +65,11 @@ impl<'a> Connack<'a> {
         let section = self.properties.section_len(cx)?;
         let (mut out, len) = start(cx, first_byte(cx), 2 + section, 0, out)?;
         out.u8(u8::from(self.session_present));
-        out.u8(if cx.version.is_5() { self.reason.get() } else { self.reason.return_code().unwrap_or_default() });
+        out.u8(if cx.version.is_5() {
+            self.reason.get()
+        } else {
+            self.reason.return_code().unwrap_or_default()
+        });
         self.properties.write_section(cx, section, &mut out);
         Ok(len)
     }

@@ -5,8 +5,8 @@ use crate::error::{DecodeError, ErrorKind, Field};
 use crate::property::{Properties, Section};
 use crate::version::Version;
 use crate::wire::{
-    Check, Context, Decoded, Frame, Mode, PacketType, Plain, Reader, Scope, Sink, check_binary, check_str, check_text,
-    check_topic, invalid, start,
+    Check, Context, Decoded, Frame, Mode, PacketType, Plain, Reader, Scope, Sink, check_binary, check_str,
+    check_text, check_topic, invalid, start,
 };
 
 /// CONNECT: a client asks for a connection.
@@ -118,7 +118,8 @@ impl<'a> Connect<'a> {
         let start = reader.offset();
         let flags = reader.flags(Field::ConnectFlags)?;
         let has = |flag| flags & flag != 0;
-        let require = |reader: &Reader<'a, '_, M>, ok, kind, field| reader.require(ok, kind, field, start, flags);
+        let require =
+            |reader: &Reader<'a, '_, M>, ok, kind, field| reader.require(ok, kind, field, start, flags);
         require(reader, !has(RESERVED), ErrorKind::ReservedBit, Field::ConnectFlags)?;
         require(reader, has(WILL) || !has(WILL_QOS), ErrorKind::WillFlags, Field::WillQos)?;
         require(reader, has(WILL) || !has(WILL_RETAIN), ErrorKind::WillFlags, Field::WillRetain)?;
@@ -152,13 +153,23 @@ impl<'a> Connect<'a> {
             () if !has(PASSWORD) => Field::Password,
             () => Field::Packet,
         })?;
-        Ok(Self { clean_start: has(CLEAN_START), keep_alive, properties, client_id, will, user_name, password })
+        Ok(Self {
+            clean_start: has(CLEAN_START),
+            keep_alive,
+            properties,
+            client_id,
+            will,
+            user_name,
+            password,
+        })
     }
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         let version = cx.version;
-        if self.client_id.is_empty() && (version == Version::V3_1 || version == Version::V3_1_1 && !self.clean_start) {
+        if self.client_id.is_empty()
+            && (version == Version::V3_1 || version == Version::V3_1_1 && !self.clean_start)
+        {
             return Err(invalid(cx, ErrorKind::ClientId, Field::ClientId));
         }
         if self.password.is_some() && self.user_name.is_none() && !version.is_5() {
@@ -215,7 +226,8 @@ fn protocol<M: Mode>(reader: &mut Reader<'_, '_, M>, wanted: Option<Version>) ->
     };
     reader.require(known, ErrorKind::ProtocolName, Field::ProtocolName, start + 2, first)?;
     let level = reader.u8(Field::ProtocolLevel)?;
-    match Version::ALL.into_iter().find(|version| version.protocol_name() == name && version.level() == level) {
+    match Version::ALL.into_iter().find(|version| version.protocol_name() == name && version.level() == level)
+    {
         Some(version) if wanted.is_none_or(|wanted| wanted == version) => Ok(version),
         _ => Err(reader.bad(ErrorKind::ProtocolLevel, Field::ProtocolLevel, reader.offset() - 1, level)),
     }

@@ -73,7 +73,12 @@ impl<'a> Auth<'a> {
 }
 
 #[inline(always)]
-fn write<S: Sink + ?Sized>(reason: ReasonCode, properties: Properties<'_>, cx: Context, out: &mut S) -> Check {
+fn write<S: Sink + ?Sized>(
+    reason: ReasonCode,
+    properties: Properties<'_>,
+    cx: Context,
+    out: &mut S,
+) -> Check {
     let lens = outcome::len(reason, properties, cx)?;
     let (mut out, len) = start(cx, first_byte(cx), lens.0, 0, out)?;
     outcome::write(reason, properties, lens, cx, &mut out);

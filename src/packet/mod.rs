@@ -284,7 +284,12 @@ fn from_server(version: Version, frame: Frame<'_>) -> Decoded<Packet<'_>> {
 }
 
 #[inline(always)]
-fn decode<'a, M: Mode>(version: Version, sender: Option<Sender>, frame: Frame<'a>, mut mode: M) -> Decoded<Packet<'a>> {
+fn decode<'a, M: Mode>(
+    version: Version,
+    sender: Option<Sender>,
+    frame: Frame<'a>,
+    mut mode: M,
+) -> Decoded<Packet<'a>> {
     let header = frame.header;
     let mut reader = Reader::new(header, frame.body(), 0, version, sender, &mut mode);
     fixed_header(&mut reader, header)?;
@@ -311,7 +316,9 @@ fn decode<'a, M: Mode>(version: Version, sender: Option<Sender>, frame: Frame<'a
             reader.finish(Field::Packet)?;
             Ok(Packet::Pingresp)
         }
-        PacketType::Disconnect if client || version.is_5() => Ok(Packet::Disconnect(Disconnect::read(reader)?)),
+        PacketType::Disconnect if client || version.is_5() => {
+            Ok(Packet::Disconnect(Disconnect::read(reader)?))
+        }
         PacketType::Auth if version.is_5() => Ok(Packet::Auth(Auth::read(reader)?)),
         PacketType::Auth => Err(reader.bad(ErrorKind::PacketType, Field::PacketType, 0, 0xF0 | header.flags)),
         other => {
@@ -347,7 +354,13 @@ fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Deco
     }
     let shortest =
         header.len == 2 || header.len == 1 + varint_len(header.remaining_length) || !version.is_5();
-    reader.require(shortest, ErrorKind::LengthNotShortest, Field::RemainingLength, 1, header.remaining_length as u8)
+    reader.require(
+        shortest,
+        ErrorKind::LengthNotShortest,
+        Field::RemainingLength,
+        1,
+        header.remaining_length as u8,
+    )
 }
 
 /// What stands behind the packet identifier of an acknowledgement, and is the whole of DISCONNECT and AUTH: a reason
@@ -373,7 +386,11 @@ mod outcome {
 
     /// The number of bytes that reason and properties take, and that of the properties.
     #[inline(always)]
-    pub(super) fn len(reason: ReasonCode, properties: Properties<'_>, cx: Context) -> Result<(usize, usize), EncodeError> {
+    pub(super) fn len(
+        reason: ReasonCode,
+        properties: Properties<'_>,
+        cx: Context,
+    ) -> Result<(usize, usize), EncodeError> {
         if reason == ReasonCode::SUCCESS && properties.is_empty() && cx.scope != Scope::AUTH {
             return Ok((0, 0));
         }

@@ -5,8 +5,8 @@ use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::{Properties, Property, PropertyId, PropertySet, Section};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, check_str, check_topic,
-    invalid, start,
+    Check, Context, Decoded, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, check_str,
+    check_topic, invalid, start,
 };
 
 /// PUBLISH: a message.
@@ -93,7 +93,11 @@ impl<'a> PublishHead<'a> {
     /// # Errors
     ///
     /// [`DecodeError`], as soon as the bytes that are there decide it.
-    pub fn split(version: Version, sender: Option<Sender>, input: &'a [u8]) -> Result<HeadSplit<'a>, DecodeError> {
+    pub fn split(
+        version: Version,
+        sender: Option<Sender>,
+        input: &'a [u8],
+    ) -> Result<HeadSplit<'a>, DecodeError> {
         let Some(header) = Header::read(input)? else {
             return Ok(HeadSplit::Incomplete(if input.is_empty() { 2 } else { 1 }));
         };
@@ -168,7 +172,13 @@ impl<'a> PublishHead<'a> {
 
     /// Writes the head with `properties` in place of its own, after asking `out` for room for `payload` bytes more.
     #[inline(always)]
-    fn write<S: Sink + ?Sized>(&self, cx: Context, properties: &impl Section, payload: usize, out: &mut S) -> Check {
+    fn write<S: Sink + ?Sized>(
+        &self,
+        cx: Context,
+        properties: &impl Section,
+        payload: usize,
+        out: &mut S,
+    ) -> Check {
         let Self { dup, retain, delivery, topic, payload_len, .. } = *self;
         if dup && delivery == Delivery::AtMostOnce {
             return Err(invalid(cx, ErrorKind::Dup, Field::Dup));
@@ -311,7 +321,8 @@ impl<'a> Publish<'a> {
         // A topic that its alias stands for has to be right all the same.
         check_str(cx, Field::TopicName, self.topic, check_topic)?;
         let Forward { dup, retain, delivery, .. } = *copy;
-        let head = PublishHead { dup, retain, delivery, topic, payload_len: self.payload.len(), ..self.head() };
+        let head =
+            PublishHead { dup, retain, delivery, topic, payload_len: self.payload.len(), ..self.head() };
         head.write(cx, &Edited { source: self.properties, copy }, payload, out)
     }
 }
@@ -351,7 +362,11 @@ impl Forward<'_> {
             return PropertySet::EMPTY;
         }
         let mut dropped = PropertySet::EMPTY;
-        source.iter().map(|property| property.id()).filter(|id| !of_connection(*id)).for_each(|id| dropped.insert(id));
+        source
+            .iter()
+            .map(|property| property.id())
+            .filter(|id| !of_connection(*id))
+            .for_each(|id| dropped.insert(id));
         dropped
     }
 }
@@ -391,7 +406,12 @@ impl Section for Edited<'_, '_> {
         if cx.version.is_5() { Property::section_len(self.iter(), cx) } else { Ok(0) }
     }
 
-    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut crate::wire::Writer<'_, S>) {
+    fn write_section<S: Sink + ?Sized>(
+        &self,
+        cx: Context,
+        section_len: usize,
+        out: &mut crate::wire::Writer<'_, S>,
+    ) {
         if cx.version.is_5() {
             Property::write_section(self.iter(), section_len, out);
         }

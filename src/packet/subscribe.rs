@@ -5,8 +5,8 @@ use crate::error::{ErrorKind, Field};
 use crate::property::{Properties, Section};
 use crate::reason::ReasonCode;
 use crate::wire::{
-    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Value, Writer, check_filter, check_str, invalid, SHARE,
-    start,
+    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Value, Writer, check_filter, check_str,
+    invalid, start, strip_share,
 };
 
 /// SUBSCRIBE: a client asks for messages.
@@ -98,14 +98,15 @@ impl<'a> Subscription<'a> {
     /// What is wrong with an options byte behind a valid filter.
     #[inline(always)]
     fn check_options(filter: &[u8], options: u8, cx: Context) -> Result<(), ErrorKind> {
-        let known = if cx.version.is_5() { QOS | NO_LOCAL | RETAIN_AS_PUBLISHED | RETAIN_HANDLING } else { QOS };
+        let known =
+            if cx.version.is_5() { QOS | NO_LOCAL | RETAIN_AS_PUBLISHED | RETAIN_HANDLING } else { QOS };
         if options & !known != 0 {
             Err(ErrorKind::ReservedBit)
         } else if options & QOS == QOS {
             Err(ErrorKind::Qos)
         } else if options & RETAIN_HANDLING == RETAIN_HANDLING {
             Err(ErrorKind::RetainHandling)
-        } else if options & NO_LOCAL != 0 && filter.starts_with(SHARE) {
+        } else if options & NO_LOCAL != 0 && strip_share(filter).is_some() {
             Err(ErrorKind::NoLocal)
         } else {
             Ok(())
@@ -155,7 +156,9 @@ impl<'a> Element<'a> for Subscription<'a> {
         let len = check_str(cx, Field::TopicFilter, self.filter, |filter| check_filter(filter, cx.version))?;
         match Self::check_options(self.filter.as_bytes(), self.options(), cx) {
             Ok(()) => Ok(len + 1),
-            Err(ErrorKind::ReservedBit) => Err(invalid(cx, ErrorKind::NotInVersion, Field::SubscriptionOptions)),
+            Err(ErrorKind::ReservedBit) => {
+                Err(invalid(cx, ErrorKind::NotInVersion, Field::SubscriptionOptions))
+            }
             Err(kind) => Err(invalid(cx, kind, Field::SubscriptionOptions)),
         }
     }

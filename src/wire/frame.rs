@@ -88,8 +88,12 @@ impl PacketType {
     pub const fn may_be_sent_by(self, sender: Sender, version: Version) -> bool {
         match self {
             Self::Publish | Self::Puback | Self::Pubrec | Self::Pubrel | Self::Pubcomp => true,
-            Self::Connect | Self::Subscribe | Self::Unsubscribe | Self::Pingreq => matches!(sender, Sender::Client),
-            Self::Connack | Self::Suback | Self::Unsuback | Self::Pingresp => matches!(sender, Sender::Server),
+            Self::Connect | Self::Subscribe | Self::Unsubscribe | Self::Pingreq => {
+                matches!(sender, Sender::Client)
+            }
+            Self::Connack | Self::Suback | Self::Unsuback | Self::Pingresp => {
+                matches!(sender, Sender::Server)
+            }
             Self::Disconnect => version.is_5() || matches!(sender, Sender::Client),
             Self::Auth => version.is_5(),
         }
@@ -170,9 +174,13 @@ impl Header {
                 remaining_length: value as usize,
             })),
             VarInt::Incomplete => Ok(None),
-            VarInt::TooLong => {
-                Err(error(ErrorKind::LengthTooLong, Field::RemainingLength, Some(Scope::of(packet_type)), 1, 0x80))
-            }
+            VarInt::TooLong => Err(error(
+                ErrorKind::LengthTooLong,
+                Field::RemainingLength,
+                Some(Scope::of(packet_type)),
+                1,
+                0x80,
+            )),
         }
     }
 }

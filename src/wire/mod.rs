@@ -14,11 +14,11 @@ pub use seq::{Iter, Seq};
 pub use sink::Sink;
 
 pub(crate) use frame::{Context, Header, Scope};
-pub(crate) use observe::{Mode, Observed, Plain};
 #[cfg(feature = "bytes")]
 pub(crate) use observe::Trusted;
+pub(crate) use observe::{Mode, Observed, Plain};
 pub(crate) use reader::{Decoded, Reader};
 pub(crate) use seq::{Element, sum};
 pub(crate) use sink::{Check, Writer, check_binary, check_str, check_text, invalid, start};
-pub(crate) use text::{Flaw, SHARE, check_filter, check_topic};
+pub(crate) use text::{Flaw, check_filter, check_topic, strip_share};
 pub(crate) use varint::varint_len;

@@ -102,7 +102,14 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
 
     /// Requires `ok` of the byte `value` that was read at `start`.
     #[inline(always)]
-    pub(crate) fn require(&self, ok: bool, kind: ErrorKind, field: Field, start: usize, value: u8) -> Decoded<()> {
+    pub(crate) fn require(
+        &self,
+        ok: bool,
+        kind: ErrorKind,
+        field: Field,
+        start: usize,
+        value: u8,
+    ) -> Decoded<()> {
         if ok { Ok(()) } else { Err(self.bad(kind, field, start, value)) }
     }
 

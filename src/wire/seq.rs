@@ -6,8 +6,8 @@ use core::marker::PhantomData;
 use super::frame::{Context, Scope};
 use super::observe::{Mode, Plain};
 use super::reader::{Decoded, Reader};
-use super::varint;
 use super::sink::{Check, Sink, Writer, invalid};
+use super::varint;
 use crate::error::{ErrorKind, Field};
 use crate::version::Version;
 
@@ -28,7 +28,11 @@ pub struct Seq<'a, T>(Inner<'a, T>);
 
 enum Inner<'a, T> {
     /// Validated for this version and packet.
-    Wire { bytes: &'a [u8], version: Version, scope: Scope },
+    Wire {
+        bytes: &'a [u8],
+        version: Version,
+        scope: Scope,
+    },
     List(&'a [T]),
 }
 
@@ -115,7 +119,9 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     #[inline(always)]
     pub(crate) fn check(&self, cx: Context) -> Check {
         match self.0 {
-            Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => Ok(bytes.len()),
+            Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => {
+                Ok(bytes.len())
+            }
             _ => self.check_elements(cx),
         }
     }
@@ -135,7 +141,9 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     #[inline(always)]
     pub(crate) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut Writer<'_, S>) {
         match self.0 {
-            Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => out.bytes(bytes),
+            Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => {
+                out.bytes(bytes);
+            }
             Inner::List([]) => {}
             _ => self.write_elements(out),
         }
@@ -149,7 +157,11 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
 /// The sum of what `check` gives for each element. It stays far from overflow: a list too long for any packet is an
 /// error as soon as that is known.
-pub(crate) fn sum<T>(cx: Context, list: impl Iterator<Item = T>, mut check: impl FnMut(&T) -> Check) -> Check {
+pub(crate) fn sum<T>(
+    cx: Context,
+    list: impl Iterator<Item = T>,
+    mut check: impl FnMut(&T) -> Check,
+) -> Check {
     let mut len = 0;
     for element in list {
         len += check(&element)?;

@@ -159,11 +159,16 @@ fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
 }
 
 /// What a filter of a shared subscription begins with.
-pub(crate) const SHARE: &[u8] = b"$share/";
+const SHARE: [u8; 7] = *b"$share/";
 
-/// Takes `$share/NAME/FILTER` apart; the filter may be missing. `None`: not a shared subscription.
-pub(crate) fn split_share(filter: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
-    let rest = filter.strip_prefix(SHARE)?;
+/// What is behind `$share/`. `None`: not a shared subscription.
+pub(crate) fn strip_share(filter: &[u8]) -> Option<&[u8]> {
+    filter.split_first_chunk().filter(|(start, _)| **start == SHARE).map(|(_, rest)| rest)
+}
+
+/// Takes `$share/NAME/FILTER` apart; the filter may be missing.
+fn split_share(filter: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
+    let rest = strip_share(filter)?;
     Some(match rest.iter().position(|&byte| byte == b'/') {
         Some(slash) => (rest.get(..slash)?, rest.get(slash + 1..)),
         None => (rest, None),

@@ -56,7 +56,9 @@ mod tests {
 
     #[test]
     fn every_boundary_there_and_back() {
-        for (value, len) in [(0, 1), (127, 1), (128, 2), (16_383, 2), (16_384, 3), (2_097_151, 3), (2_097_152, 4), (MAX, 4)] {
+        for (value, len) in
+            [(0, 1), (127, 1), (128, 2), (16_383, 2), (16_384, 3), (2_097_151, 3), (2_097_152, 4), (MAX, 4)]
+        {
             let mut bytes = [0; 4];
             Writer(&mut &mut bytes[..]).varint(value);
             assert_eq!(varint_len(value), len);
