@@ -49,7 +49,7 @@ fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
     }
     if !rest.is_empty() {
         // The last eight bytes overlap the words before them, which does no harm.
-        found |= test(match bytes.last_chunk::<8>() {
+        found |= test(match last_chunk::<8>(bytes) {
             Some(last) => u64::from_ne_bytes(*last),
             None => short_word(rest),
         });
@@ -57,10 +57,16 @@ fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
     found & lanes(0x80) != 0
 }
 
+/// `bytes.last_chunk()` without its panic, which the compiler can't always rule out.
+#[inline(always)]
+fn last_chunk<const N: usize>(bytes: &[u8]) -> Option<&[u8; N]> {
+    bytes.get(bytes.len().checked_sub(N)?..)?.first_chunk()
+}
+
 /// A word with nothing but the bytes of a text of one to seven bytes.
 #[inline(always)]
 fn short_word(bytes: &[u8]) -> u64 {
-    match (bytes.first_chunk::<4>(), bytes.last_chunk::<4>()) {
+    match (bytes.first_chunk::<4>(), last_chunk::<4>(bytes)) {
         (Some(first), Some(last)) => {
             u64::from(u32::from_ne_bytes(*first)) << 32 | u64::from(u32::from_ne_bytes(*last))
         }

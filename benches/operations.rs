@@ -1,0 +1,195 @@
+//! The operations whose cost is measured: one table for the timed benches and for the instruction counts.
+
+use std::hint::black_box;
+
+use sans_mqtt::{Alias, Delivery, Forward, Packet, PacketId, Publish, Subscribe, Version};
+
+use samples::{ID, PUBLISH, PUBLISH_WITH_PROPERTIES, SAMPLES, SUBSCRIBE, Sample};
+
+mod counted;
+mod samples;
+
+/// Something to measure.
+pub struct Operation {
+    pub name: String,
+    /// Does it once.
+    pub run: Box<dyn FnMut()>,
+}
+
+/// About how many instructions a codec takes that was written by hand for one packet, with all checks.
+const REFERENCES: [(&str, u64); 8] = [
+    ("decode publish-qos0", 188),
+    ("decode publish-qos1-properties", 695),
+    ("decode puback-short", 92),
+    ("decode subscribe-8", 747),
+    ("encode publish-qos0", 129),
+    ("encode publish-qos1-properties", 269),
+    ("encode puback-short", 40),
+    ("encode subscribe-8", 129),
+];
+
+/// Every operation, packet by packet.
+pub fn operations() -> Vec<Operation> {
+    let mut all: Vec<Operation> = SAMPLES.iter().flat_map(of_sample).collect();
+    all.extend(literals());
+    all.extend(lists());
+    all.extend(forwards());
+    all.extend(MATCHES.iter().map(of_match));
+    all.push(stream());
+    for (name, _) in REFERENCES {
+        assert!(all.iter().any(|operation| operation.name == name), "{name} is no operation");
+    }
+    all
+}
+
+impl Operation {
+    fn new(name: impl Into<String>, run: impl FnMut() + 'static) -> Self {
+        Self { name: name.into(), run: Box::new(run) }
+    }
+
+    /// The reference figure, where there is one. It holds for all variants of an operation.
+    pub fn reference(&self) -> Option<u64> {
+        let of = |reference: &str| {
+            self.name.strip_prefix(reference).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        REFERENCES.into_iter().find(|(name, _)| of(name)).map(|(_, instructions)| instructions)
+    }
+}
+
+/// Decode, encode, and encode again what was received.
+fn of_sample(sample: &Sample) -> Vec<Operation> {
+    let Sample { name, version, packet } = *sample;
+    let bytes = bytes(packet, version);
+    let received = counted::decode(version, bytes).unwrap();
+    assert_eq!(received, packet);
+    let mut operations = vec![
+        Operation::new(format!("decode {name}"), move || {
+            black_box(&counted::decode(black_box(version), black_box(bytes)));
+        }),
+        encode(format!("encode {name}"), bytes.len(), version, packet),
+    ];
+    if has_list(&packet) {
+        operations.push(encode(format!("encode {name} as received"), bytes.len(), version, received));
+    }
+    operations
+}
+
+fn encode(name: String, len: usize, version: Version, packet: Packet<'static>) -> Operation {
+    let mut buffer = vec![0; len];
+    Operation::new(name, move || {
+        black_box(&counted::encode(black_box(&packet), black_box(version), black_box(&mut buffer)));
+    })
+}
+
+fn has_list(packet: &Packet<'_>) -> bool {
+    match packet {
+        Packet::Subscribe(_) | Packet::Suback(_) => true,
+        Packet::Publish(publish) => !publish.properties.is_empty(),
+        Packet::Connect(connect) => !connect.properties.is_empty(),
+        Packet::Connack(connack) => !connack.properties.is_empty(),
+        _ => false,
+    }
+}
+
+/// Encodes packets whose type the compiler sees.
+fn literals() -> [Operation; 2] {
+    let version = Version::V5_0;
+    let mut publish = bytes(Packet::Publish(PUBLISH), version).to_vec();
+    let mut puback = vec![0; 4];
+    [
+        Operation::new("encode publish-qos0 as literal", move || {
+            let Publish { topic, payload, .. } = black_box(PUBLISH);
+            black_box(&counted::encode_publish(topic, payload, black_box(version), black_box(&mut publish)));
+        }),
+        Operation::new("encode puback-short as literal", move || {
+            black_box(&counted::encode_puback(black_box(ID), black_box(version), black_box(&mut puback)));
+        }),
+    ]
+}
+
+/// Walks through received lists, which are read from their bytes again.
+fn lists() -> [Operation; 3] {
+    let publish = bytes(Packet::Publish(PUBLISH_WITH_PROPERTIES), Version::V5_0);
+    let subscribe = bytes(Packet::Subscribe(SUBSCRIBE), Version::V5_0);
+    let Ok(Packet::Publish(Publish { properties, .. })) = counted::decode(Version::V5_0, publish) else {
+        unreachable!("it was just encoded")
+    };
+    let Ok(Packet::Subscribe(Subscribe { filters, .. })) = counted::decode(Version::V5_0, subscribe) else {
+        unreachable!("it was just encoded")
+    };
+    [
+        Operation::new("walk 6 properties", move || counted::walk_properties(black_box(properties))),
+        Operation::new("walk 8 filters", move || counted::walk_filters(black_box(filters))),
+        Operation::new("find the user property of 6", move || {
+            black_box(&counted::user_property(black_box(properties)));
+        }),
+    ]
+}
+
+/// A message that came with properties goes on to a receiver of either version: its head, the payload stays where it
+/// lies.
+fn forwards() -> impl Iterator<Item = Operation> {
+    let received = bytes(Packet::Publish(PUBLISH_WITH_PROPERTIES), Version::V5_0);
+    let Ok(Packet::Publish(publish)) = counted::decode(Version::V5_0, received) else {
+        unreachable!("it was just encoded")
+    };
+    let plain = Forward { delivery: Delivery::AtLeastOnce(PacketId::MAX), ..Forward::default() };
+    let edited = Forward {
+        message_expiry_interval: Some(1800),
+        subscription_identifiers: &[7],
+        alias: Alias::Define(3),
+        ..plain
+    };
+    let copies = [
+        ("forward to 5.0", Version::V5_0, plain),
+        ("forward to 5.0 with expiry, identifier, alias", Version::V5_0, edited),
+        ("forward to 3.1.1", Version::V3_1_1, plain),
+    ];
+    copies.into_iter().map(move |(name, version, copy)| {
+        let len = publish.forwarded_len(&copy, version).unwrap() - publish.payload.len();
+        let mut buffer = vec![0; len];
+        Operation::new(name, move || {
+            let (publish, copy) = (black_box(&publish), black_box(&copy));
+            black_box(&counted::forward(publish, copy, black_box(version), black_box(&mut buffer)));
+        })
+    })
+}
+
+/// A topic filter, a topic name, and whether they match.
+const MATCHES: [(&str, &str, &str, bool); 4] = [
+    ("match without wildcard", "plant/7/line/3/speed", "plant/7/line/3/speed", true),
+    ("match two +", "plant/+/line/+/speed", "plant/7/line/3/speed", true),
+    ("match #", "plant/7/#", "plant/7/line/3/speed", true),
+    ("match not", "plant/7/line/4/#", "plant/7/line/3/speed", false),
+];
+
+fn of_match(&(name, filter, topic, expected): &'static (&str, &str, &str, bool)) -> Operation {
+    Operation::new(name, move || {
+        assert_eq!(counted::matches(black_box(filter), black_box(topic)), expected);
+    })
+}
+
+/// The packets of 5.0, over and over, until they fill a mebibyte.
+fn stream() -> Operation {
+    let (mut bytes, mut packets) = (Vec::new(), 0);
+    for sample in SAMPLES.iter().filter(|sample| sample.version == Version::V5_0).cycle() {
+        if bytes.len() >= 1 << 20 {
+            break;
+        }
+        bytes.extend(sample.packet.to_vec(sample.version).unwrap());
+        packets += 1;
+    }
+    Operation::new(format!("decode 1 MiB of {packets} packets"), move || {
+        assert_eq!(counted::decode_stream(black_box(Version::V5_0), black_box(&bytes)), Ok(packets));
+    })
+}
+
+/// The encoded packet, for as long as the program runs, where words begin: `core` looks at text word by word, so how
+/// long it takes depends on that.
+fn bytes(packet: Packet<'_>, version: Version) -> &'static [u8] {
+    #[repr(align(16))]
+    struct Aligned([u8; 256]);
+    let aligned = Box::leak(Box::new(Aligned([0; 256])));
+    let len = packet.encode(version, &mut &mut aligned.0[..]).unwrap();
+    &aligned.0[..len]
+}
