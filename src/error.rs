@@ -321,11 +321,11 @@ impl fmt::Display for Violation {
 /// assert_eq!(error.kind(), ErrorKind::PropertyValue);
 /// assert_eq!((error.offset(), error.field().name()), (7, "Topic Alias"));
 /// assert_eq!(error.reason(), ReasonCode::TOPIC_ALIAS_INVALID);
-/// assert_eq!(error.to_string(), "PUBLISH Topic Alias: value out of range [MQTT-3.3.2-8], byte 7 (0x00)");
+/// assert_eq!(error.to_string(), "PUBLISH Topic Alias: value out of range [MQTT-3.3.2-8], byte 7");
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{violation}, byte {offset} ({value:#04x})")]
+#[error("{violation}, byte {offset}")]
 pub struct DecodeError {
     pub(crate) violation: Violation,
     pub(crate) value: u8,
@@ -338,8 +338,9 @@ impl DecodeError {
         self.offset as usize
     }
 
-    /// The byte at [`offset`](Self::offset), 0 if the packet ends there. For
-    /// [`ErrorKind::ProtocolLevel`] the level that the client asks for.
+    /// The offending value as far as a byte can hold it: the reason code, the flags, the character and so on, the low
+    /// byte of a larger number, 0 where something is missing. For [`ErrorKind::ProtocolLevel`] the level that the
+    /// client asks for.
     pub const fn value(&self) -> u8 {
         self.value
     }
@@ -416,7 +417,10 @@ impl DecodeError {
             _ if matches!(v.kind, ErrorKind::NotConnect) => Answer::Close,
             _ if matches!(v.kind, ErrorKind::ProtocolLevel) => Answer::Connack(v.reason()),
             (_, Some(Version::V3_1 | Version::V3_1_1)) => Answer::Close,
-            (Some(PacketType::Connect), _) => Answer::Connack(v.reason()),
+            // A CONNECT from a server is not answered like one from a client.
+            (Some(PacketType::Connect), _) if !matches!(v.kind, ErrorKind::Sender) => {
+                Answer::Connack(v.reason())
+            }
             (_, _) => Answer::Disconnect(v.reason()),
         }
     }

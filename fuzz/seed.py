@@ -1,0 +1,66 @@
+#!/usr/bin/env python3
+"""Writes a corpus for each fuzz target, made of the vectors of spec-vectors/: fuzz/corpus/TARGET/NAME.
+
+Python 3.9 or newer, standard library only. What is there already stays. Long vectors are left out: they slow the
+fuzzer down and show it nothing that short ones do not.
+"""
+
+import hashlib
+import json
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+VERSIONS = ["3.1", "3.1.1", "5.0"]
+LONGEST = 4000
+
+
+def raw(value):
+    """Hex text, or parts of it with runs: ["30 04", {"byte": "61", "count": 9}]."""
+    if isinstance(value, list):
+        return b"".join(map(raw, value))
+    if isinstance(value, dict):
+        return raw(value["byte"]) * value["count"]
+    return bytes.fromhex(value)
+
+
+def vectors():
+    for file in sorted((HERE.parent / "spec-vectors" / "codec").glob("*.json")):
+        for vector in json.loads(file.read_text(encoding="utf-8")):
+            if vector["direction"] == "decode":
+                yield vector, raw(vector["bytes"])
+
+
+def streams():
+    """Five vectors of a version in a row, behind the eleven bytes that the target reads first."""
+    for number, version in enumerate(VERSIONS):
+        packets = [packet for vector, packet in vectors() if vector["version"] == version and len(packet) <= 200]
+        for at in range(0, len(packets), 5):
+            lengths = bytes((at * 7 + i * i) % 20 for i in range(8))
+            limit = b"\xff\xff" if at % 4 else bytes([0, at % 256])
+            yield bytes([number]) + limit + lengths + b"".join(packets[at : at + 5])
+
+
+def packets():
+    """No seed can be made for packets that grow from random bytes; but texts and numbers are worth having."""
+    for number, (vector, packet) in enumerate(vectors()):
+        if vector["verdict"] == "accept" and number % 3 == 0:
+            yield bytes([number % 2, VERSIONS.index(vector["version"]), number % 2]) + packet * 2
+
+
+def main():
+    corpora = {
+        "decode": (packet for _, packet in vectors()),
+        "roundtrip": packets(),
+        "framing": streams(),
+    }
+    for target, seeds in corpora.items():
+        folder = HERE / "corpus" / target
+        folder.mkdir(parents=True, exist_ok=True)
+        written = {seed for seed in seeds if len(seed) <= LONGEST}
+        for seed in written:
+            (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
+        print(f"{target}: {len(written)} seeds")
+
+
+if __name__ == "__main__":
+    main()

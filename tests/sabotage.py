@@ -1,0 +1,697 @@
+"""Takes the checks out of the codec one by one and sees whether the vectors of spec-vectors notice.
+
+A copy of the crate is rewritten so that every check can be turned off at run time (MUTANT=17 turns check 17 off), and
+built once. Then the vectors run against each of these mutants. One that passes them all survives: either the vectors
+have a hole, or the check decides nothing that a vector can see; the latter are listed below with the reason.
+
+Python 3.10 or newer, standard library only, and cargo. `sabotage.py [--list] [TEXT]`: TEXT restricts the run to mutants
+whose line in the table contains it, `--list` only shows them. Takes some minutes.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from bisect import bisect
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = [*sorted(ROOT.glob("src/wire/*.rs")), *sorted(ROOT.glob("src/packet/*.rs"))]
+FILES += [ROOT / "src/property.rs", ROOT / "src/reason.rs"]
+COPIED = ["Cargo.toml", "Cargo.lock", "README.md", "src", "tests/vectors", "spec-vectors"]
+TIMEOUT = 60
+
+# Functions that the vectors do not drive: other tests do. (file, function)
+UNDRIVEN = [
+    ("packet/publish.rs", "split"),  # heads of packets whose payload has not arrived
+    ("packet/publish.rs", "forward"),  # copies for other receivers
+    ("packet/publish.rs", "forward_head"),
+    ("packet/publish.rs", "forwarded_len"),
+    ("packet/publish.rs", "write_copy"),
+    ("packet/mod.rs", "to_vec"),  # `encode` into a Vec
+]
+
+# Mutants that no vector can tell from the original: (file, part of the source line, part of the description, reason).
+EQUIVALENT = [
+]
+
+# What a lookup that fails gives instead when its check is off: (beginning of the lookup, value).
+DEFAULTS = [
+    ("PacketType::from_number", "PacketType::Pingreq"),
+    ("Qos::from_number", "Qos::AtMostOnce"),
+    ("PacketId::new", "PacketId::MIN"),
+    ("u8::try_from(number).ok().and_then(Row::of)", "PropertyId::UserProperty.row()"),
+    ("self.row()", 'Row { name: "", packets: !0, client_only: 0, server_only: 0, tolerated: 0 }'),
+    ("Self::from_return_code", "Self::SUCCESS"),
+    ("Self::from_raw", 'Self::UserProperty("", "")'),
+    ("self.rest.split_at_checked", "(self.rest, &[][..])"),
+    ("self.rest.split_first_chunk", "(&[0; N], &[][..])"),
+    ("VERSIONS", "wanted"),
+]
+
+# Checks in a shape of their own: (file, what, source), with what to put in between @ and @; ON is true where the check
+# is off.
+BY_HAND = [
+    ("wire/frame.rs", "a fifth length byte",
+     "@VarInt::TooLong if ON => Ok(Some(Self { packet_type, flags: first & 0x0F, len: 5, remaining_length: 0 })),@"
+     "VarInt::TooLong =>"),
+    ("wire/reader.rs", "a fifth length byte",
+     "@VarInt::TooLong if ON => self.take(4, field, start).map(|_| 0),@VarInt::TooLong =>"),
+    ("wire/reader.rs", "a cut integer", "@VarInt::Incomplete if ON => { self.rest(); Ok(0) }@VarInt::Incomplete =>"),
+    ("wire/reader.rs", "UTF-8", '@Err(_) if ON => Ok(""),@Err(flaw) => Err(flaw),'),
+    ("wire/reader.rs", "reason code",
+     "@Err(_) if ON => Ok(ReasonCode::new(byte)),@Err(kind) => Err(self.bad(kind, Field::ReasonCode"),
+    ("wire/text.rs", "UTF-8",
+     'core::str::from_utf8(bytes)@.or_else(|error| if ON { Ok("") } else { Err(error) })@.map_err('),
+    ("wire/text.rs", "plain text", "@ON || @!any(bytes, |word| word | nul(word))"),
+    ("wire/text.rs", "levels of text", "@if ON { Ok(()) } else { @check_levels(filter.as_bytes(), version)@ }@"),
+    ("wire/text.rs", "special filter", "{ @if ON { Ok(()) } else { @check_special_filter(bytes, version)@ }@ }"),
+    ("wire/text.rs", "special levels of bytes", "@if ON { Ok(()) } else { @check_special_levels(bytes, version)@ }@ }"),
+    ("wire/text.rs", "special levels of text", "@if ON { Ok(()) } else { @check_special_levels(filter, version)@ }@;"),
+    ("wire/text.rs", "an empty filter", "None => @!ON && @true,"),
+    ("wire/text.rs", "a share without wildcard", "Some(b'$') => @!ON && @version.is_5(),"),
+    ("wire/text.rs", "share filter", "@_ if ON => {} @_ => return Err(Flaw::new(ErrorKind::ShareFilter,"),
+    ("wire/text.rs", "U+0000", "if any(topic.as_bytes(), nul_or_wildcard)@ && !(ON && !topic.contains(['+', '#']))@ {"),
+    ("wire/text.rs", "wildcards", "if any(topic.as_bytes(), nul_or_wildcard)@ && !(ON && !topic.contains('\\0'))@ {"),
+    ("packet/connect.rs", "protocol name", "@ON || @wanted.protocol_name() == name,"),
+    ("packet/connect.rs", "protocol level",
+     "@_ if ON && wanted.is_some() => Ok(wanted.unwrap_or_default()),@Some(version) if wanted.is_none_or("),
+    ("packet/mod.rs", "DUP in 3.1 alone", "let dup = @(ON || @version == Version::V3_1@)@ &&"),
+    ("packet/mod.rs", "a short AUTH", "properties.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
+    ("packet/mod.rs", "a packet type of its sender", "@_ if ON => Ok(Packet::Pingreq),@other => {"),
+    ("packet/mod.rs", "AUTH before 5.0",
+     "@PacketType::Auth if ON => Ok(Packet::Auth(Auth::read(reader)?)),@PacketType::Auth => Err("),
+    ("property.rs", "more than 1", "Self::Flag | Self::MaximumQos => @ON || @number <= 1,"),
+    ("property.rs", "0", "Self::PositiveShort | Self::PositiveLong => @ON || @number >= 1,"),
+    ("property.rs", "0", "Self::PositiveVarint => @ON && number == 0 || @(1..="),
+    ("property.rs", "too large", "Self::PositiveVarint => @ON && number > 1 || @(1..="),
+    ("property.rs", "missing property", "missing(section.cx.scope, seen)@.filter(|_| !ON)@.map_or("),
+    ("property.rs", "AUTH has a method", "let needs_method = @!ON && @scope == Scope::AUTH ||"),
+    ("property.rs", "data have a method", "|| @!ON && @seen.contains(PropertyId::AuthenticationData);"),
+    ("property.rs", "AUTH without properties, quickly", "if !M::OBSERVED && @(ON || @scope != Scope::AUTH@)@ &&"),
+    ("property.rs", "an empty section of AUTH", "if len != 0 || @!ON && @scope == Scope::AUTH {"),
+    ("property.rs", "AUTH without properties, written", "self.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
+    ("reason.rs", "success in AUTH", "self == Self::SUCCESS && @(ON || @cx.scope != Scope::AUTH@)@ {"),
+    ("reason.rs", "CONNACK before 5.0", "(Scope::CONNACK, _) => @ON || @self.return_code()"),
+    ("reason.rs", "SUBACK failure in 3.1", "(Scope::SUBACK, 0x80) => @ON || @cx.version"),
+    ("reason.rs", "codes before 5.0", "_ => @ON || @false,"),
+]
+
+# The sides that send a packet in 5.0.
+SIDES = {
+    **dict.fromkeys(["CONNECT", "SUBSCRIBE", "UNSUBSCRIBE", "PINGREQ"], "client"),
+    **dict.fromkeys(["CONNACK", "SUBACK", "UNSUBACK", "PINGRESP"], "server"),
+    "WILL": "client",
+}
+SCOPES = ["WILL", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK"]
+SCOPES += ["UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH"]
+WITH_PROPERTIES = [scope for scope in SCOPES if scope not in ("PINGREQ", "PINGRESP")]
+WITH_CODE = ["CONNACK", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBACK", "UNSUBACK", "DISCONNECT", "AUTH"]
+
+MODULE = """
+extern crate std as mutant_std;
+
+/// The check that is off.
+mod mutant {
+    use super::mutant_std::{env, sync::LazyLock};
+
+    static OFF: LazyLock<u32> = LazyLock::new(|| env::var("MUTANT").ok().and_then(|n| n.parse().ok()).unwrap_or(0));
+
+    pub(crate) fn on(n: u32) -> bool {
+        *OFF == n
+    }
+
+    /// The bit of a set of 16 that is wrong; the sets stand one behind the other.
+    pub(crate) fn bit(first: u32, set: u32) -> u16 {
+        let first = first + 16 * set;
+        if (first..first + 16).contains(&*OFF) { 1 << (*OFF - first) } else { 0 }
+    }
+}
+"""
+
+# Readers of one field without its check: of the text itself (n), of its UTF-8 (n + 1).
+LAX = """
+macro_rules! lax {
+    ($($lax:ident $strict:ident $out:ty, $text:ident => $unchecked:expr, $empty:expr;)+) => {
+        impl<'a, M: Mode> Reader<'a, '_, M> {
+            $(#[allow(dead_code)] pub(crate) fn $lax(&mut self, n: u32, field: Field) -> Decoded<$out> {
+                if crate::mutant::on(n) {
+                    let $text = self.checked(field, |_| Ok(()))?;
+                    return Ok($unchecked);
+                }
+                if crate::mutant::on(n + 1) {
+                    let text = self.rest.split_first_chunk().and_then(|(len, rest)| rest.get(..usize::from(u16::from_be_bytes(*len))));
+                    if text.is_some_and(|text| core::str::from_utf8(text).is_err()) {
+                        self.prefixed(field)?;
+                        return Ok($empty);
+                    }
+                }
+                self.$strict(field)
+            })+
+        }
+    };
+}
+
+lax! {
+    lax_str str &'a str, text => text, "";
+    lax_topic topic &'a str, text => text, "";
+    lax_topic_or_empty topic_or_empty &'a str, text => text, "";
+    lax_filter filter &'a str, text => text, "";
+    lax_validate_str validate_str (), _text => (), ();
+    lax_validate_filter validate_filter &'a [u8], text => text.as_bytes(), b"";
+}
+
+impl<'a, M: Mode> Reader<'a, '_, M> {
+    pub(crate) fn lax_packet_id(&mut self, n: u32) -> Decoded<PacketId> {
+        if !crate::mutant::on(n) {
+            return self.packet_id();
+        }
+        Ok(PacketId::new(u16::from_be_bytes(self.array(Field::PacketId)?)).unwrap_or_default())
+    }
+
+    pub(crate) fn lax_reason(&mut self, n: u32) -> Decoded<ReasonCode> {
+        if crate::mutant::on(n) { self.byte(Field::ReasonCode).map(ReasonCode::new) } else { self.reason() }
+    }
+}
+"""
+
+OPEN, CLOSE = "([{", ")]}"
+
+
+class Mutants:
+    """All mutants: number, place, what is off, and the vectors that should notice."""
+
+    def __init__(self):
+        self.all = {}
+        self.next = 1
+        self.next_table = 100_000
+
+    def add(self, place, text, what, vectors="", number=None):
+        if number is None:
+            number, self.next = self.next, self.next + 1
+        self.all[number] = (place, text, what, vectors)
+        return number
+
+    def table(self, sets):
+        """Room for sets of 16 bits; gives the number of the first bit."""
+        first = self.next_table
+        self.next_table += 16 * sets
+        return first
+
+
+class Source:
+    """A file with the edits to make. `code` is its text without comments, strings, macros and test modules."""
+
+    def __init__(self, path, mutants):
+        self.path, self.mutants = path, mutants
+        self.name = path.relative_to(ROOT / "src").as_posix()
+        self.text = path.read_text(encoding="utf-8")
+        self.edits = []
+        self.lines = [0] + [match.end() for match in re.finditer("\n", self.text)]
+        blank = lambda match: re.sub(r"[^\n]", " " if match[0].startswith("//") else "_", match[0])
+        self.code = re.sub(r'//[^\n]*|b?"(?:\\.|[^"\\])*"|b?\'(?:\\[^\']*|[^\'\\])\'', blank, self.text)
+        undriven = [name for file, name in UNDRIVEN if file == self.name]
+        for match in re.finditer(r"#\[cfg\(test\)\]\s*mod \w+ \{|\bmacro_rules! \w+ \{|\bfn (\w+)\b[^{;]*\{", self.code):
+            if match[1] is None or match[1] in undriven:
+                undriven = [name for name in undriven if name != match[1]]
+                start, end = match.end(), self.close(match.end() - 1)
+                self.code = self.code[:start] + re.sub(r"[^\n]", " ", self.code[start:end]) + self.code[end:]
+        if undriven:
+            raise SystemExit(f"{self.name}: no function {undriven[0]}: bring UNDRIVEN up to date")
+
+    def close(self, at):
+        """The place of the bracket that closes the one at `at`."""
+        depth = 0
+        for i in range(at, len(self.code)):
+            depth += (self.code[i] in OPEN) - (self.code[i] in CLOSE)
+            if depth == 0:
+                return i
+        raise SystemExit(f"{self.name}: unbalanced")
+
+    def find(self, at, end, what):
+        """The first match of the regular expression `what` outside brackets, from `at`; `end` if there is none."""
+        what, i = re.compile(what), at
+        while i < end:
+            if what.match(self.code, i):
+                return i
+            i = self.close(i) + 1 if self.code[i] in OPEN else i + 1
+        return end
+
+    def split(self, at, end, separator):
+        """The parts between `separator`s outside brackets, as pairs of places without white space around them."""
+        parts = []
+        while at < end:
+            stop = self.find(at, end, separator)
+            parts.append(self.strip(at, stop))
+            at = stop + len(re.match(separator, self.code[stop:])[0]) if stop < end else end
+        return [part for part in parts if part[0] < part[1]]
+
+    def strip(self, at, end):
+        part = self.code[at:end]
+        return at + len(part) - len(part.lstrip()), end - len(part) + len(part.rstrip())
+
+    def add(self, at, what):
+        """A new mutant at this place; gives the expression that tells whether it is on."""
+        line = bisect(self.lines, at)
+        text = self.text[self.lines[line - 1] :].split("\n", 1)[0].strip()
+        vectors = self.path.stem + "::" if self.path.parent.name == "packet" else ""
+        return f"crate::mutant::on({self.mutants.add(f'{self.name}:{line}', text, what, vectors)})"
+
+    def insert(self, at, text):
+        self.edits.append((at, at, text))
+
+    def guard(self, at, end, before, after=")"):
+        """Puts an expression into brackets, with something before."""
+        self.insert(at, before)
+        self.insert(end, after)
+
+    def fails(self, at, end):
+        """Whether a block or an expression is an error."""
+        at, end = self.strip(at, end)
+        if self.code[at:end].startswith("{") and self.close(at) == end - 1:
+            at, end = self.strip(at + 1, end - 1)
+        last = self.split(at, end, ";")[-1:] or [(at, end)]
+        return re.match(r"(return\s+)?Err\(", self.code[last[0][0] : end]) is not None
+
+    def result(self):
+        text, at = [], 0
+        # Insertions stand before a replacement that begins in the same place, later ones further inside.
+        for start, end, new in sorted(self.edits, key=lambda edit: edit[:2]):
+            if start < at:
+                raise SystemExit(f"{self.name}: edits overlap at {self.text[start:end]!r}")
+            text += [self.text[at:start], new]
+            at = end
+        return "".join(text) + self.text[at:]
+
+
+def weaken(source, at, end, required, what):
+    """Drops the single parts of a condition: of what is required those between `&&`, of an error's those between `||`."""
+    at, end = source.strip(at, end)
+    while source.code[at] == "(" and source.close(at) == end - 1:
+        at, end = source.strip(at + 1, end - 1)
+    either, both = source.split(at, end, r"\|\|"), source.split(at, end, "&&")
+    parts, dropped = (either, not required) if len(either) > 1 else (both, required)
+    if len(parts) < 2:
+        return
+    for part in parts:
+        if dropped:
+            on = source.add(part[0], f"{what}, a part: {' '.join(source.text[slice(*part)].split())}")
+            source.guard(*part, f"({on} || (" if required else f"(!{on} && (", "))")
+        weaken(source, *part, required, what)
+
+
+def requires(source):
+    for match in re.finditer(r"(\.)?\brequire\(", source.code):
+        if source.code[: match.start()].endswith("fn "):
+            continue
+        arguments = source.split(match.end(), source.close(match.end() - 1), ",")
+        condition = arguments[0 if match[1] else 1]
+        on = source.add(condition[0], "require")
+        source.insert(condition[0], f"{on} || (")
+        weaken(source, *condition, True, "require")
+        source.insert(condition[1], ")")
+
+
+def ifs(source):
+    for match in re.finditer(r"\bif\b", source.code):
+        start = match.end()
+        block = source.find(start, len(source.code), r"\{|=>|[)\]};,]")
+        if source.code[block] != "{":
+            continue  # the guard of an arm
+        at, end = source.strip(start, block)
+        close = source.close(block)
+        pattern = source.code[at:end].startswith("let ")
+        otherwise = re.match(r"\s*else\s*\{", source.code[close + 1 :])
+        if source.fails(block, close + 1):
+            on = source.add(at, "if: error")
+            if pattern:
+                source.insert(end, f" && !{on}")
+            else:
+                source.insert(at, f"!{on} && (")
+                weaken(source, at, end, False, "if: error")
+                source.insert(end, ")")
+        elif otherwise and not pattern:
+            behind = close + otherwise.end()
+            if source.fails(behind, source.close(behind) + 1):
+                on = source.add(at, "else: error")
+                source.insert(at, f"{on} || (")
+                weaken(source, at, end, True, "else: error")
+                source.insert(end, ")")
+
+
+def arms(source, block):
+    """The arms of a `match`: pattern, guard or None, body."""
+    found, at, end = [], block + 1, source.close(block)
+    while source.strip(at, end)[0] < end:
+        at = source.strip(at, end)[0]
+        arrow = source.find(at, end, "=>")
+        guard = source.find(at, arrow, r"\bif\b")
+        body = source.strip(arrow + 2, end)[0]
+        stop = source.close(body) + 1 if source.code[body] == "{" else source.find(body, end, ",")
+        found.append((source.strip(at, guard), source.strip(guard + 2, arrow) if guard < arrow else None, (body, stop)))
+        at = stop + 1 if source.code[stop] == "," else stop
+    return found
+
+
+def default(source, at, end):
+    """What the lookup gives when its check is off."""
+    lookup = source.code[at:end]
+    for beginning, value in DEFAULTS:
+        if lookup.startswith(beginning):
+            return value
+    raise SystemExit(f"{source.name}: DEFAULTS has nothing for {lookup}")
+
+
+def matches(source):
+    for match in re.finditer(r"\bmatch\b", source.code):
+        block = source.find(match.end(), len(source.code), r"\{|[)\]};,]")
+        if source.code[block] != "{":
+            continue
+        scrutinee = source.strip(match.end(), block)
+        all_arms = arms(source, block)
+        errors = [arm for arm in all_arms if source.fails(*arm[2])]
+        if not errors:
+            continue
+        pattern = lambda arm: source.text[slice(*arm[0])]
+        good = [arm for arm in all_arms if pattern(arm) in ("Ok(())", "None") and arm not in errors]
+        for arm in errors:
+            (at, end), guard, body = arm
+            last = arm is all_arms[-1]
+            if pattern(arm) == "None":
+                on = source.add(at, "lookup")
+                value = default(source, *scrutinee)
+                source.insert(scrutinee[1], f".or(if {on} {{ Some({value}) }} else {{ None }})")
+            elif good and guard is None and arm is errors[-1]:
+                # The good arm for the bad case too.
+                on = source.add(at, "match: error")
+                wild = "Some(_)" if pattern(good[0]) == "None" else "Err(_)"
+                source.insert(errors[0][0][0], f"{wild} if {on} => {source.text[slice(*good[0][2])]},\n")
+            elif guard:
+                on = source.add(at, "match: error")
+                source.guard(*guard, f"!{on} && (")
+                weaken(source, *guard, False, "match: error")
+            elif not last and re.fullmatch(r"_|\w+|Err\(kind\)", pattern(all_arms[-1])):
+                source.insert(end, f" if !{source.add(at, 'match: error')}")
+        for arm in all_arms:
+            (at, end), guard, body = arm
+            if guard and arm not in errors and any(other[0] > arm[0] for other in errors):
+                on = source.add(at, "match: guard")
+                source.guard(*guard, f"{on} || (")
+                weaken(source, *guard, True, "match: guard")
+
+
+def lookups(source):
+    """`let Some(x) = LOOKUP else { return Err(..) }` and `LOOKUP.ok_or(..)`."""
+    for match in re.finditer(r"\blet Some\([^=]*\) = ", source.code):
+        stop = source.find(match.end(), len(source.code), r"\belse\b|[;{]")
+        if not source.code.startswith("else", stop):
+            continue
+        block = source.code.index("{", stop)
+        if source.fails(block, source.close(block) + 1):
+            at, end = source.strip(match.end(), stop)
+            value = default(source, at, end)
+            source.insert(end, f".or(if {source.add(at, 'lookup')} {{ Some({value}) }} else {{ None }})")
+    for match in re.finditer(r"\.ok_or(_else)?\(", source.code):
+        at = start_of_statement(source, match.start())
+        at = re.compile(r"(return\s+)?").match(source.code, at).end()
+        value = default(source, at, match.start())
+        source.insert(match.start(), f".or(if {source.add(at, 'lookup')} {{ Some({value}) }} else {{ None }})")
+
+
+def start_of_statement(source, at):
+    depth = 0
+    while at > 0:
+        char = source.code[at - 1]
+        # A brace ends a statement, unless it belongs to a pattern or an operand.
+        if depth == 0 and char in ";{}([," and not (char == "}" and source.code[at:].lstrip()[0] in "=.?"):
+            break
+        depth += (char in CLOSE) - (char in OPEN)
+        at -= 1
+    return source.strip(at, len(source.code))[0]
+
+
+def statements(source):
+    """`check(..)?;`, of which only the error counts."""
+    for match in re.finditer(r"\?;", source.code):
+        at = start_of_statement(source, match.start())
+        statement = source.code[at : match.start()]
+        if re.match(r"let\b|return\b|[\w.]+\s*[+|]?=[^=]|.*\brequire\(|self\.take\(|self\.prefixed\(", statement):
+            continue
+        if re.match(r"(T|Self)::\w+\(", statement):
+            continue  # reads the elements of a list, and would not come to an end
+        on = source.add(at, "statement")
+        source.insert(at, "if let Err(error) = ")
+        source.edits.append((match.start(), match.end(), f" && !{on} {{ return Err(error); }}"))
+
+
+def fields(source):
+    """Every place where a field with rules of its own is read."""
+    names = r"(str|topic|topic_or_empty|filter|validate_str|validate_filter|packet_id|reason)"
+    for match in re.finditer(rf"\b(?:reader|section)\.{names}\(", source.code):
+        if match[1] in ("packet_id", "reason"):
+            numbers = [source.add(match.start(), match[1])]
+        else:
+            numbers = [source.add(match.start(), f"{match[1]}: {what}") for what in ("rules of the text", "UTF-8")]
+        number = re.search(r"\d+", numbers[0])[0]
+        empty = source.code[match.end()] == ")"
+        source.edits.append((match.start(1), match.end(), f"lax_{match[1]}({number}{'' if empty else ', '}"))
+
+
+def arguments(source):
+    """Every place where the encoder checks a text or binary data."""
+    for match in re.finditer(r"(?<!fn )\bcheck_(text|binary|str)\(cx\b", source.code):
+        end = source.close(source.code.index("(", match.start())) + 1
+        value = source.text[slice(*source.split(match.end(), end - 1, ",")[1])]
+        field = source.text[slice(*source.split(match.end(), end - 1, ",")[0])]
+        before = f"(if {source.add(match.start(), 'length')} && ({value}).len() > 65_535 {{ Ok(2 + ({value}).len()) }} else "
+        if match[1] != "binary":
+            before += f"if {source.add(match.start(), 'rules of the text')} {{ crate::wire::check_binary(cx, {field}, ({value}).as_bytes()) }} else "
+        source.guard(match.start(), end, before + "{ ", " })")
+
+
+def only(source, old):
+    """The one place of some code, however its lines are broken."""
+    words = r"\s*".join(re.escape(word) for word in old.split())
+    places = [match.span() for match in re.finditer(words, source.text)]
+    if len(places) != 1:
+        raise SystemExit(f"{source.name} has {len(places)} times {old!r}: bring the script up to date")
+    return places[0]
+
+
+def by_hand(sources):
+    for file, what, pattern in BY_HAND:
+        source = sources[file]
+        pieces = pattern.split("@")
+        at = only(source, "".join(pieces[::2]))[0]
+        on = source.add(at, what)
+        for old, new in zip(pieces[::2], [*pieces[1::2], ""]):
+            for word in old.split():
+                at = source.text.index(word, at) + len(word)
+            source.insert(at, f" {new.replace('ON', on)} " if new else "")
+
+
+def replace(source, old, new):
+    """An edit for tables; their mutants are added one by one."""
+    start, end = only(source, old)
+    source.edits.append((start, end, new))
+    return f"{source.name}:{bisect(source.lines, start)}"
+
+
+def rows(source, head):
+    """The lines of a table: number, name, then sets of packets by name; the place of each."""
+    start = re.search(rf"^{head}! \{{", source.text, re.M).end()
+    code = source.text[start : source.text.index("\n}", start)]
+    for match in re.finditer(r"^    (0x\w\w) (\w+)([^;]*);", re.sub(r"//[^\n]*", lambda m: " " * len(m[0]), code), re.M):
+        line = re.sub(r'"[^"]*"', "", match[3])
+        sets = {"": re.search(r"\[([^]]*)\]", line)[1].split()}
+        sets |= {name: members.split() for name, members in re.findall(r"(\w+) \[([^]]*)\]", line) if name in SETS}
+        place = f"{source.name}:{bisect(source.lines, start + match.start())}"
+        yield int(match[1], 16), match[2], sets, place
+
+
+SETS = ["repeatable", "client", "server", "tolerated"]
+
+
+def file_of(scope):
+    return f"{'connect' if scope == 'WILL' else scope.lower()}::"
+
+
+def tables(sources, mutants):
+    def cells(source, column, old, index, wanted, table):
+        first = mutants.table(256)
+        replace(source, old, f"({old} ^ crate::mutant::bit({first}, {index}))")
+        for number, name, sets, place in table:
+            for scope in wanted(number, sets):
+                what = f"{column} {scope}"
+                mutants.add(place, f"{number:#04x} {name}", what, file_of(scope), first + 16 * number + SCOPES.index(scope))
+
+    sides = lambda side, sets: [scope for scope in sets[""] if SIDES.get(scope) != side]
+    source = sources["property.rs"]
+    everywhere = {"": WITH_PROPERTIES, "repeatable": WITH_PROPERTIES}
+    table = [*rows(source, "properties"), (0x26, "UserProperty", everywhere, "property.rs")]
+    index = "self.id as u32"
+    cells(source, "allowed in", "self.scopes", index, lambda _, sets: WITH_PROPERTIES, table)
+    cells(source, "repeatable in", "self.repeatable", index, lambda _, sets: sets[""], table)
+    # A side's set says something only where the other side sends the packet at all.
+    cells(source, "client only", "self.client_only", index, lambda _, sets: sides("client", sets), table)
+    cells(source, "server only", "self.server_only", index, lambda _, sets: sides("server", sets), table)
+    # The ranges of numbers, for each property.
+    kinds = dict(re.findall(r"^    0x\w\w (\w+) \w+ (Flag|MaximumQos|Positive\w+) ", source.text, re.M))
+    for old, on in [("row.kind.takes(number)", "row.id as u32"), ("!kind.takes(n)", "self.id() as u32")]:
+        first = mutants.table(256)
+        new = f"(crate::mutant::bit({first}, {on}) != 0 || {old.lstrip('!')})"
+        replace(source, old, ("!" if old[0] == "!" else "") + new)
+        side = "written" if old[0] == "!" else "read"
+        for number, name, sets, place in table:
+            if name in kinds:
+                mutants.add(place, f"{number:#04x} {name}", f"range, {side}", file_of(sets[""][0]), first + 16 * number)
+
+    source = sources["reason.rs"]
+    table = list(rows(source, "reasons"))
+    index = "u32::from(self.0)"
+    # Success is looked up for AUTH alone.
+    packets = lambda number, _: ["AUTH"] if number == 0 else WITH_CODE
+    both = lambda side: lambda number, sets: [s for s in sides(side, sets) if s in packets(number, sets)]
+    named = lambda sets: {*sets[""]} - {*sets.get("client", []), *sets.get("server", [])}
+    cells(source, "code of", "row.packets", index, packets, table)
+    cells(source, "client only", "row.client_only", index, both("client"), table)
+    cells(source, "server only", "row.server_only", index, both("server"), table)
+    tolerated = lambda number, sets: [s for s in packets(number, sets) if s not in named(sets)]
+    cells(source, "tolerated in", "row.tolerated", index, tolerated, table)
+
+
+def masks(sources, mutants):
+    """Reserved bits, one by one, and who sends what."""
+
+    def bits(file, old, new, sets):
+        first = mutants.table(len(sets))
+        place = replace(sources[file], old, new.replace("FIRST", str(first)))
+        for i, (what, wanted, vectors) in enumerate(sets):
+            for bit in wanted:
+                mutants.add(place, old, f"{what} bit {bit}", vectors, first + 16 * i + bit)
+
+    old_new = [("3.1.1", range(2, 8)), ("5.0", range(6, 8))]
+    bits("packet/subscribe.rs", "options & !known != 0",
+         "options & !known & !(crate::mutant::bit(FIRST, u32::from(cx.version.is_5())) as u8) != 0",
+         [(version, wanted, "subscribe::") for version, wanted in old_new])
+    bits("packet/connack.rs", "flags & !known == 0",
+         "flags & !known & !(crate::mutant::bit(FIRST, reader.cx.version as u32) as u8) == 0",
+         [(version, range(at, 8), "connack::") for version, at in [("3.1", 0), ("3.1.1", 1), ("5.0", 1)]])
+    sets = [(scope, range(4 if scope not in ("WILL", "PUBLISH") else 0), file_of(scope)) for scope in SCOPES]
+    bits("packet/mod.rs", "flags != packet_type.flags() {",
+         "(flags ^ packet_type.flags()) & !(crate::mutant::bit(FIRST, packet_type as u32) as u8) != 0 {", sets)
+    first = mutants.table(16)
+    old = "!packet_type.may_be_sent_by(sender, version)"
+    cell = f"crate::mutant::bit({first}, packet_type as u32) == 1 << (version as u16 + 4 * (sender as u16))"
+    place = replace(sources["packet/mod.rs"], old, f"({old} ^ ({cell}))")
+    for number, scope in enumerate(SCOPES):
+        for side, sender in enumerate(["client", "server"]):
+            for at, version in enumerate(["3.1", "3.1.1", "5.0"]):
+                if scope != "WILL":
+                    what = f"{scope} by {sender} in {version}"
+                    mutants.add(place, old, what, file_of(scope), first + 16 * number + at + 4 * side)
+
+
+def sabotage(to, mutants):
+    for name in COPIED:
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        (to / name).parent.mkdir(parents=True, exist_ok=True)
+        copy(ROOT / name, to / name)
+    sources = {source.name: source for source in (Source(path, mutants) for path in FILES)}
+    for source in sources.values():
+        for rule in (requires, ifs, matches, lookups, statements, fields, arguments):
+            rule(source)
+    by_hand(sources)
+    tables(sources, mutants)
+    masks(sources, mutants)
+    for source in sources.values():
+        text = source.result() + (LAX if source.name == "wire/reader.rs" else "")
+        (to / "src" / source.name).write_text(text, encoding="utf-8")
+    library = to / "src/lib.rs"
+    library.write_text(library.read_text(encoding="utf-8") + MODULE, encoding="utf-8")
+    # Only the vectors themselves are to notice something.
+    main = to / "tests/vectors/main.rs"
+    text, trials = main.read_text(encoding="utf-8"), "vec![coverage_trial(&vectors, &rules), neighbours_trial(&vectors)]"
+    if trials not in text:
+        raise SystemExit("tests/vectors/main.rs: bring the script up to date")
+    main.write_text(text.replace(trials, "Vec::new()"), encoding="utf-8")
+    manifest = to / "Cargo.toml"
+    text = re.sub(r"(?ms)^\[lints\.\w+\].*?(?=^\[|\Z)", "", manifest.read_text(encoding="utf-8"))
+    manifest.write_text(text, encoding="utf-8")
+
+
+def build(at):
+    target = os.environ.get("CARGO_TARGET_DIR") or str(at / "target")
+    command = ["cargo", "test", "--release", "--test", "vectors", "--no-run"]
+    environment = {**os.environ, "CARGO_TARGET_DIR": target, "RUSTFLAGS": "-Awarnings"}
+    done = subprocess.run(command, cwd=at, env=environment, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr)
+    path = re.search(r"Executable .*\((.*)\)", done.stderr)[1]
+    return at / path
+
+
+def passes(binary, number, vectors=""):
+    """Whether the vectors pass with this mutant. To hang is to fail."""
+    command = [binary, "--quiet", "--test-threads", "1", *([vectors] if vectors else [])]
+    environment = {**os.environ, "MUTANT": str(number)}
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    try:
+        return subprocess.run(command, env=environment, timeout=TIMEOUT, **quiet).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
+def excuse(mutant):
+    place, text, what, _ = mutant
+    for entry in EQUIVALENT:
+        file, part, about, reason = entry
+        if place.startswith(file) and part in text and about in what:
+            return entry
+    return None
+
+
+def main(options):
+    start = time.monotonic()
+    show = "--list" in options
+    wanted = [option for option in options if option != "--list"]
+    with tempfile.TemporaryDirectory() as folder:
+        mutants = Mutants()
+        sabotage(Path(folder), mutants)
+        line = lambda mutant: f"{mutant[0]:<24} {mutant[2]}: {mutant[1]}"
+        chosen = {n: mutant for n, mutant in mutants.all.items() if all(text in line(mutant) for text in wanted)}
+        if show:
+            print(*(f"{number:>6} {line(mutant)}" for number, mutant in chosen.items()), sep="\n")
+            return 0
+        binary = build(Path(folder))
+        print(f"built after {time.monotonic() - start:.0f} s", flush=True)
+        if not passes(binary, 0):
+            raise SystemExit("the vectors fail without any mutant")
+
+        def survives(number):
+            # The vectors of the packet are quick and nearly always enough.
+            vectors = chosen[number][3]
+            return passes(binary, number, vectors) and (not vectors or passes(binary, number))
+
+        with ThreadPoolExecutor(2) as pool:
+            survivors = [number for number, alive in zip(chosen, pool.map(survives, chosen)) if alive]
+    holes = [number for number in survivors if excuse(chosen[number]) is None]
+    for number in survivors:
+        excused = excuse(chosen[number])
+        print(f"{number:>6} {line(chosen[number])}" + (f"\n       equivalent: {excused[3]}" if excused else ""))
+    used = {excuse(chosen[number]) for number in survivors}
+    for entry in EQUIVALENT:
+        if not wanted and entry not in used:
+            holes.append(0)
+            print(f"no longer survives, take it out of EQUIVALENT: {entry[:3]}")
+    print(f"{len(chosen)} mutants, {len(chosen) - len(survivors)} caught, {len(survivors)} survived")
+    print(f"{len(survivors) - len([n for n in holes if n])} of these equivalent; {time.monotonic() - start:.0f} s")
+    return 1 if holes else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
