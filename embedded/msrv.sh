@@ -13,9 +13,11 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 version=$(sed -n 's/^rust-version = "\([0-9.]*\)"$/\1/p' "$root/Cargo.toml")
 folder=${CARGO_TARGET_DIR:-$root/target}/msrv-$version
 
-# The version of Debian's compiler package that begins with ours.
+# The version of Debian's compiler package that begins with ours. Reads to the end: a reader that
+# leaves early ends the writer by SIGPIPE, now and then.
 debian_version() {
-    apt-cache madison rustc-web | awk -v version="$version." 'index($3, version) == 1 { print $3; exit }'
+    apt-cache madison rustc-web |
+        awk -v version="$version." 'index($3, version) == 1 && !found { found = $3 } END { print found }'
 }
 
 # download_debian FOLDER: unpacks the compiler, the standard library and the LLVM that they want.
@@ -31,7 +33,7 @@ download_debian() {
         exit 1
     fi
     library=libstd-rust-web-$version=$full
-    llvm=$(apt-cache show "$library" | grep -om1 'libllvm[0-9]*')
+    llvm=$(apt-cache show "$library" | grep -o 'libllvm[0-9]*' | sort -u | tail -n 1)
     rm -rf "$1.part"
     mkdir -p "$1.part/packages"
     (

@@ -346,8 +346,12 @@ impl<'u, 'a> Source<'u, 'a> {
         }
         // The longest one costs time, so it is rare.
         let longer = *self.u.choose(&[128, 128, 128, 128, 128, 16_384, 16_384, 2_097_152_usize])?;
-        let (less, first) = (self.u.int_in_range(0..=40)?, self.u.arbitrary::<u8>()?);
-        Ok((0..longer - less).map(|i| first.wrapping_add(i as u8)).collect())
+        let len = longer - self.u.int_in_range(0..=40)?;
+        let first = self.u.arbitrary::<u8>()?;
+        let mut bytes: Vec<u8> = (0..=255).map(|i| first.wrapping_add(i)).collect();
+        bytes = bytes.repeat(len.div_ceil(bytes.len()));
+        bytes.truncate(len);
+        Ok(Cow::Owned(bytes))
     }
 
     fn ack(&mut self) -> Result<Ack<'a>> {

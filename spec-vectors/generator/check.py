@@ -126,6 +126,8 @@ def foreign(version, packet):
         return True
     if version == "3.1" and packet.get("session_present"):
         return True
+    if packet["type"] == "UNSUBACK" and "reasons" in packet:
+        return True
     return packet["type"] == "SUBSCRIBE" and any(set(entry) != {"filter", "qos"} for entry in packet["filters"])
 
 

@@ -5,6 +5,7 @@ from .packets import base, carrier, companions, in_scope, kinds, prop, rich, sub
 from .tables import (
     ACKS,
     CLIENT_DISCONNECT,
+    CLIENT_ONLY,
     DUPLICATE_RULE,
     NOT_ZERO,
     PROPERTIES,
@@ -12,6 +13,7 @@ from .tables import (
     REASONS,
     SCOPES,
     SERVER_DISCONNECT,
+    SERVER_ONLY,
     VALUE_RULE,
     VERSIONS,
     ZERO_OR_ONE,
@@ -36,6 +38,7 @@ def build(book):
         packet_ids(book, version)
         empty_lists(book, version)
         old_and_new_fields(book, version)
+        wrong_sides(book, version)
     shares(book)
     codes(book)
     properties(book)
@@ -734,6 +737,32 @@ def properties(book):
                 f"{slug}-{code}",
                 "AUTH without an authentication method.",
             )
+
+
+def wrong_sides(book, version):
+    """Packets that one side never sends."""
+    for kind in kinds(version):
+        one_way = kind == "DISCONNECT" and version != V
+        if kind in CLIENT_ONLY or one_way:
+            side, other = "server", "client"
+        elif kind in SERVER_ONLY:
+            side, other = "client", "server"
+        else:
+            continue
+        packet = base(version, kind)
+        rules = ["DR-2"] if one_way else ["DR-1"]
+        book.refuses(version, packet, "type", "sender", rules, "wrong-side", f"A {side} sends no {kind}.", side)
+        book.encodes(version, packet, "right-side", f"A {other} sends {kind}.", sender=other)
+    if version != V:
+        book.refuses(
+            version,
+            {**base(version, "UNSUBACK"), "reasons": ["0x00"]},
+            "reasons",
+            "not-in-version",
+            ["FR-7"],
+            "reasons",
+            f"{version} has no codes in UNSUBACK.",
+        )
 
 
 def senders(book):

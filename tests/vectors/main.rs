@@ -4,11 +4,14 @@ mod fields;
 mod load;
 
 use std::collections::{BTreeSet, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use load::{Rule, Vector, Verdict};
-use sans_mqtt::{Connect, DecodeError, EncodeError, Frame, Packet, Sender, Split, Version};
+use sans_mqtt::{
+    Connect, DecodeError, EncodeError, Field, Frame, Observer, Packet, Sender, Split, Value, Version,
+};
 
 fn main() {
     let vectors = load::vectors();
@@ -42,7 +45,23 @@ fn outcome(vector: &Vector) -> Result<Result<Packet<'_>, usize>, DecodeError> {
     }
 }
 
+/// An observer changes nothing.
+fn observed(vector: &Vector, decoded: &Result<Packet<'_>, DecodeError>) -> Result<(), Failed> {
+    struct Nothing;
+    impl Observer for Nothing {
+        fn field(&mut self, _: Field, _: Range<usize>, _: Value<'_>) {}
+    }
+    let Ok(Split::Frame(frame, _)) = Frame::split(&vector.bytes, usize::MAX) else { return Ok(()) };
+    let observed = Packet::observe(vector.version, vector.sender, frame, &mut Nothing);
+    if observed == *decoded { Ok(()) } else { Err(format!("observed: {observed:?}").into()) }
+}
+
 fn decode(vector: &Vector, sections: &load::Sections) -> Result<(), Failed> {
+    match outcome(vector) {
+        Ok(Ok(packet)) => observed(vector, &Ok(packet))?,
+        Err(error) => observed(vector, &Err(error))?,
+        Ok(Err(_)) => {}
+    }
     match (&vector.verdict, outcome(vector)) {
         (Verdict::Accept { packet, reencodes }, Ok(Ok(decoded))) => {
             let fields = fields::of(&decoded, vector.version);
