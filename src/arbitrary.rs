@@ -50,7 +50,7 @@ pub struct AnyPacket<'a> {
 }
 
 impl<'a> AnyPacket<'a> {
-    /// A packet of whatever its fields can hold: most of them break a rule, usually one or two.
+    /// A packet that keeps each rule by chance only, so that most of them break one.
     ///
     /// # Errors
     ///
@@ -284,7 +284,7 @@ impl<'u, 'a> Source<'u, 'a> {
 
     /// Whether the next value has to keep the rules.
     fn tame(&mut self) -> Result<bool> {
-        Ok(!self.wild || !self.u.ratio(1, 4)?)
+        Ok(!self.wild || self.u.arbitrary()?)
     }
 
     fn packet_type(&mut self) -> Result<PacketType> {
