@@ -11,7 +11,7 @@ use crate::packet::{
     Ack, Auth, Connack, Connect, Delivery, Disconnect, Packet, PacketId, Publish, Qos, RetainHandling,
     Suback, Subscribe, Subscription, Unsubscribe, Will,
 };
-use crate::property::{Properties, Property, PropertyId};
+use crate::property::{Properties, Property, PropertyId, content_len};
 use crate::reason::ReasonCode;
 use crate::topic::TopicFilter;
 use crate::version::{Sender, Version};
@@ -262,7 +262,7 @@ const FILTERS: [&str; 12] =
     ["a", "/", "#", "+", "+/+", "a/#", "/+/a", "$SYS/#", "a/+/b/#", "$share/g/t", "$share/é/+/#", "$share"];
 
 /// Where lengths get a byte longer, or end.
-const LENGTHS: [usize; 8] = [121, 126, 127, 128, 255, 16_383, 16_384, 65_535];
+const LENGTHS: [usize; 8] = [120, 126, 127, 128, 255, 16_383, 16_384, 65_535];
 
 /// A text one byte too long for any packet.
 static FILLER: &str = match core::str::from_utf8(&[b'z'; 65_536]) {
@@ -411,6 +411,13 @@ impl<'u, 'a> Source<'u, 'a> {
         }
         if self.tame()? && flaw(&list, cx) == Some(ErrorKind::MissingProperty) {
             list.push(Property::AuthenticationMethod(self.text()?));
+        }
+        if self.u.ratio(1, 16)? {
+            // As long as makes Property Length a byte longer, or just not.
+            let end = self.u.choose(&[127_usize, 128, 16_383, 16_384])?;
+            let len = Property::section_len(list.iter().copied(), cx).map_or(0, content_len);
+            let fill = end.checked_sub(len + 5).and_then(|fill| FILLER.get(..fill));
+            list.extend(fill.map(|fill| Property::UserProperty("", fill)));
         }
         Ok(list)
     }

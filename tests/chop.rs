@@ -1,7 +1,7 @@
 //! Streams cut anywhere and packets cut short.
 
 mod common;
-#[allow(dead_code, reason = "the property tests use the rest")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod oracle;
 
 use common::{Vector, accepted, frame};

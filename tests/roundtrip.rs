@@ -1,6 +1,6 @@
 //! Any packet: what can be encoded comes back from its bytes, owned, forwarded and cut as well.
 
-#[allow(dead_code, reason = "the fuzz targets use the rest")]
+#[allow(dead_code, reason = "other tests use the rest")]
 mod oracle;
 
 use std::num::NonZeroU16;
@@ -20,7 +20,7 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
 
 fn config() -> ProptestConfig {
     // What a test finds becomes a vector instead of a file of seeds.
-    ProptestConfig { cases: 2000, failure_persistence: None, ..ProptestConfig::default() }
+    ProptestConfig { cases: 10_000, failure_persistence: None, ..ProptestConfig::default() }
 }
 
 fn frame(bytes: &[u8]) -> Frame<'_> {
