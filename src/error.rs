@@ -109,6 +109,23 @@ kinds! {
     MissingProperty "missing-property" "missing" PROTOCOL_ERROR,
     /// Something that this side may not send.
     Sender "sender" "not to be sent by this side" PROTOCOL_ERROR,
+    /// A packet that has no place in the state of the connection: another one than CONNECT or CONNACK first, or one of
+    /// these again.
+    UnexpectedPacket "unexpected-packet" "not to be sent now" PROTOCOL_ERROR,
+    /// Session Present although this side has no session, or asked for a new one.
+    SessionState "session-state" "there is no session to go on with" PROTOCOL_ERROR,
+    /// A DISCONNECT that makes a session outlive the connection which was not to.
+    SessionExpiry "session-expiry" "a session that ends with its connection can't be prolonged" PROTOCOL_ERROR,
+    /// An acknowledgement that nothing waits for.
+    WrongAck "wrong-ack" "acknowledges what was not sent" PROTOCOL_ERROR,
+    /// A PUBLISH whose packet identifier is in use.
+    PacketIdInUse "packet-id-in-use" "the packet identifier is in use" PROTOCOL_ERROR,
+    /// More unacknowledged messages than this side takes.
+    ReceiveMaximum "receive-maximum" "more unacknowledged messages than Receive Maximum" RECEIVE_MAXIMUM_EXCEEDED,
+    /// More unacknowledged messages than the store of this side has room for.
+    StoreFull "store-full" "more unacknowledged messages than there is room for" QUOTA_EXCEEDED,
+    /// A Topic Alias that this side does not take.
+    TopicAlias "topic-alias" "a Topic Alias above Topic Alias Maximum" TOPIC_ALIAS_INVALID,
     /// Text or binary data of more than 65,535 bytes, or a packet of more than 268,435,455 (encoding only).
     TooLong "too-long" "too long to be encoded" PACKET_TOO_LARGE,
     /// Data that the version can't express (encoding only).

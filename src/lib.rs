@@ -16,6 +16,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod connection;
 mod error;
 #[cfg(feature = "bytes")]
 mod owned;
@@ -23,6 +24,8 @@ mod packet;
 mod property;
 mod reason;
 mod rule;
+mod session;
+mod time;
 mod topic;
 mod version;
 mod wire;
@@ -32,6 +35,10 @@ mod arbitrary;
 
 #[cfg(feature = "arbitrary")]
 pub use self::arbitrary::AnyPacket;
+pub use connection::{
+    AckToken, Acknowledge, Cause, Client, Config, Connection, Event, Incoming, Limits, ProtocolError, Role,
+    Server, Step, Timer, UsageError, Wait, role,
+};
 pub use error::{Answer, DecodeError, EncodeError, ErrorKind, Field, Violation};
 #[cfg(feature = "bytes")]
 pub use owned::{BufSink, PacketBuf, PublishBuf};
@@ -41,6 +48,13 @@ pub use packet::{
 };
 pub use property::{Properties, Property, PropertyId, PropertySet};
 pub use reason::ReasonCode;
+pub use session::{
+    Arrays, Caller, Fixed, FixedCaller, Flight, IncomingSlot, Inline, Keep, Message, OutgoingSlot, Record,
+    RecordError, Session, Store, StoreError,
+};
+#[cfg(feature = "alloc")]
+pub use session::{Boxed, Heap};
+pub use time::Instant;
 pub use topic::{TopicError, TopicFilter, TopicName, matches};
 pub use version::{Sender, Version};
 pub use wire::{Frame, Iter, Observer, PacketType, Seq, Sink, Split, Value};

@@ -445,6 +445,38 @@ pub(crate) trait Section {
     fn has_topic_alias(&self, version: Version) -> bool;
 }
 
+/// Properties of the machine's own in front of the caller's.
+pub(crate) struct Joined<'a> {
+    pub(crate) own: &'a [Property<'a>],
+    pub(crate) callers: Properties<'a>,
+}
+
+impl<'a> Joined<'a> {
+    fn iter(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
+        self.own.iter().copied().chain(self.callers.iter())
+    }
+}
+
+impl Section for Joined<'_> {
+    fn section_len(&self, cx: Context) -> Check {
+        if self.own.is_empty() {
+            return self.callers.section_len(cx);
+        }
+        Property::section_len(self.iter(), cx)
+    }
+
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>) {
+        if self.own.is_empty() {
+            return self.callers.write_section(cx, section_len, out);
+        }
+        Property::write_section(self.iter(), section_len, out);
+    }
+
+    fn has_topic_alias(&self, _: Version) -> bool {
+        false
+    }
+}
+
 impl Section for Properties<'_> {
     #[inline(always)]
     fn section_len(&self, cx: Context) -> Check {

@@ -201,6 +201,19 @@ const ROWS: &[Row] = rows! {
     Sender [] [DISCONNECT] ["3.1.1 §3.14"] [];
     Sender [] [] ["3.1.1 §2.2.1"] ["5.0 §2.1.2"];
 
+    UnexpectedPacket [] [CONNECT] ["MQTT-3.1.0-2"] ["MQTT-3.1.0-2"];
+    UnexpectedPacket [] [CONNACK] ["3.1.1 §3.2"] ["MQTT-3.2.0-2"];
+    UnexpectedPacket [] [] ["MQTT-3.2.0-1"] ["MQTT-3.2.0-1"];
+    SessionState [] [] ["MQTT-3.2.2-1"] ["MQTT-3.2.2-4", "MQTT-3.2.2-2"];
+    SessionExpiry [] [] [] ["5.0 §3.14.2.2.2"];
+    WrongAck [] [SUBACK] ["MQTT-3.8.4-2", "MQTT-2.3.1-7"] ["MQTT-3.8.4-2"];
+    WrongAck [] [UNSUBACK] ["MQTT-2.3.1-7"] ["5.0 §3.11.2"];
+    WrongAck [] [] ["3.1.1 §4.3"] ["5.0 §4.3"];
+    PacketIdInUse [] [] ["MQTT-2.3.1-4", "MQTT-2.3.1-2"] ["MQTT-2.2.1-4", "MQTT-2.2.1-3"];
+    ReceiveMaximum [] [] [] ["MQTT-3.3.4-9", "MQTT-3.3.4-7", "5.0 §3.3.4"];
+    StoreFull [] [] ["3.1.1 §4.8"] ["5.0 §4.13.2"];
+    TopicAlias [] [] [] ["MQTT-3.3.2-9", "MQTT-3.3.2-11", "5.0 §3.3.4"];
+
     TooLong [F::TopicName, F::TopicFilter, F::WillTopic, F::Property(P::ResponseTopic)] [] ["MQTT-4.7.3-3"] ["MQTT-4.7.3-3"];
     TooLong [F::Packet] [] ["3.1.1 §2.2.3"] ["5.0 §1.5.5"];
     TooLong [F::Password, F::WillPayload] [] ["3.1.1 §3.1.3.5"] ["5.0 §1.5.6"];

@@ -2,9 +2,9 @@
 
 use super::first_byte;
 use crate::error::{ErrorKind, Field};
-use crate::property::{Properties, Section};
+use crate::property::{Joined, Properties, Property, Section};
 use crate::reason::ReasonCode;
-use crate::version::Version;
+use crate::version::{Sender, Version};
 use crate::wire::{Check, Context, Decoded, Mode, Reader, Scope, Sink, invalid, start};
 
 /// CONNACK: the server accepts or refuses a connection.
@@ -50,6 +50,16 @@ impl<'a> Connack<'a> {
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        self.write_with(&self.properties, cx, out)
+    }
+
+    /// Writes the packet with `own` properties in front of its own.
+    pub(crate) fn encode_with(&self, version: Version, own: &[Property<'_>], out: &mut impl Sink) -> Check {
+        let cx = Context { version, sender: Some(Sender::Server), scope: Scope::CONNACK };
+        self.write_with(&Joined { own, callers: self.properties }, cx, out)
+    }
+
+    fn write_with<S: Sink + ?Sized>(&self, properties: &impl Section, cx: Context, out: &mut S) -> Check {
         self.reason.check_sent(cx).map_err(|kind| match kind {
             ErrorKind::ReasonCode if !cx.version.is_5() => {
                 invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode)
@@ -62,7 +72,7 @@ impl<'a> Connack<'a> {
         if self.session_present && cx.version == Version::V3_1 {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::SessionPresent));
         }
-        let section = self.properties.section_len(cx)?;
+        let section = properties.section_len(cx)?;
         let (mut out, len) = start(cx, first_byte(cx), 2 + section, 0, out)?;
         out.u8(u8::from(self.session_present));
         out.u8(if cx.version.is_5() {
@@ -70,7 +80,7 @@ impl<'a> Connack<'a> {
         } else {
             self.reason.return_code().unwrap_or_default()
         });
-        self.properties.write_section(cx, section, &mut out);
+        properties.write_section(cx, section, &mut out);
         Ok(len)
     }
 }

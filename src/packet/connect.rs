@@ -2,8 +2,8 @@
 
 use super::{Qos, first_byte};
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::property::{Properties, Section};
-use crate::version::Version;
+use crate::property::{Joined, Properties, Property, Section};
+use crate::version::{Sender, Version};
 use crate::wire::{
     Check, Context, Decoded, Frame, Mode, PacketType, Plain, Reader, Scope, Sink, check_binary, check_str,
     check_text, check_topic, invalid, start,
@@ -166,6 +166,16 @@ impl<'a> Connect<'a> {
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        self.write_with(&self.properties, cx, out)
+    }
+
+    /// Writes the packet with `own` properties in front of its own.
+    pub(crate) fn encode_with(&self, version: Version, own: &[Property<'_>], out: &mut impl Sink) -> Check {
+        let cx = Context { version, sender: Some(Sender::Client), scope: Scope::CONNECT };
+        self.write_with(&Joined { own, callers: self.properties }, cx, out)
+    }
+
+    fn write_with<S: Sink + ?Sized>(&self, properties: &impl Section, cx: Context, out: &mut S) -> Check {
         let version = cx.version;
         if self.client_id.is_empty()
             && (version == Version::V3_1 || version == Version::V3_1_1 && !self.clean_start)
@@ -175,7 +185,7 @@ impl<'a> Connect<'a> {
         if self.password.is_some() && self.user_name.is_none() && !version.is_5() {
             return Err(invalid(cx, ErrorKind::PasswordWithoutUserName, Field::Password));
         }
-        let section = self.properties.section_len(cx)?;
+        let section = properties.section_len(cx)?;
         let mut body = 2 + version.protocol_name().len() + 4 + section;
         body += check_text(cx, Field::ClientId, self.client_id)?;
         let mut flags = if self.clean_start { CLEAN_START } else { 0 };
@@ -201,7 +211,7 @@ impl<'a> Connect<'a> {
         out.u8(version.level());
         out.u8(flags);
         out.u16(self.keep_alive);
-        self.properties.write_section(cx, section, &mut out);
+        properties.write_section(cx, section, &mut out);
         out.str(self.client_id);
         if let Some(will) = &self.will {
             will.properties.write_section(will_cx, will_section, &mut out);

@@ -128,7 +128,6 @@ impl<'a> Packet<'a> {
     }
 
     /// Reads a packet that was decoded before.
-    #[cfg(feature = "bytes")]
     pub(crate) fn decode_trusted(version: Version, frame: Frame<'a>) -> Result<Self, DecodeError> {
         decode(version, None, frame, crate::wire::Trusted)
     }

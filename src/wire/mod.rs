@@ -14,7 +14,6 @@ pub use seq::{Iter, Seq};
 pub use sink::Sink;
 
 pub(crate) use frame::{Context, Header, Scope};
-#[cfg(feature = "bytes")]
 pub(crate) use observe::Trusted;
 pub(crate) use observe::{Mode, Observed, Plain};
 pub(crate) use reader::{Decoded, Reader};

@@ -71,10 +71,8 @@ pub(crate) struct Plain;
 
 impl Mode for Plain {}
 
-#[cfg(feature = "bytes")]
 pub(crate) struct Trusted;
 
-#[cfg(feature = "bytes")]
 impl Mode for Trusted {
     const TRUSTED: bool = true;
 }

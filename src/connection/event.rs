@@ -1,0 +1,265 @@
+//! What a connection tells its caller.
+
+use crate::error::{DecodeError, ErrorKind, Field, Violation};
+use crate::packet::{Connack, Connect, Disconnect, PacketId, Qos, Suback, Subscribe, Unsuback, Unsubscribe};
+use crate::property::Properties;
+use crate::reason::ReasonCode;
+use crate::session::Handle;
+use crate::{EncodeError, StoreError};
+
+/// What [`handle`](crate::Connection::handle) found.
+#[derive(Debug)]
+#[must_use]
+pub enum Step<'i> {
+    /// Something happened. Call `handle` again at once; by that you say that you have taken it.
+    Event(Event<'i>),
+    /// Nothing more can be done until the caller acts.
+    Wait(Wait),
+}
+
+/// What the caller has to do before the next call of [`handle`](crate::Connection::handle).
+///
+/// Whatever it is, what the sink holds is to be written, and once that is done, `handle` called again: an
+/// acknowledgement may still wait for room.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[must_use]
+pub enum Wait {
+    /// Read: at least this many bytes more are needed. It is exact once the packet's fixed header is there.
+    Read(usize),
+    /// Write out the sink: the next packet of the input can't be handled before this many bytes are free in it. A sink
+    /// that is empty and still too small is too small for good.
+    Write(usize),
+    /// Give this message, which the caller keeps, to `resend`; or `abandon` it. Input may be read meanwhile.
+    Resend(PacketId),
+    /// Answer the last event: `accept` or `reject` a [`Connect`](Event::Connect), `suback` a
+    /// [`Subscribe`](Event::Subscribe), `unsuback` an [`Unsubscribe`](Event::Unsubscribe).
+    Decide,
+    /// The store could not record what happens next. Mend it, or close the transport.
+    Store,
+    /// Write out the sink and close the transport. The connection is over.
+    Closed(Cause),
+}
+
+/// Why a connection is over.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Cause {
+    /// [`disconnect`](crate::Connection::disconnect) was called.
+    Local,
+    /// The peer sent DISCONNECT with this reason code.
+    Peer(ReasonCode),
+    /// The server refused the connection with this reason code.
+    Refused(ReasonCode),
+    /// The peer broke a rule.
+    Failed(ProtocolError),
+    /// The peer was silent for too long.
+    Timeout(Timer),
+    /// The transport ended.
+    Eof,
+}
+
+/// What ran out.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Timer {
+    /// The time for CONNECT or CONNACK to come.
+    Connect,
+    /// One and a half times the Keep Alive without a packet from the client `[MQTT-3.1.2-22]`.
+    KeepAlive,
+    /// The time for PINGRESP to come.
+    Ping,
+}
+
+/// The peer broke a rule: of a packet, or of the state that the connection is in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct ProtocolError {
+    violation: Violation,
+    offset: u32,
+}
+
+impl ProtocolError {
+    pub(crate) const fn new(violation: Violation) -> Self {
+        Self { violation, offset: 0 }
+    }
+
+    /// The number of bytes of the packet in front of what is wrong; 0 if the packet as a whole is.
+    pub const fn offset(&self) -> usize {
+        self.offset as usize
+    }
+
+    /// What is wrong, where, and which rules say so.
+    pub const fn violation(&self) -> Violation {
+        self.violation
+    }
+
+    /// [`Violation::kind`].
+    pub const fn kind(&self) -> ErrorKind {
+        self.violation.kind()
+    }
+
+    /// [`Violation::field`].
+    pub const fn field(&self) -> Field {
+        self.violation.field()
+    }
+
+    /// [`Violation::reason`].
+    pub fn reason(&self) -> ReasonCode {
+        self.violation.reason()
+    }
+
+    /// [`Violation::rule`].
+    pub fn rule(&self) -> &'static str {
+        self.violation.rule()
+    }
+}
+
+impl From<DecodeError> for ProtocolError {
+    fn from(error: DecodeError) -> Self {
+        Self { violation: error.violation(), offset: error.offset() as u32 }
+    }
+}
+
+impl core::fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        self.violation.fmt(f)
+    }
+}
+
+impl core::error::Error for ProtocolError {}
+
+/// What happened.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'i> {
+    /// To a server: a client wants to connect. Answer with `accept`, perhaps after `resume`, or `reject`.
+    Connect(Connect<'i>),
+    /// To a client: the server accepted. [`limits`](crate::Connection::limits) tells what it asks for.
+    Connected(Connack<'i>),
+    /// To a client: the server refused. [`Wait::Closed`] comes next.
+    Refused(Connack<'i>),
+    /// A message came, with a token to acknowledge it by if that is up to the application.
+    Publish(Incoming<'i>, Option<AckToken>),
+    /// A message of ours is done, and its identifier free: the peer has it, or refuses it with this reason code.
+    Acked {
+        /// Its packet identifier.
+        id: PacketId,
+        /// What the peer says.
+        reason: ReasonCode,
+    },
+    /// A message, SUBSCRIBE or UNSUBSCRIBE of ours will never be acknowledged: its session is lost, its connection is
+    /// over (SUBSCRIBE and UNSUBSCRIBE), or it is too large for this peer. Until the next call of
+    /// [`handle`](crate::Connection::handle), [`Session::message`](crate::Session::message) still has it and
+    /// [`Session::flight`](crate::Session::flight) tells how far it came: a message that was
+    /// [`Released`](crate::Flight::Released) had reached the peer.
+    Dropped {
+        /// Its packet identifier.
+        id: PacketId,
+    },
+    /// To a server: the client subscribes. Answer with `suback`.
+    Subscribe(Subscribe<'i>),
+    /// To a server: the client unsubscribes. Answer with `unsuback`.
+    Unsubscribe(Unsubscribe<'i>),
+    /// To a client: the answer to its SUBSCRIBE.
+    Suback(Suback<'i>),
+    /// To a client: the answer to its UNSUBSCRIBE.
+    Unsuback(Unsuback<'i>),
+    /// The peer ends the connection. [`Wait::Closed`] comes next.
+    Disconnect(Disconnect<'i>),
+}
+
+/// A message that came.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Incoming<'i> {
+    pub(crate) topic: &'i str,
+    /// The quality of service.
+    pub qos: Qos,
+    /// RETAIN.
+    pub retain: bool,
+    /// Whether it may have come before.
+    pub dup: bool,
+    /// The properties as they came.
+    pub properties: Properties<'i>,
+    /// The application's data.
+    pub payload: &'i [u8],
+}
+
+/// The right to acknowledge one message, once, in the connection that it came by.
+#[derive(Debug, Eq, PartialEq)]
+#[must_use = "the peer waits for the acknowledgement"]
+pub struct AckToken {
+    pub(crate) epoch: u32,
+    pub(crate) handle: Handle,
+    pub(crate) id: PacketId,
+}
+
+impl AckToken {
+    /// The packet identifier of the message.
+    pub const fn packet_id(&self) -> PacketId {
+        self.id
+    }
+}
+
+/// When messages are acknowledged.
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
+pub enum Acknowledge {
+    /// When the application has taken the event, that is, calls [`handle`](crate::Connection::handle) again.
+    #[default]
+    Automatic,
+    /// When the application calls [`ack`](crate::Connection::ack) with the token of the message.
+    Manual,
+}
+
+/// The caller asks for what is not possible. Nothing has changed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum UsageError {
+    /// The sink can't take it now; it needs this many bytes of room.
+    #[error("the sink needs room for {0} bytes")]
+    NoRoom(usize),
+    /// The connection is not established, or no more.
+    #[error("not connected")]
+    NotConnected,
+    /// As many messages are unacknowledged as the peer allows. Try again after an [`Event::Acked`].
+    #[error("the peer takes no more than {0} unacknowledged messages")]
+    WindowFull(u16),
+    /// Messages of an earlier connection have to be sent again first.
+    #[error("messages of an earlier connection come first")]
+    Resuming,
+    /// The store has no room or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The token was used, or is of another connection.
+    #[error("the token is of no use any more")]
+    StaleToken,
+    /// Nothing waits for this.
+    #[error("nothing of that kind is asked for")]
+    NotAsked,
+    /// The number of reason codes is not that of the topic filters.
+    #[error("{filters} topic filters need as many reason codes, not {reasons}")]
+    ReasonCount {
+        /// How many filters the packet had.
+        filters: usize,
+        /// How many codes were given.
+        reasons: usize,
+    },
+    /// The peer takes no packet of that size.
+    #[error("a packet of {size} bytes, and the peer's maximum is {limit}")]
+    TooLarge {
+        /// The size of the packet in bytes.
+        size: usize,
+        /// The peer's Maximum Packet Size in bytes.
+        limit: u32,
+    },
+    /// The peer supports no QoS above this.
+    #[error("the peer's maximum QoS is {}", *.0 as u8)]
+    MaximumQos(Qos),
+    /// The peer does not retain messages.
+    #[error("the peer does not retain messages")]
+    RetainNotAvailable,
+    /// A Topic Alias is none of the caller's business.
+    #[error("a message has no Topic Alias")]
+    TopicAlias,
+    /// The packet breaks a rule.
+    #[error(transparent)]
+    Encode(#[from] EncodeError),
+}

@@ -1,0 +1,514 @@
+//! Messages both ways, and what is owed for them.
+
+use super::output::Output;
+use super::{AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, UsageError, Wait};
+use crate::error::{ErrorKind, Field};
+use crate::packet::{Ack, Delivery, Packet, PacketId, Publish, Qos};
+use crate::property::PropertyId;
+use crate::reason::ReasonCode;
+use crate::session::{
+    Answer, Answered, Arrival, Arrived, Arriving, Flight, Handle, Keep, Message, Owed, Record, Store,
+    StoreError, answered, arrived,
+};
+use crate::wire::{Scope, Sink};
+
+/// The longest acknowledgement that is sent without properties.
+const ACK: usize = 5;
+
+impl<R: Role, S: Store> Connection<R, S> {
+    /// Sends a message. Gives its packet identifier, by which [`Event::Acked`] or [`Event::Dropped`] will speak of it;
+    /// none at QoS 0.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError`]; nothing has changed then.
+    pub fn publish(
+        &mut self,
+        message: &Message<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<Option<PacketId>, UsageError> {
+        self.send(message, |keep| keep.keep(message), out)
+    }
+
+    /// Sends a message that is kept as `keep`; nothing is copied.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn publish_kept(
+        &mut self,
+        message: &Message<'_>,
+        keep: S::Keep,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<Option<PacketId>, UsageError> {
+        let mut keep = Some(keep);
+        let put = |slot: &mut S::Keep| {
+            *slot = keep.take().unwrap_or_default();
+            Ok(())
+        };
+        self.send(message, put, out)
+    }
+
+    #[inline(always)]
+    fn send(
+        &mut self,
+        message: &Message<'_>,
+        mut keep: impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<Option<PacketId>, UsageError> {
+        self.check_open()?;
+        if message.qos > self.limits.maximum_qos {
+            return Err(UsageError::MaximumQos(self.limits.maximum_qos));
+        }
+        if message.retain && !self.limits.retain_available {
+            return Err(UsageError::RetainNotAvailable);
+        }
+        if !message.properties.is_empty() && message.properties.topic_alias().is_some() {
+            return Err(UsageError::TopicAlias);
+        }
+        let (limit, headroom) = (self.limits.maximum_packet_size, self.headroom);
+        let flight = match message.qos {
+            Qos::AtMostOnce => {
+                let Message { retain, topic, properties, payload, .. } = *message;
+                let publish = Publish { retain, topic, properties, payload, ..Publish::default() };
+                let mut output = Output::new(out, limit, headroom, || Ok(()));
+                let written = Packet::Publish(publish).encode_from(self.version, R::SENDER, &mut output);
+                output.done(written)?;
+                self.sent = true;
+                return Ok(None);
+            }
+            Qos::AtLeastOnce => Flight::AtLeastOnce,
+            Qos::ExactlyOnce => Flight::ExactlyOnce,
+        };
+        if self.session.outbox.is_resuming() {
+            return Err(UsageError::Resuming);
+        }
+        if self.session.outbox.charged() >= self.limits.receive_maximum {
+            return Err(UsageError::WindowFull(self.limits.receive_maximum));
+        }
+        let id = self.session.vacant().ok_or(StoreError::Full)?;
+        let session = &mut self.session;
+        let record = || {
+            session.keep(id, &mut keep)?;
+            let record = Record::Publish { id, qos: message.qos, message: Some(*message) };
+            session.store.record(&record).inspect_err(|_| session.forget(id))?;
+            Ok(())
+        };
+        let mut output = Output::new(out, limit, headroom, record);
+        let publish = Packet::Publish(message.publish(id, false));
+        let written = publish.encode_from(self.version, R::SENDER, &mut output);
+        output.done(written)?;
+        self.session.outbox.insert(self.session.store.outgoing_mut(), id, flight);
+        self.sent = true;
+        Ok(Some(id))
+    }
+
+    /// Acknowledges a message, or with an error refuses it (5.0 only: before, any reason acknowledges it). Messages may be
+    /// acknowledged in any order; what is sent keeps the order in which they came `[MQTT-4.6.0-2]` `[MQTT-4.6.0-3]`.
+    ///
+    /// A message of QoS 2 counts as taken from now on, even if the connection is lost before the peer knows.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::StaleToken`], [`UsageError::Encode`] for a reason code that the packet can't carry, and
+    /// [`UsageError::Store`], after which the token is gone and the message comes again in the next connection.
+    pub fn ack(
+        &mut self,
+        token: AckToken,
+        reason: ReasonCode,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
+        let slots = self.session.store.incoming();
+        let Some((id, arrival)) = self.session.inbox.get(slots, token.handle) else {
+            return Err(UsageError::StaleToken);
+        };
+        let held = matches!(arrival, Arrival::Held1 | Arrival::Held2);
+        if token.epoch != self.session.epoch || id != token.id || !held {
+            return Err(UsageError::StaleToken);
+        }
+        let ack = Ack { packet_id: id, reason, ..Ack::default() };
+        let packet = if arrival == Arrival::Held1 { Packet::Puback(ack) } else { Packet::Pubrec(ack) };
+        if self.version.is_5() {
+            packet.encode_from(self.version, R::SENDER, &mut crate::packet::Nowhere)?;
+        }
+        self.take(token.handle, reason)?;
+        self.send_owed(out);
+        Ok(())
+    }
+
+    /// The application has taken a message, or refuses it.
+    fn take(&mut self, handle: Handle, reason: ReasonCode) -> Result<(), StoreError> {
+        let reason = if self.version.is_5() { reason } else { ReasonCode::SUCCESS };
+        let Some((id, arrival)) = self.session.inbox.get(self.session.store.incoming(), handle) else {
+            return Ok(());
+        };
+        let next = match arrival {
+            Arrival::Held1 => Arrival::Owed1,
+            Arrival::Held2 if reason.is_error() => Arrival::Refused2,
+            Arrival::Held2 => {
+                self.session.store.record(&Record::Take { id })?;
+                Arrival::Owed2
+            }
+            _ => return Ok(()),
+        };
+        self.session.inbox.set(self.session.store.incoming_mut(), handle, next, reason);
+        Ok(())
+    }
+
+    /// Does what was put off until the application has taken the last event.
+    #[inline(always)]
+    pub(super) fn settle(&mut self) -> Result<(), Wait> {
+        if self.taken != 0 {
+            self.take(self.taken, ReasonCode::SUCCESS).map_err(|_| Wait::Store)?;
+            self.taken = 0;
+        }
+        if let Some(id) = self.dropped {
+            self.finish(id)?;
+            self.dropped = None;
+        }
+        Ok(())
+    }
+
+    /// Sends the acknowledgements that are owed, as far as there is room.
+    #[inline(always)]
+    pub(super) fn send_owed(&mut self, out: &mut (impl Sink + ?Sized)) {
+        self.send_pings(out);
+        while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
+            if !out.reserve(ACK) {
+                return;
+            }
+            self.send_ack(owed, out);
+        }
+        while let Some(id) = self.session.outbox.unreleased() {
+            let lost =
+                self.session.outbox.get(self.session.store.outgoing(), id).is_none_or(|slot| slot.is_lost());
+            if lost || !out.reserve(ACK) {
+                return;
+            }
+            self.put(Packet::Pubrel(Ack { packet_id: id, ..Ack::default() }), out);
+            self.session.outbox.pubrel_sent(self.session.store.outgoing_mut(), id);
+        }
+    }
+
+    #[inline]
+    fn send_ack(&mut self, owed: Owed, out: &mut (impl Sink + ?Sized)) {
+        let Owed { handle, id, arrival, reason } = owed;
+        let ack = Ack { packet_id: id, reason, ..Ack::default() };
+        let slots = self.session.store.incoming_mut();
+        let packet = match arrival {
+            Arrival::Owed1 => Packet::Puback(ack),
+            Arrival::Completed => Packet::Pubcomp(ack),
+            _ => Packet::Pubrec(ack),
+        };
+        if arrival == Arrival::Owed2 {
+            self.session.inbox.set(slots, handle, Arrival::Received, ReasonCode::SUCCESS);
+        } else {
+            self.session.inbox.remove(slots, handle);
+        }
+        self.put(packet, out);
+    }
+
+    /// Sends PINGRESP and PINGREQ that are owed.
+    #[inline(always)]
+    pub(super) fn send_pings(&mut self, out: &mut (impl Sink + ?Sized)) {
+        while self.pongs > 0 && out.reserve(2) {
+            self.pongs -= 1;
+            self.put(Packet::Pingresp, out);
+        }
+        if self.ping && out.reserve(2) {
+            self.ping = false;
+            self.put(Packet::Pingreq, out);
+        }
+    }
+
+    /// Writes an answer that can't be wrong to a sink that has room.
+    #[inline(always)]
+    fn put(&mut self, packet: Packet<'_>, out: &mut (impl Sink + ?Sized)) {
+        let written = packet.encode(self.version, out);
+        debug_assert!(written.is_ok(), "{packet:?}: {written:?}");
+        self.sent = true;
+    }
+
+    /// Sends what an earlier connection left, in order and as far as there is room and the peer allows. Gives the first
+    /// message that is lost instead.
+    #[inline(always)]
+    pub(super) fn resend_next(&mut self, out: &mut (impl Sink + ?Sized)) -> Option<PacketId> {
+        let outbox = &self.session.outbox;
+        if outbox.unsent().is_none() && outbox.unreleased().is_none() {
+            return None;
+        }
+        self.resend_all(out)
+    }
+
+    #[inline(never)]
+    fn resend_all(&mut self, out: &mut (impl Sink + ?Sized)) -> Option<PacketId> {
+        while let Some(id) = self.session.outbox.unreleased().or(self.session.outbox.unsent()) {
+            let slot = self.session.outbox.get(self.session.store.outgoing(), id)?;
+            if slot.is_lost() {
+                return Some(self.drop_next(id));
+            }
+            let id = self.session.outbox.unsent()?;
+            if self.session.outbox.get(self.session.store.outgoing(), id)?.is_lost() {
+                return Some(self.drop_next(id));
+            }
+            let message = self.session.message(id)?;
+            match self.resend_message(id, &message, out) {
+                Ok(()) => self.session.outbox.resent(self.session.store.outgoing_mut(), id),
+                Err(UsageError::NoRoom(_) | UsageError::WindowFull(_)) => return None,
+                // The new connection's limits do not allow it.
+                Err(_) => return Some(self.drop_next(id)),
+            }
+        }
+        None
+    }
+
+    fn drop_next(&mut self, id: PacketId) -> PacketId {
+        self.session.outbox.pass(self.session.store.outgoing(), id);
+        self.dropped = Some(id);
+        id
+    }
+
+    fn resend_message(
+        &self,
+        id: PacketId,
+        message: &Message<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
+        if self.session.outbox.charged() >= self.limits.receive_maximum {
+            return Err(UsageError::WindowFull(self.limits.receive_maximum));
+        }
+        let publish = Packet::Publish(message.publish(id, true));
+        let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, || Ok(()));
+        let written = publish.encode_from(self.version, R::SENDER, &mut output);
+        output.done(written)
+    }
+
+    /// The message that the caller keeps and has to give now.
+    pub(super) fn asks_for(&self) -> Option<PacketId> {
+        let id = self.session.outbox.unsent().filter(|_| self.is_open())?;
+        let free = self.session.outbox.charged() < self.limits.receive_maximum;
+        (free && self.session.message(id).is_none()).then_some(id)
+    }
+
+    /// Sends again the message that [`Wait::Resend`] asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotAsked`] if it is another one; [`UsageError::NoRoom`]; and others if it can't be sent:
+    /// [`abandon`](Self::abandon) it then.
+    pub fn resend(
+        &mut self,
+        id: PacketId,
+        message: &Message<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
+        if self.asks_for() != Some(id) {
+            return Err(UsageError::NotAsked);
+        }
+        let qos = self.session.flight(id).map_or(Qos::AtMostOnce, Flight::qos);
+        self.resend_message(id, &Message { qos, ..*message }, out)?;
+        self.session.outbox.resent(self.session.store.outgoing_mut(), id);
+        self.sent = true;
+        Ok(())
+    }
+
+    /// Gives up the message that [`Wait::Resend`] asks for. Its [`Event::Dropped`] comes next.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotAsked`] if it is another one.
+    pub fn abandon(&mut self, id: PacketId) -> Result<(), UsageError> {
+        if self.asks_for() != Some(id) {
+            return Err(UsageError::NotAsked);
+        }
+        self.session.outbox.lose(self.session.store.outgoing_mut(), id);
+        Ok(())
+    }
+
+    /// A message came.
+    #[inline(always)]
+    pub(super) fn published<'i>(&mut self, publish: &Publish<'i>) -> Flow<Option<Event<'i>>> {
+        let Publish { dup, retain, delivery, topic, properties, payload } = *publish;
+        if !properties.is_empty() && properties.topic_alias().is_some() {
+            let field = Field::Property(PropertyId::TopicAlias);
+            return Err(self.violation(ErrorKind::TopicAlias, field, Scope::PUBLISH));
+        }
+        let qos = delivery.qos();
+        let incoming = Incoming { topic, qos, retain, dup, properties, payload };
+        let (id, arriving) = match delivery {
+            Delivery::AtMostOnce => return Ok(Some(Event::Publish(incoming, None))),
+            Delivery::AtLeastOnce(id) => (id, Arriving::Publish1 { dup }),
+            Delivery::ExactlyOnce(id) => (id, Arriving::Publish2),
+        };
+        let found = self.session.inbox.find(self.session.store.incoming(), id);
+        match (arrived(found.map(|(_, arrival)| arrival), arriving, self.version), found) {
+            (Arrived::Deliver, _) => {
+                let handle =
+                    self.note(id, if qos == Qos::ExactlyOnce { Arrival::Held2 } else { Arrival::Held1 })?;
+                let token = match self.acknowledge {
+                    Acknowledge::Manual => Some(AckToken { epoch: self.session.epoch, handle, id }),
+                    Acknowledge::Automatic => {
+                        self.taken = handle;
+                        None
+                    }
+                };
+                Ok(Some(Event::Publish(incoming, token)))
+            }
+            (Arrived::Repeat, Some((handle, _))) => {
+                self.charge(handle)?;
+                let slots = self.session.store.incoming_mut();
+                self.session.inbox.set(slots, handle, Arrival::Owed2, ReasonCode::SUCCESS);
+                Ok(None)
+            }
+            (Arrived::Ignore, _) => Ok(None),
+            _ => Err(self.violation(ErrorKind::PacketIdInUse, Field::PacketId, Scope::PUBLISH)),
+        }
+    }
+
+    /// Takes note of a message of the peer's.
+    #[inline(always)]
+    fn note(&mut self, id: PacketId, arrival: Arrival) -> Flow<Handle> {
+        self.check_quota()?;
+        if !self.session.make_room_for_one() {
+            return Err(self.violation(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH));
+        }
+        let slots = self.session.store.incoming_mut();
+        let handle = self.session.inbox.insert(slots, id, arrival, ReasonCode::SUCCESS).unwrap_or_default();
+        self.session.inbox.charge(slots, handle);
+        Ok(handle)
+    }
+
+    /// A message that was taken comes again; in this connection it counts anew.
+    fn charge(&mut self, handle: Handle) -> Flow<()> {
+        if !self.session.inbox.is_charged(self.session.store.incoming(), handle) {
+            self.check_quota()?;
+            self.session.inbox.charge(self.session.store.incoming_mut(), handle);
+        }
+        Ok(())
+    }
+
+    /// `[MQTT-3.3.4-7]` `[MQTT-3.3.4-9]`
+    #[inline(always)]
+    fn check_quota(&self) -> Flow<()> {
+        if self.version.is_5() && self.session.inbox.charged() >= self.receive_maximum {
+            return Err(self.violation(ErrorKind::ReceiveMaximum, Field::PacketId, Scope::PUBLISH));
+        }
+        Ok(())
+    }
+
+    /// PUBREL came.
+    #[inline(always)]
+    pub(super) fn pubrel<'i>(
+        &mut self,
+        ack: &Ack<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Flow<Option<Event<'i>>> {
+        let id = ack.packet_id;
+        let found = self.session.inbox.find(self.session.store.incoming(), id);
+        let arrival = found.map(|(_, arrival)| arrival);
+        match (arrived(arrival, Arriving::Pubrel, self.version), found) {
+            (Arrived::Complete, Some((handle, _))) => {
+                self.record(&Record::Complete { id })?;
+                let slots = self.session.store.incoming_mut();
+                self.session.inbox.set(slots, handle, Arrival::Completed, ReasonCode::SUCCESS);
+            }
+            (Arrived::NotFound, _) => {
+                let reason = self.not_found();
+                let slots = self.session.store.incoming_mut();
+                if self.session.inbox.insert(slots, id, Arrival::Completed, reason).is_none() {
+                    if !out.reserve(ACK) {
+                        return Err(Wait::Write(ACK).into());
+                    }
+                    self.put(Packet::Pubcomp(Ack { packet_id: id, reason, ..Ack::default() }), out);
+                }
+            }
+            (Arrived::Ignore, _) => {}
+            _ => return Err(self.violation(ErrorKind::WrongAck, Field::PacketId, Scope::PUBREL)),
+        }
+        Ok(None)
+    }
+
+    /// What is said of an identifier that is not known.
+    fn not_found(&self) -> ReasonCode {
+        if self.version.is_5() { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND } else { ReasonCode::SUCCESS }
+    }
+
+    /// PUBACK came.
+    #[inline(always)]
+    pub(super) fn puback<'i>(&mut self, ack: &Ack<'_>) -> Flow<Option<Event<'i>>> {
+        let Ack { packet_id: id, reason, .. } = *ack;
+        let what = self.answered(id, Answer::Puback, Scope::PUBACK)?;
+        self.acked(what, id, reason)
+    }
+
+    /// PUBCOMP came.
+    #[inline(always)]
+    pub(super) fn pubcomp<'i>(&mut self, ack: &Ack<'_>) -> Flow<Option<Event<'i>>> {
+        let Ack { packet_id: id, reason, .. } = *ack;
+        let what = self.answered(id, Answer::Pubcomp, Scope::PUBCOMP)?;
+        // The peer had finished, but its PUBCOMP was lost with the connection before.
+        self.acked(what, id, if self.resumed { ReasonCode::SUCCESS } else { reason })
+    }
+
+    /// PUBREC came.
+    #[inline(always)]
+    pub(super) fn pubrec<'i>(
+        &mut self,
+        ack: &Ack<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Flow<Option<Event<'i>>> {
+        let Ack { packet_id: id, reason, .. } = *ack;
+        let answer = if reason.is_error() { Answer::PubrecError } else { Answer::Pubrec };
+        match self.answered(id, answer, Scope::PUBREC)? {
+            Answered::Release => {
+                self.record(&Record::Release { id })?;
+                self.session.outbox.release(self.session.store.outgoing_mut(), id);
+            }
+            Answered::ReleaseAgain => {
+                self.session.outbox.release_again(self.session.store.outgoing_mut(), id);
+            }
+            Answered::NotFound => {
+                if !out.reserve(ACK) {
+                    return Err(Wait::Write(ACK).into());
+                }
+                let reason = self.not_found();
+                self.put(Packet::Pubrel(Ack { packet_id: id, reason, ..Ack::default() }), out);
+            }
+            what => return self.acked(what, id, reason),
+        }
+        Ok(None)
+    }
+
+    /// What an acknowledgement means for what is known of its identifier.
+    #[inline(always)]
+    pub(super) fn answered(&self, id: PacketId, by: Answer, packet: Scope) -> Flow<Answered> {
+        match answered(self.session.flight(id), by) {
+            Answered::Violation => Err(self.violation(ErrorKind::WrongAck, Field::PacketId, packet)),
+            what => Ok(what),
+        }
+    }
+
+    #[inline(always)]
+    fn acked<'i>(&mut self, what: Answered, id: PacketId, reason: ReasonCode) -> Flow<Option<Event<'i>>> {
+        if what != Answered::Finish {
+            return Ok(None);
+        }
+        self.finish(id)?;
+        Ok(Some(Event::Acked { id, reason }))
+    }
+
+    /// An identifier is free again.
+    #[inline(always)]
+    pub(super) fn finish(&mut self, id: PacketId) -> Result<(), Wait> {
+        if !matches!(self.session.flight(id), Some(Flight::Subscribe | Flight::Unsubscribe) | None) {
+            self.record(&Record::Finish { id })?;
+        }
+        self.session.drop_flight(id);
+        Ok(())
+    }
+
+    #[inline(always)]
+    pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), Wait> {
+        self.session.store.record(record).map_err(|_| Wait::Store)
+    }
+}

@@ -1,0 +1,432 @@
+//! One connection: bytes and time in, events and bytes out. What both sides do is here, what one of them does in
+//! `client` and `server`.
+
+mod client;
+mod config;
+mod event;
+mod messages;
+mod output;
+mod server;
+
+pub use client::Client;
+pub use config::{Config, Limits};
+pub use event::{
+    AckToken, Acknowledge, Cause, Event, Incoming, ProtocolError, Step, Timer, UsageError, Wait,
+};
+pub use server::Server;
+
+/// The two roles of a [`Connection`].
+pub mod role {
+    pub use super::client::ClientRole as Client;
+    pub use super::server::ServerRole as Server;
+}
+
+use crate::error::{ErrorKind, Field};
+use crate::packet::{Disconnect, Packet, PacketId};
+use crate::property::Properties;
+use crate::reason::ReasonCode;
+use crate::session::{Handle, Message, Session, Store};
+use crate::time::Instant;
+use crate::version::{Sender, Version};
+use crate::wire::{Context, Frame, Scope, Sink, Split};
+use output::Output;
+
+/// How far a connection is.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
+enum Phase {
+    /// A client before `connect`.
+    Idle,
+    /// Between CONNECT and CONNACK; a server waits for CONNECT.
+    Opening,
+    /// The application has to answer CONNECT.
+    Deciding,
+    Open,
+    /// The farewell is owed.
+    Closing,
+    Closed,
+}
+
+/// The last packet that this side owes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum Farewell {
+    None,
+    Disconnect(ReasonCode),
+    Connack(ReasonCode),
+}
+
+/// Why nothing more can be done now.
+enum Stop {
+    Wait(Wait),
+    Fail(ProtocolError),
+}
+
+type Flow<T> = Result<T, Stop>;
+
+impl From<Wait> for Stop {
+    fn from(wait: Wait) -> Self {
+        Self::Wait(wait)
+    }
+}
+
+/// A side of a connection: [`role::Client`] or [`role::Server`].
+#[expect(private_bounds, reason = "there are two")]
+pub trait Role: Side {}
+
+/// What the two sides do differently.
+trait Side: Sized {
+    const SENDER: Sender;
+
+    /// Reads a packet of the other side.
+    fn decode<'i, S: Store>(connection: &mut Connection<Self, S>, frame: Frame<'i>) -> Flow<Packet<'i>>;
+
+    /// Does what only this side has to do about a packet.
+    fn packet<'i, S: Store>(
+        connection: &mut Connection<Self, S>,
+        packet: Packet<'i>,
+        frame: Frame<'i>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Flow<Option<Event<'i>>>;
+
+    /// What is said to a peer that is wrong before the connection is open.
+    fn refusal<S: Store>(connection: &Connection<Self, S>, error: &ProtocolError) -> Farewell;
+
+    /// When the silence of an open connection ends.
+    fn deadline<S>(connection: &Connection<Self, S>) -> Instant;
+
+    /// What happens then.
+    fn timeout<S: Store>(connection: &mut Connection<Self, S>);
+}
+
+/// One side of a connection; [`Client`] and [`Server`] are its two forms.
+///
+/// It holds a session and what was agreed, and neither buffers nor a socket nor a clock: the caller gives input and a
+/// [`Sink`] to each call. A caller does the same for all transports: [`handle`](Self::handle) until it waits, write out
+/// the sink, do what it waits for, and [`handle_timeout`](Self::handle_timeout) not later than
+/// [`poll_timeout`](Self::poll_timeout).
+#[derive(Debug)]
+pub struct Connection<R, S> {
+    session: Session<S>,
+    role: R,
+    version: Version,
+    phase: Phase,
+    farewell: Farewell,
+    acknowledge: Acknowledge,
+    /// Set when the connection ends.
+    cause: Cause,
+    limits: Limits,
+    receive_maximum: u16,
+    maximum_packet_size: u32,
+    headroom: u32,
+    /// In milliseconds.
+    ping_timeout: u32,
+    /// The latest time that the caller told.
+    now: Instant,
+    /// When the client last sent, and the server last received a packet.
+    active: Instant,
+    /// When the other side's next packet has to have come; `NEVER` while nothing special is waited for.
+    deadline: Instant,
+    /// The message that the application takes by calling `handle` again; 0: none.
+    taken: Handle,
+    /// The packet that is removed when the application calls `handle` again.
+    dropped: Option<PacketId>,
+    /// The number of PINGRESPs owed.
+    pongs: u8,
+    /// Whether PINGREQ is owed.
+    ping: bool,
+    /// Whether the application has to answer an event before any other.
+    asked: bool,
+    /// Whether something was sent since the caller last told the time.
+    sent: bool,
+    eof: bool,
+    /// Whether the session is older than the connection.
+    resumed: bool,
+}
+
+impl<R: Role, S: Store> Connection<R, S> {
+    fn create(role: R, version: Version, config: &Config, session: Session<S>) -> Self {
+        let capacity = session.store().incoming_capacity();
+        let millis = |duration: core::time::Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
+        Self {
+            session,
+            role,
+            version,
+            phase: Phase::Idle,
+            farewell: Farewell::None,
+            acknowledge: Acknowledge::Automatic,
+            cause: Cause::Local,
+            limits: Limits::default(),
+            receive_maximum: config.receive_maximum.min(capacity).max(1),
+            maximum_packet_size: config.maximum_packet_size,
+            headroom: u32::try_from(config.headroom).unwrap_or(u32::MAX),
+            ping_timeout: millis(config.ping_timeout),
+            now: Instant::default(),
+            active: Instant::default(),
+            deadline: Instant::NEVER,
+            taken: 0,
+            dropped: None,
+            pongs: 0,
+            ping: false,
+            asked: false,
+            sent: false,
+            eof: false,
+            resumed: false,
+        }
+    }
+
+    /// Does what can be done: sends what is owed, then takes packets from the front of `input` until one of them is an
+    /// event or nothing more is possible.
+    ///
+    /// What was taken is gone from `input`; keep the rest for the next call. An event borrows `input` only, so the
+    /// connection can be used while it is looked at. Calling again says that the application has taken the event: its
+    /// message is acknowledged then, if that is automatic.
+    pub fn handle<'i>(
+        &mut self,
+        now: Instant,
+        input: &mut &'i [u8],
+        out: &mut (impl Sink + ?Sized),
+    ) -> Step<'i> {
+        self.tell(now);
+        loop {
+            match self.step(input, out) {
+                Ok(Some(event)) => return Step::Event(event),
+                Ok(None) => {}
+                Err(Stop::Wait(wait)) => return Step::Wait(wait),
+                Err(Stop::Fail(error)) => self.fail(error),
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn step<'i>(&mut self, input: &mut &'i [u8], out: &mut (impl Sink + ?Sized)) -> Flow<Option<Event<'i>>> {
+        self.settle()?;
+        match self.phase {
+            Phase::Open => {
+                self.send_owed(out);
+                if let Some(id) = self.resend_next(out) {
+                    return Ok(Some(Event::Dropped { id }));
+                }
+                if self.asked {
+                    return Err(Wait::Decide.into());
+                }
+            }
+            Phase::Opening => {}
+            Phase::Idle | Phase::Deciding => return Err(Wait::Decide.into()),
+            Phase::Closing | Phase::Closed => return Err(self.say_farewell(out).into()),
+        }
+        self.receive(input, out)
+    }
+
+    /// Takes a packet from the front of the input.
+    #[inline(always)]
+    fn receive<'i>(
+        &mut self,
+        input: &mut &'i [u8],
+        out: &mut (impl Sink + ?Sized),
+    ) -> Flow<Option<Event<'i>>> {
+        let (frame, rest) = match Frame::split(input, self.maximum_packet_size as usize) {
+            Ok(Split::Frame(frame, rest)) => (frame, rest),
+            Ok(Split::Incomplete(needed)) => return Err(self.want(needed).into()),
+            Err(error) => return Err(Stop::Fail(error.in_version(self.version).into())),
+        };
+        let event = match R::decode(self, frame)? {
+            Packet::Publish(publish) => self.published(&publish)?,
+            Packet::Puback(ack) => self.puback(&ack)?,
+            Packet::Pubrec(ack) => self.pubrec(&ack, out)?,
+            Packet::Pubrel(ack) => self.pubrel(&ack, out)?,
+            Packet::Pubcomp(ack) => self.pubcomp(&ack)?,
+            packet => R::packet(self, packet, frame, out)?,
+        };
+        *input = rest;
+        if matches!(R::SENDER, Sender::Server) {
+            self.active = self.now;
+        }
+        Ok(event)
+    }
+
+    /// What to wait for when the input holds no whole packet.
+    fn want(&mut self, needed: usize) -> Wait {
+        if let Some(id) = self.asks_for() {
+            return Wait::Resend(id);
+        }
+        if self.eof {
+            self.close(Cause::Eof, Farewell::None);
+            self.phase = Phase::Closed;
+            return Wait::Closed(self.cause);
+        }
+        Wait::Read(needed)
+    }
+
+    /// Makes `now` the present, and the time at which what was sent before was sent.
+    #[inline(always)]
+    fn tell(&mut self, now: Instant) {
+        self.now = self.now.max(now);
+        if core::mem::take(&mut self.sent) && matches!(R::SENDER, Sender::Client) {
+            self.active = self.now;
+        }
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has to be called. `None`: not for the sake of time. It changes with
+    /// each call of any other function.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadline = match self.phase {
+            Phase::Open => R::deadline(self).min(self.deadline),
+            Phase::Opening | Phase::Closing => self.deadline,
+            Phase::Idle | Phase::Deciding | Phase::Closed => Instant::NEVER,
+        };
+        Some(deadline).filter(|deadline| *deadline != Instant::NEVER)
+    }
+
+    /// Does what the time asks for, if anything: sends PINGREQ, or ends a connection whose peer is silent. Call
+    /// [`handle`](Self::handle) next.
+    pub fn handle_timeout(&mut self, now: Instant, out: &mut (impl Sink + ?Sized)) {
+        self.tell(now);
+        match self.phase {
+            Phase::Opening if self.now >= self.deadline => {
+                self.close(Cause::Timeout(Timer::Connect), Farewell::None);
+            }
+            Phase::Closing if self.now >= self.deadline => self.farewell = Farewell::None,
+            Phase::Open if self.now >= self.deadline => {
+                self.close(Cause::Timeout(Timer::Ping), Farewell::None);
+            }
+            Phase::Open if self.now >= R::deadline(self) => {
+                R::timeout(self);
+                self.send_pings(out);
+            }
+            _ => {}
+        }
+    }
+
+    /// The transport has no more input. What was read before is still handled.
+    pub fn handle_eof(&mut self) {
+        self.eof = true;
+    }
+
+    /// Says farewell and closes, without waiting for anything.
+    ///
+    /// In 5.0 `disconnect` may have another reason code than success, and a client may change the Session Expiry Interval.
+    /// A server has no such packet before 5.0: the connection is just closed.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotConnected`], [`UsageError::NoRoom`], [`UsageError::Encode`].
+    pub fn disconnect(
+        &mut self,
+        disconnect: &Disconnect<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
+        self.check_open()?;
+        let packet = Packet::Disconnect(*disconnect);
+        if packet.packet_type().may_be_sent_by(R::SENDER, self.version) {
+            let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
+            let written = packet.encode_from(self.version, R::SENDER, &mut output);
+            output.done(written)?;
+            if let Some(expiry) = disconnect.properties.session_expiry_interval() {
+                self.session.expiry = expiry;
+            }
+        }
+        self.close(Cause::Local, Farewell::None);
+        Ok(())
+    }
+
+    fn check_open(&self) -> Result<(), UsageError> {
+        if self.is_open() { Ok(()) } else { Err(UsageError::NotConnected) }
+    }
+
+    /// Gives the session back, for another connection or to be kept. What the application was told of counts as taken.
+    pub fn into_session(mut self) -> Session<S> {
+        // A store that fails now makes a message come again, which is the better of two evils.
+        let _ = self.settle();
+        if self.session.epoch > 0 && self.session.expiry == 0 {
+            self.session.exists = false;
+        }
+        self.session
+    }
+
+    /// Ends the connection because of the peer's fault.
+    #[cold]
+    fn fail(&mut self, error: ProtocolError) {
+        let farewell =
+            if self.phase == Phase::Open { self.last_word(error.reason()) } else { R::refusal(self, &error) };
+        self.close(Cause::Failed(error), farewell);
+    }
+
+    /// DISCONNECT with a reason code, where there is such a packet.
+    fn last_word(&self, reason: ReasonCode) -> Farewell {
+        if self.version.is_5() { Farewell::Disconnect(reason) } else { Farewell::None }
+    }
+
+    fn close(&mut self, cause: Cause, farewell: Farewell) {
+        self.cause = cause;
+        self.farewell = farewell;
+        self.phase = Phase::Closing;
+        self.deadline = self.now.plus_millis(self.ping_timeout);
+    }
+
+    #[cold]
+    fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Wait {
+        let written = match self.farewell {
+            Farewell::None => Ok(0),
+            Farewell::Disconnect(reason) => {
+                Packet::Disconnect(Disconnect { reason, properties: Properties::EMPTY })
+                    .encode(self.version, out)
+            }
+            Farewell::Connack(reason) => {
+                Packet::Connack(crate::Connack { reason, ..crate::Connack::default() })
+                    .encode(self.version, out)
+            }
+        };
+        if let (Err(crate::EncodeError::NoRoom { needed }), Phase::Closing) = (written, self.phase) {
+            return Wait::Write(needed);
+        }
+        self.farewell = Farewell::None;
+        self.phase = Phase::Closed;
+        Wait::Closed(self.cause)
+    }
+
+    /// A packet breaks a rule of the state that the connection is in.
+    fn violation(&self, kind: ErrorKind, field: Field, packet: Scope) -> Stop {
+        let cx = Context { version: self.version, sender: None, scope: packet };
+        Stop::Fail(ProtocolError::new(cx.violation(kind, field)))
+    }
+
+    /// Whether messages are acknowledged automatically, from the next one on.
+    pub fn set_acknowledge(&mut self, acknowledge: Acknowledge) {
+        self.acknowledge = acknowledge;
+    }
+
+    /// The version that is spoken; of a server, the one that the client asked for, once its CONNECT has come.
+    pub const fn version(&self) -> Version {
+        self.version
+    }
+
+    /// Whether messages can be sent: CONNACK has come, or gone, and the connection is not over.
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// What the peer allows.
+    pub const fn limits(&self) -> Limits {
+        self.limits
+    }
+
+    /// The session.
+    pub const fn session(&self) -> &Session<S> {
+        &self.session
+    }
+
+    /// The session; for its store, for example.
+    pub const fn session_mut(&mut self) -> &mut Session<S> {
+        &mut self.session
+    }
+
+    /// The topic name of a message.
+    pub fn topic<'a>(&'a self, incoming: &Incoming<'a>) -> &'a str {
+        incoming.topic
+    }
+
+    /// A message as it can be sent on.
+    pub fn message<'a>(&'a self, incoming: &Incoming<'a>) -> Message<'a> {
+        let Incoming { topic, qos, retain, properties, payload, .. } = *incoming;
+        Message { qos, retain, topic, properties, payload }
+    }
+}

@@ -1,0 +1,59 @@
+//! What stands between an encoder and the caller's sink.
+
+use super::UsageError;
+use crate::EncodeError;
+use crate::wire::Sink;
+
+/// A sink for one packet of a command.
+///
+/// An encoder asks for room once, when it has found nothing wrong and knows the size. So this is where the peer's
+/// limit is checked, and the last moment to take note of what the packet does before its bytes are written.
+pub(super) struct Output<'s, S: ?Sized, F> {
+    out: &'s mut S,
+    limit: u32,
+    headroom: u32,
+    before: F,
+    error: Option<UsageError>,
+}
+
+impl<'s, S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>> Output<'s, S, F> {
+    #[inline(always)]
+    pub(super) fn new(out: &'s mut S, limit: u32, headroom: u32, before: F) -> Self {
+        Self { out, limit, headroom, before, error: None }
+    }
+
+    #[inline(always)]
+    fn check(&mut self, size: usize) -> Result<(), UsageError> {
+        if size > self.limit as usize {
+            return Err(UsageError::TooLarge { size, limit: self.limit });
+        }
+        let needed = size.saturating_add(self.headroom as usize);
+        if !self.out.reserve(needed) {
+            return Err(UsageError::NoRoom(needed));
+        }
+        (self.before)()
+    }
+
+    /// The result of the command, given that of the encoder.
+    #[inline(always)]
+    pub(super) fn done(self, written: Result<usize, EncodeError>) -> Result<(), UsageError> {
+        match (written, self.error) {
+            (Ok(_), _) => Ok(()),
+            (Err(_), Some(error)) => Err(error),
+            (Err(error), None) => Err(error.into()),
+        }
+    }
+}
+
+impl<S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>> Sink for Output<'_, S, F> {
+    #[inline(always)]
+    fn reserve(&mut self, n: usize) -> bool {
+        self.error = self.check(n).err();
+        self.error.is_none()
+    }
+
+    #[inline(always)]
+    fn put(&mut self, bytes: &[u8]) {
+        self.out.put(bytes);
+    }
+}

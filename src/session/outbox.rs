@@ -1,0 +1,330 @@
+//! The table of outgoing packets that wait for an answer: messages, and SUBSCRIBE and UNSUBSCRIBE, which share their
+//! packet identifiers.
+
+use super::flow::Flight;
+use super::list::{Handle, Linked, Links, List, index, slot, slot_mut};
+use crate::packet::PacketId;
+
+/// A place for an outgoing packet, and for what is kept of its message.
+#[derive(Clone, Debug, Default)]
+pub struct OutgoingSlot<K> {
+    /// The packet identifier; of a free slot the next one to give out. 0: not prepared yet.
+    id: Handle,
+    links: Links,
+    /// What is in it; `None`: free.
+    flight: Option<Flight>,
+    marks: u8,
+    pub(crate) keep: K,
+}
+
+/// The session that the message belonged to is over.
+const LOST: u8 = 1;
+/// It takes one of the peer's Receive Maximum.
+const CHARGED: u8 = 2;
+/// It has been sent in this connection.
+const SENT: u8 = 4;
+
+impl<K> Linked for OutgoingSlot<K> {
+    #[inline(always)]
+    fn links(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+impl<K> OutgoingSlot<K> {
+    #[inline(always)]
+    pub(crate) fn flight(&self) -> Option<Flight> {
+        self.flight
+    }
+
+    pub(crate) fn is_lost(&self) -> bool {
+        self.marks & LOST != 0
+    }
+}
+
+/// Which slot is what. The slots themselves are in a slice that each function is given.
+///
+/// A packet with identifier `id` is in slot `id % len`; so each slot has identifiers of its own, and giving one out
+/// and finding its slot take the same time however many are in use.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outbox {
+    /// Each slot is in one of three lists. Free ones, those in front that were freed first: so identifiers come in
+    /// order, and late again.
+    free: List,
+    /// PUBLISH, SUBSCRIBE and UNSUBSCRIBE in the order of first sending `[MQTT-4.6.0-1]`.
+    sent: List,
+    /// PUBREL in the order in which PUBREC came `[MQTT-4.6.0-4]`.
+    released: List,
+    /// The first of `sent` and of `released` that has not been sent in this connection; all behind it have not either.
+    /// 0: none.
+    unsent: Handle,
+    unreleased: Handle,
+    /// The number of slots in use, of those charged, and of messages to send again.
+    len: u16,
+    charged: u16,
+    resuming: u16,
+    /// The identifier given out last.
+    newest: Handle,
+}
+
+impl Outbox {
+    /// The list of a packet.
+    #[inline(always)]
+    fn list(&mut self, flight: Flight) -> &mut List {
+        if flight == Flight::Released { &mut self.released } else { &mut self.sent }
+    }
+
+    /// The number of packets that wait.
+    #[inline(always)]
+    pub(crate) fn len(&self) -> u16 {
+        self.len
+    }
+
+    /// The number of those that the peer counts against its Receive Maximum.
+    #[inline(always)]
+    pub(crate) fn charged(&self) -> u16 {
+        self.charged
+    }
+
+    /// Whether messages have to be sent again before any new one.
+    #[inline(always)]
+    pub(crate) fn is_resuming(&self) -> bool {
+        self.resuming > 0
+    }
+
+    /// The first packet that has to be sent again, or is lost.
+    #[inline(always)]
+    pub(crate) fn unsent(&self) -> Option<PacketId> {
+        PacketId::new(self.unsent)
+    }
+
+    /// The first PUBREL to send.
+    #[inline(always)]
+    pub(crate) fn unreleased(&self) -> Option<PacketId> {
+        PacketId::new(self.unreleased)
+    }
+
+    /// Makes a list of the slots that are free: at the beginning, and when the table has grown.
+    pub(crate) fn arrange<K>(&mut self, slots: &mut [OutgoingSlot<K>]) {
+        let len = slots.len();
+        // Packets whose slot is elsewhere now change places with what is there.
+        for at in 0..len {
+            while let Some(to) =
+                slots.get(at).filter(|slot| slot.flight.is_some()).map(|slot| index(slot.id, len))
+            {
+                if to == at {
+                    break;
+                }
+                slots.swap(at, to);
+            }
+        }
+        self.free = List::default();
+        for n in 1..=len {
+            let at = (usize::from(self.newest) + n) % len;
+            let id = self.next_of(at as u16, len as u16);
+            if let Some(slot) = slots.get_mut(at).filter(|slot| slot.flight.is_none()) {
+                slot.id = id;
+                self.free.push(slots, id);
+            }
+        }
+    }
+
+    /// The first identifier of slot `at` behind the newest one.
+    fn next_of(&self, at: u16, len: u16) -> Handle {
+        let newest = u32::from(self.newest);
+        let (at, len) = (u32::from(at), u32::from(len));
+        let behind = newest + 1 + (at + len - (newest + 1) % len) % len;
+        u16::try_from(behind).unwrap_or(if at == 0 { len as u16 } else { at as u16 })
+    }
+
+    /// The identifier that the next packet will have; `None` if every slot is in use.
+    #[inline(always)]
+    pub(crate) fn vacant(&self) -> Option<PacketId> {
+        PacketId::new(self.free.first)
+    }
+
+    /// The slot of a packet that waits.
+    #[inline(always)]
+    pub(crate) fn get<'s, K>(
+        &self,
+        slots: &'s [OutgoingSlot<K>],
+        id: PacketId,
+    ) -> Option<&'s OutgoingSlot<K>> {
+        slot(slots, id.get()).filter(|slot| slot.id == id.get() && slot.flight.is_some())
+    }
+
+    /// What is kept in the slot of an identifier, used or vacant.
+    #[inline(always)]
+    pub(crate) fn keep<'s, K>(&self, slots: &'s mut [OutgoingSlot<K>], id: PacketId) -> Option<&'s mut K> {
+        slot_mut(slots, id.get()).map(|slot| &mut slot.keep)
+    }
+
+    /// What a packet waits for.
+    #[inline(always)]
+    pub(crate) fn flight<K>(&self, slots: &[OutgoingSlot<K>], id: PacketId) -> Option<Flight> {
+        self.get(slots, id).and_then(OutgoingSlot::flight)
+    }
+
+    /// Puts a packet into the slot that was [`vacant`](Self::vacant), as sent.
+    #[inline]
+    pub(crate) fn insert<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId, flight: Flight) {
+        let message = matches!(flight, Flight::AtLeastOnce | Flight::ExactlyOnce);
+        self.free.remove(slots, id.get());
+        self.sent.push(slots, id.get());
+        self.newest = id.get();
+        self.len += 1;
+        self.charged += u16::from(message);
+        if let Some(slot) = slot_mut(slots, id.get()) {
+            slot.flight = Some(flight);
+            slot.marks = SENT | if message { CHARGED } else { 0 };
+        }
+    }
+
+    /// Puts a packet of an earlier connection into its own slot. `false`: another one is there.
+    pub(crate) fn restore<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId, flight: Flight) -> bool {
+        let Some(free) = slot(slots, id.get()).filter(|slot| slot.flight.is_none()).map(|slot| slot.id)
+        else {
+            return false;
+        };
+        self.free.remove(slots, free);
+        if let Some(slot) = slot_mut(slots, id.get()) {
+            slot.id = id.get();
+            slot.flight = Some(flight);
+            slot.marks = 0;
+        }
+        self.list(flight).push(slots, id.get());
+        self.len += 1;
+        self.resuming += u16::from(flight != Flight::Released);
+        self.newest = self.newest.max(id.get());
+        true
+    }
+
+    /// PUBREC came: PUBREL has to be sent.
+    #[inline]
+    pub(crate) fn release<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        self.pass(slots, id);
+        self.sent.remove(slots, id.get());
+        self.released.push(slots, id.get());
+        if let Some(slot) = slot_mut(slots, id.get()) {
+            slot.flight = Some(Flight::Released);
+            slot.marks &= !SENT;
+        }
+        if self.unreleased == 0 {
+            self.unreleased = id.get();
+        }
+    }
+
+    /// The PUBREL that was sent has to be sent again, in its turn.
+    pub(crate) fn release_again<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        if slot(slots, id.get()).is_some_and(|slot| slot.marks & SENT != 0) {
+            self.released.remove(slots, id.get());
+            self.released.push(slots, id.get());
+            if let Some(slot) = slot_mut(slots, id.get()) {
+                slot.marks &= !SENT;
+            }
+            if self.unreleased == 0 {
+                self.unreleased = id.get();
+            }
+        }
+    }
+
+    /// A PUBLISH was sent again.
+    pub(crate) fn resent<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        self.pass(slots, id);
+        if let Some(slot) = slot_mut(slots, id.get()) {
+            slot.marks |= SENT | CHARGED;
+            self.charged += 1;
+        }
+    }
+
+    /// A PUBREL was sent.
+    #[inline]
+    pub(crate) fn pubrel_sent<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        self.pass(slots, id);
+        if let Some(slot) = slot_mut(slots, id.get()) {
+            slot.marks |= SENT;
+        }
+    }
+
+    /// Nothing more has to be sent of this packet.
+    #[inline(always)]
+    pub(crate) fn pass<K>(&mut self, slots: &[OutgoingSlot<K>], id: PacketId) {
+        let Some(slot) = slot(slots, id.get()).filter(|slot| slot.marks & SENT == 0) else { return };
+        if slot.marks & LOST == 0 && slot.flight != Some(Flight::Released) {
+            self.resuming -= 1;
+        }
+        // What was sent first in this connection is behind all that was not.
+        let next = entry(slots, slot.links.next).filter(|(_, slot)| slot.marks & SENT == 0);
+        let next = next.map_or(0, |(id, _)| id.get());
+        if self.unsent == id.get() {
+            self.unsent = next;
+        } else if self.unreleased == id.get() {
+            self.unreleased = next;
+        }
+    }
+
+    /// Gives up a packet that has to be sent again.
+    pub(crate) fn lose<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        if let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & (SENT | LOST) == 0) {
+            slot.marks |= LOST;
+            self.resuming -= 1;
+        }
+    }
+
+    /// Frees the identifier of a packet, and forgets its message.
+    #[inline]
+    pub(crate) fn remove<K: super::Keep>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        let len = u16::try_from(slots.len()).unwrap_or(u16::MAX);
+        if self.get(slots, id).is_none() {
+            return;
+        }
+        self.pass(slots, id);
+        let Some(slot) = slot_mut(slots, id.get()) else { return };
+        let Some(flight) = slot.flight.take() else { return };
+        let charged = slot.marks & CHARGED != 0;
+        slot.keep.clear();
+        self.list(flight).remove(slots, id.get());
+        self.len -= 1;
+        self.charged -= u16::from(charged);
+        let next = id.get().checked_add(len).unwrap_or(match index(id.get(), slots.len()) {
+            0 => len,
+            at => at as u16,
+        });
+        if let Some(slot) = slot_mut(slots, next) {
+            slot.id = next;
+            slot.marks = 0;
+        }
+        self.free.push(slots, next);
+    }
+
+    /// A connection begins: nothing has been sent in it. What was lost, or has no place in a session, will be dropped.
+    pub(crate) fn rewind<K>(&mut self, slots: &mut [OutgoingSlot<K>], lost: bool) {
+        self.unsent = self.sent.first;
+        self.unreleased = self.released.first;
+        (self.charged, self.resuming) = (0, 0);
+        for slot in slots.iter_mut().filter(|slot| slot.flight.is_some()) {
+            slot.marks &= LOST;
+            if lost || matches!(slot.flight, Some(Flight::Subscribe | Flight::Unsubscribe)) {
+                slot.marks |= LOST;
+            }
+            if slot.marks & LOST == 0 && slot.flight != Some(Flight::Released) {
+                self.resuming += 1;
+            }
+        }
+    }
+
+    /// The packets that wait, PUBLISH and SUBSCRIBE in the order of first sending, then PUBREL in its order.
+    pub(crate) fn iter<'s, K>(
+        &self,
+        slots: &'s [OutgoingSlot<K>],
+    ) -> impl Iterator<Item = (PacketId, &'s OutgoingSlot<K>)> + use<'s, K> {
+        let walk = move |first| {
+            core::iter::successors(entry(slots, first), move |(_, slot)| entry(slots, slot.links.next))
+        };
+        walk(self.sent.first).chain(walk(self.released.first))
+    }
+}
+
+fn entry<K>(slots: &[OutgoingSlot<K>], handle: Handle) -> Option<(PacketId, &OutgoingSlot<K>)> {
+    PacketId::new(handle).zip(slot(slots, handle))
+}

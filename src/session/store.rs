@@ -1,0 +1,325 @@
+//! Where a session keeps what it must not lose.
+
+use super::inbox::IncomingSlot;
+use super::outbox::OutgoingSlot;
+use super::{Message, Record};
+use crate::packet::{Packet, PacketId};
+use crate::version::Version;
+use crate::wire::{Frame, Split};
+
+/// Why a store could not do what it was asked to. Nothing has happened then.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// There is no place for one more message, or for one so large.
+    #[error("no room in the store")]
+    Full,
+    /// A record could not be written down.
+    #[error("the store failed")]
+    Failed,
+}
+
+/// How a message is kept until it is acknowledged.
+///
+/// The crate has [`Inline`], [`Boxed`] and [`Caller`]. Anything else takes a few lines: an `Arc` that a thousand
+/// connections share, an offset into a log.
+///
+/// ```
+/// use std::sync::Arc;
+/// use sans_mqtt::{Keep, Message, StoreError};
+///
+/// struct Shared { topic: String, payload: Vec<u8> }
+///
+/// #[derive(Default)]
+/// struct Kept(Option<Arc<Shared>>);
+///
+/// impl Keep for Kept {
+///     fn keep(&mut self, _: &Message<'_>) -> Result<(), StoreError> {
+///         Err(StoreError::Full) // this program uses `publish_kept` only
+///     }
+///     fn message(&self) -> Option<Message<'_>> {
+///         let shared = self.0.as_deref()?;
+///         Some(Message { topic: &shared.topic, payload: &shared.payload, ..Message::default() })
+///     }
+/// }
+/// ```
+pub trait Keep: Default {
+    /// Keeps a message that is about to be sent.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it can't; the message is not sent then.
+    fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError>;
+
+    /// The message that is kept; its QoS is known without it. `None`: the caller has it, and is asked for it with
+    /// [`Wait::Resend`](crate::Wait::Resend).
+    fn message(&self) -> Option<Message<'_>>;
+
+    /// Forgets the message.
+    fn clear(&mut self) {
+        *self = Self::default();
+    }
+}
+
+/// A message in place, as a packet of at most `LEN` bytes.
+#[derive(Clone, Debug)]
+pub struct Inline<const LEN: usize> {
+    len: usize,
+    bytes: [u8; LEN],
+}
+
+impl<const LEN: usize> Default for Inline<LEN> {
+    fn default() -> Self {
+        Self { len: 0, bytes: [0; LEN] }
+    }
+}
+
+impl<const LEN: usize> Keep for Inline<LEN> {
+    fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
+        let packet = Packet::Publish(message.publish(PacketId::MIN, false));
+        self.len = packet.encode(Version::V5_0, &mut &mut self.bytes[..]).map_err(|_| StoreError::Full)?;
+        Ok(())
+    }
+
+    fn message(&self) -> Option<Message<'_>> {
+        message(self.bytes.get(..self.len)?)
+    }
+
+    fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+
+/// A message on the heap, as a packet.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug, Default)]
+pub struct Boxed(alloc::vec::Vec<u8>);
+
+#[cfg(feature = "alloc")]
+impl Keep for Boxed {
+    fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
+        let packet = Packet::Publish(message.publish(PacketId::MIN, false));
+        self.0.clear();
+        packet.encode(Version::V5_0, &mut self.0).map_err(|_| StoreError::Full)?;
+        Ok(())
+    }
+
+    fn message(&self) -> Option<Message<'_>> {
+        message(&self.0)
+    }
+}
+
+/// The message in a packet that was encoded here.
+fn message(bytes: &[u8]) -> Option<Message<'_>> {
+    let Ok(Split::Frame(frame, _)) = Frame::split(bytes, usize::MAX) else { return None };
+    match Packet::decode_trusted(Version::V5_0, frame) {
+        Ok(Packet::Publish(publish)) => Some(Message::from(publish)),
+        _ => None,
+    }
+}
+
+/// A message that stays with the caller, who is asked for it with [`Wait::Resend`](crate::Wait::Resend) if it has to
+/// be sent again.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Caller;
+
+impl Keep for Caller {
+    fn keep(&mut self, _: &Message<'_>) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn message(&self) -> Option<Message<'_>> {
+        None
+    }
+}
+
+/// The memory of a session, and perhaps its journal.
+///
+/// A store gives two tables, whose slots are the session's to fill, and may let them grow; it is [`Arrays`], [`Heap`],
+/// or one of your own. To survive a restart, wrap one of them and write down each [`Record`]:
+///
+/// ```
+/// use sans_mqtt::{Boxed, Heap, IncomingSlot, OutgoingSlot, Record, Store, StoreError};
+///
+/// struct Logged { tables: Heap, log: Vec<u8> /* or a file */ }
+///
+/// impl Store for Logged {
+///     type Keep = Boxed;
+///     fn outgoing(&self) -> &[OutgoingSlot<Boxed>] { self.tables.outgoing() }
+///     fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<Boxed>] { self.tables.outgoing_mut() }
+///     fn incoming(&self) -> &[IncomingSlot] { self.tables.incoming() }
+///     fn incoming_mut(&mut self) -> &mut [IncomingSlot] { self.tables.incoming_mut() }
+///     fn incoming_capacity(&self) -> u16 { self.tables.incoming_capacity() }
+///     fn grow_outgoing(&mut self) -> bool { self.tables.grow_outgoing() }
+///     fn grow_incoming(&mut self) -> bool { self.tables.grow_incoming() }
+///
+///     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
+///         record.encode(&mut self.log).map_err(|_| StoreError::Failed)?;
+///         Ok(()) // for a file: after write, and fsync if a power failure counts
+///     }
+/// }
+/// ```
+pub trait Store {
+    /// How messages are kept.
+    type Keep: Keep;
+
+    /// The table of outgoing packets, as long as the most that may be in flight, 65,535 at most.
+    fn outgoing(&self) -> &[OutgoingSlot<Self::Keep>];
+
+    /// The same, to be filled.
+    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<Self::Keep>];
+
+    /// The table of incoming messages.
+    fn incoming(&self) -> &[IncomingSlot];
+
+    /// The same, to be filled.
+    fn incoming_mut(&mut self) -> &mut [IncomingSlot];
+
+    /// How long the table of incoming messages can become. The Receive Maximum that is announced is not above this.
+    fn incoming_capacity(&self) -> u16 {
+        u16::try_from(self.incoming().len()).unwrap_or(u16::MAX)
+    }
+
+    /// Appends default slots to the table of outgoing packets, which is full. `false` if it can't.
+    ///
+    /// The new length has to be a multiple of the old one, or 65,535.
+    fn grow_outgoing(&mut self) -> bool {
+        false
+    }
+
+    /// Appends default slots to the table of incoming messages, which is full. `false` if it can't.
+    fn grow_incoming(&mut self) -> bool {
+        false
+    }
+
+    /// Takes note of a step, before it is done.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Failed`]: then it is not done, nothing that depends on it is sent, and it is tried again at the
+    /// next call.
+    fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
+        let _ = record;
+        Ok(())
+    }
+}
+
+/// Tables of a fixed size, without an allocator: `N` messages out, each kept as `K`, and `R` in.
+#[derive(Clone, Debug)]
+pub struct Arrays<K, const N: usize, const R: usize> {
+    outgoing: [OutgoingSlot<K>; N],
+    incoming: [IncomingSlot; R],
+}
+
+/// `N` messages out, of at most `LEN` bytes each as packets, and `R` in.
+pub type Fixed<const N: usize, const LEN: usize, const R: usize> = Arrays<Inline<LEN>, N, R>;
+
+/// `N` messages out, which the caller keeps, and `R` in.
+pub type FixedCaller<const N: usize, const R: usize> = Arrays<Caller, N, R>;
+
+impl<K: Keep, const N: usize, const R: usize> Default for Arrays<K, N, R> {
+    fn default() -> Self {
+        Self {
+            outgoing: core::array::from_fn(|_| OutgoingSlot::default()),
+            incoming: core::array::from_fn(|_| IncomingSlot::default()),
+        }
+    }
+}
+
+impl<K: Keep, const N: usize, const R: usize> Store for Arrays<K, N, R> {
+    type Keep = K;
+
+    #[inline(always)]
+    fn outgoing(&self) -> &[OutgoingSlot<K>] {
+        &self.outgoing
+    }
+
+    #[inline(always)]
+    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<K>] {
+        &mut self.outgoing
+    }
+
+    #[inline(always)]
+    fn incoming(&self) -> &[IncomingSlot] {
+        &self.incoming
+    }
+
+    #[inline(always)]
+    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
+        &mut self.incoming
+    }
+}
+
+/// Tables on the heap that double when they are full, until they reach a limit; nothing is allocated before.
+#[cfg(feature = "alloc")]
+#[derive(Clone, Debug)]
+pub struct Heap<K = Boxed> {
+    outgoing: alloc::vec::Vec<OutgoingSlot<K>>,
+    incoming: alloc::vec::Vec<IncomingSlot>,
+    max_outgoing: u16,
+    max_incoming: u16,
+}
+
+#[cfg(feature = "alloc")]
+impl<K: Keep> Heap<K> {
+    /// Limits of the packets that wait for an answer and of the peer's messages, rounded up to a power of two.
+    pub const fn new(max_outgoing: u16, max_incoming: u16) -> Self {
+        Self {
+            outgoing: alloc::vec::Vec::new(),
+            incoming: alloc::vec::Vec::new(),
+            max_outgoing,
+            max_incoming,
+        }
+    }
+}
+
+/// At most 65,535 packets out and 1,024 messages in.
+#[cfg(feature = "alloc")]
+impl<K: Keep> Default for Heap<K> {
+    fn default() -> Self {
+        Self::new(u16::MAX, 1024)
+    }
+}
+
+#[cfg(feature = "alloc")]
+impl<K: Keep> Store for Heap<K> {
+    type Keep = K;
+
+    fn outgoing(&self) -> &[OutgoingSlot<K>] {
+        &self.outgoing
+    }
+
+    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<K>] {
+        &mut self.outgoing
+    }
+
+    fn incoming(&self) -> &[IncomingSlot] {
+        &self.incoming
+    }
+
+    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
+        &mut self.incoming
+    }
+
+    fn incoming_capacity(&self) -> u16 {
+        self.max_incoming.checked_next_power_of_two().unwrap_or(u16::MAX)
+    }
+
+    fn grow_outgoing(&mut self) -> bool {
+        grow(&mut self.outgoing, self.max_outgoing)
+    }
+
+    fn grow_incoming(&mut self) -> bool {
+        grow(&mut self.incoming, self.max_incoming)
+    }
+}
+
+/// Doubles a table, or gives it all it may have.
+#[cfg(feature = "alloc")]
+fn grow<T: Default>(slots: &mut alloc::vec::Vec<T>, max: u16) -> bool {
+    let len = slots.len();
+    if len < usize::from(max) {
+        slots.resize_with((len * 2).clamp(1, usize::from(u16::MAX)), T::default);
+    }
+    slots.len() > len
+}

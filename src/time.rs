@@ -1,0 +1,54 @@
+//! Time as a value: the crate reads no clock.
+
+use core::ops::Add;
+use core::time::Duration;
+
+/// A point in time, in milliseconds since an epoch of the caller's choice.
+///
+/// Any clock will do that does not jump ahead: time since the program began, for example. A value before the last one
+/// is harmless and changes nothing.
+///
+/// ```
+/// use core::time::Duration;
+/// use sans_mqtt::Instant;
+/// let start = Instant::from_millis(1000);
+/// let later = start + Duration::from_secs(2);
+/// assert_eq!(later.as_millis(), 3000);
+/// assert_eq!(later.saturating_duration_since(start), Duration::from_secs(2));
+/// ```
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct Instant(u64);
+
+impl Instant {
+    /// Later than every other.
+    pub(crate) const NEVER: Self = Self(u64::MAX);
+
+    /// The point in time `ms` milliseconds after the epoch.
+    pub const fn from_millis(ms: u64) -> Self {
+        Self(ms)
+    }
+
+    /// Milliseconds since the epoch.
+    pub const fn as_millis(self) -> u64 {
+        self.0
+    }
+
+    /// The time from `earlier` to this; zero if that is later.
+    pub const fn saturating_duration_since(self, earlier: Self) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0))
+    }
+
+    pub(crate) const fn plus_millis(self, ms: u32) -> Self {
+        Self(self.0.saturating_add(ms as u64))
+    }
+}
+
+/// Rounds up to whole milliseconds; stops at the end of time.
+impl Add<Duration> for Instant {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        let ms = duration.as_nanos().div_ceil(1_000_000);
+        Self(self.0.saturating_add(u64::try_from(ms).unwrap_or(u64::MAX)))
+    }
+}
