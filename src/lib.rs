@@ -16,6 +16,7 @@ extern crate alloc;
 #[cfg(feature = "std")]
 extern crate std;
 
+mod buffer;
 mod connection;
 mod error;
 #[cfg(feature = "bytes")]
@@ -35,6 +36,7 @@ mod arbitrary;
 
 #[cfg(feature = "arbitrary")]
 pub use self::arbitrary::AnyPacket;
+pub use buffer::Buffer;
 pub use connection::{
     AckToken, Acknowledge, Cause, Client, Config, Connection, Event, Incoming, Limits, ProtocolError, Role,
     Server, Step, Timer, UsageError, Wait, role,

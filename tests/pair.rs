@@ -19,7 +19,10 @@ fn smoke() {
                 loop {
                     match server.handle(now, &mut input, &mut s2c) {
                         Step::Event(Event::Connect(_)) => server.accept(Properties::EMPTY, &mut s2c).unwrap(),
-                        Step::Event(Event::Publish(p, None)) => { assert_eq!(p.payload, [got as u8]); got += 1 },
+                        Step::Event(Event::Publish(p, None)) => {
+                            assert_eq!(p.payload, [got as u8]);
+                            got += 1
+                        }
                         Step::Event(e) => panic!("{e:?}"),
                         Step::Wait(Wait::Read(_)) => break,
                         Step::Wait(w) => panic!("{w:?}"),
@@ -31,14 +34,20 @@ fn smoke() {
                 loop {
                     match client.handle(now, &mut input, &mut c2s) {
                         Step::Event(Event::Connected(_)) => {}
-                        Step::Event(Event::Acked { reason, .. }) => { assert_eq!(reason, ReasonCode::SUCCESS); acked += 1 }
+                        Step::Event(Event::Acked { reason, .. }) => {
+                            assert_eq!(reason, ReasonCode::SUCCESS);
+                            acked += 1
+                        }
                         Step::Event(e) => panic!("{e:?}"),
                         Step::Wait(Wait::Read(_)) => break,
                         Step::Wait(w) => panic!("{w:?}"),
                     }
                 }
                 while sent < 50 && client.is_open() {
-                    match client.publish(&Message { qos, topic: "t", payload: &[sent as u8], ..Message::default() }, &mut c2s) {
+                    match client.publish(
+                        &Message { qos, topic: "t", payload: &[sent as u8], ..Message::default() },
+                        &mut c2s,
+                    ) {
                         Ok(_) => sent += 1,
                         Err(UsageError::WindowFull(_)) => break,
                         Err(e) => panic!("{e:?}"),
@@ -48,7 +57,12 @@ fn smoke() {
             assert_eq!((sent, got), (50, 50));
             assert_eq!(acked, if qos == Qos::AtMostOnce { 0 } else { 50 });
             assert_eq!((client.session().in_flight(), server.session().incoming_in_flight()), (0, 0));
-            println!("{} {} {}", size_of_val(&client), size_of::<Server<FixedCaller<0,0>>>(), size_of::<Step<'_>>());
+            println!(
+                "{} {} {}",
+                size_of_val(&client),
+                size_of::<Server<FixedCaller<0, 0>>>(),
+                size_of::<Step<'_>>()
+            );
         }
     }
 }

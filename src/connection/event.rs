@@ -263,3 +263,10 @@ pub enum UsageError {
     #[error(transparent)]
     Encode(#[from] EncodeError),
 }
+
+#[cfg(feature = "std")]
+impl From<UsageError> for std::io::Error {
+    fn from(error: UsageError) -> Self {
+        Self::other(error)
+    }
+}

@@ -1,0 +1,83 @@
+//! A buffer without an allocator, for either direction.
+
+use crate::wire::Sink;
+
+/// `N` bytes between a connection and its transport: bytes are added behind and taken in front.
+///
+/// For output it is a [`Sink`]: write [`bytes`](Self::bytes) to the transport and [`advance`](Self::advance) by what it
+/// took. For input, read into [`space`](Self::space), tell how much with [`filled`](Self::filled), have
+/// [`handle`](crate::Connection::handle) look at [`bytes`](Self::bytes), and advance by what it took.
+///
+/// ```
+/// use sans_mqtt::{Buffer, Packet, Sink, Version};
+/// let mut buffer = Buffer::<4>::new();
+/// Packet::Pingreq.encode(Version::V5_0, &mut buffer)?;
+/// assert_eq!(buffer.bytes(), [0xC0, 0]);
+/// buffer.advance(1); // all that the transport took
+/// buffer.space()[..2].copy_from_slice(&[1, 2]);
+/// buffer.filled(2);
+/// assert_eq!(buffer.bytes(), [0, 1, 2]);
+/// assert!(!buffer.reserve(2));
+/// # Ok::<(), sans_mqtt::EncodeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Buffer<const N: usize> {
+    bytes: [u8; N],
+    start: usize,
+    end: usize,
+}
+
+impl<const N: usize> Buffer<N> {
+    /// An empty buffer.
+    pub const fn new() -> Self {
+        Self { bytes: [0; N], start: 0, end: 0 }
+    }
+
+    /// What is in it.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.get(self.start..self.end).unwrap_or_default()
+    }
+
+    /// Whether nothing is in it.
+    pub const fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Forgets the first `n` bytes, or all if there are less.
+    pub fn advance(&mut self, n: usize) {
+        self.start = self.start.saturating_add(n).min(self.end);
+    }
+
+    /// The room for more, all of it.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+        self.bytes.get_mut(self.end..).unwrap_or_default()
+    }
+
+    /// Adds the first `n` bytes of [`space`](Self::space), or all of it.
+    pub fn filled(&mut self, n: usize) {
+        self.end = self.end.saturating_add(n).min(N);
+    }
+}
+
+impl<const N: usize> Default for Buffer<N> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const N: usize> Sink for Buffer<N> {
+    #[inline]
+    fn reserve(&mut self, n: usize) -> bool {
+        n <= N - self.end || n <= self.space().len()
+    }
+
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let mut room = self.bytes.get_mut(self.end..).unwrap_or_default();
+        (&mut room).put(bytes);
+        self.filled(bytes.len());
+    }
+}
