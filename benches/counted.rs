@@ -6,8 +6,8 @@
 use std::hint::black_box;
 
 use sans_mqtt::{
-    Ack, DecodeError, EncodeError, Forward, Frame, Packet, PacketId, Properties, PropertySet, Publish, Seq,
-    Split, Subscription, Version,
+    Ack, Client, Connection, DecodeError, EncodeError, Event, Forward, Frame, Instant, Message, Packet,
+    PacketId, Properties, PropertySet, Publish, Role, Seq, Sink, Split, Step, Store, Subscription, Version,
 };
 
 /// Cuts and decodes the first packet, as a receive loop does.
@@ -91,4 +91,33 @@ pub(crate) fn decode_stream(version: Version, mut input: &[u8]) -> Result<usize,
         packets += 1;
     }
     Ok(packets)
+}
+
+#[inline(never)]
+pub(crate) fn publish<S: Store>(
+    client: &mut Client<S>,
+    message: &Message<'_>,
+    out: &mut impl Sink,
+) -> Option<PacketId> {
+    client.publish(message, out).unwrap()
+}
+
+/// Handles all of `input` and gives the number of messages that are done.
+#[inline(never)]
+pub(crate) fn handle<R: Role, S: Store>(
+    connection: &mut Connection<R, S>,
+    now: Instant,
+    mut input: &[u8],
+    out: &mut impl Sink,
+) -> usize {
+    let mut done = 0;
+    loop {
+        match connection.handle(now, &mut input, out) {
+            Step::Event(Event::Acked { .. }) => done += 1,
+            Step::Event(event) => {
+                black_box(&event);
+            }
+            Step::Wait(_) => return done,
+        }
+    }
 }

@@ -7,6 +7,7 @@ use sans_mqtt::{Alias, Delivery, Forward, Packet, PacketId, Publish, Subscribe, 
 use samples::{ID, PUBLISH, PUBLISH_WITH_PROPERTIES, SAMPLES, SUBSCRIBE, Sample};
 
 mod counted;
+mod exchanges;
 mod samples;
 
 /// Something to measure.
@@ -36,6 +37,7 @@ pub fn operations() -> Vec<Operation> {
     all.extend(forwards());
     all.extend(MATCHES.iter().map(of_match));
     all.push(stream());
+    all.extend(exchanges::exchanges());
     for (name, _) in REFERENCES {
         assert!(all.iter().any(|operation| operation.name == name), "{name} is no operation");
     }

@@ -140,3 +140,92 @@ pub(crate) const fn arrived(arrival: Option<Arrival>, packet: Arriving, version:
         _ => Arrived::Violation,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write;
+    use std::string::String;
+
+    use super::*;
+
+    const ANSWERS: [Answer; 6] = [
+        Answer::Puback,
+        Answer::Pubrec,
+        Answer::PubrecError,
+        Answer::Pubcomp,
+        Answer::Suback,
+        Answer::Unsuback,
+    ];
+
+    const FLIGHTS: [Option<Flight>; 6] = [
+        None,
+        Some(Flight::AtLeastOnce),
+        Some(Flight::ExactlyOnce),
+        Some(Flight::Released),
+        Some(Flight::Subscribe),
+        Some(Flight::Unsubscribe),
+    ];
+
+    const ARRIVINGS: [Arriving; 4] = [
+        Arriving::Publish1 { dup: false },
+        Arriving::Publish1 { dup: true },
+        Arriving::Publish2,
+        Arriving::Pubrel,
+    ];
+
+    const ARRIVALS: [Option<Arrival>; 8] = [
+        None,
+        Some(Arrival::Held1),
+        Some(Arrival::Owed1),
+        Some(Arrival::Held2),
+        Some(Arrival::Owed2),
+        Some(Arrival::Refused2),
+        Some(Arrival::Received),
+        Some(Arrival::Completed),
+    ];
+
+    fn row(out: &mut String, cells: impl IntoIterator<Item = String>) {
+        for cell in cells {
+            write!(out, "| {cell} ").unwrap();
+        }
+        out.push_str("|\n");
+    }
+
+    fn text(value: &impl std::fmt::Debug) -> String {
+        let text = std::format!("{value:?}");
+        match text.strip_prefix("Some(").and_then(|text| text.strip_suffix(')')) {
+            Some(text) => text.into(),
+            None if text == "None" => "unknown".into(),
+            None => text.replace(" { dup: true }", " with DUP").replace(" { dup: false }", ""),
+        }
+    }
+
+    /// Every case of both functions, as the documentation shows them.
+    fn tables() -> String {
+        let mut out =
+            String::from("Outgoing: what is known of the identifier, and the acknowledgement that came.\n\n");
+        row(&mut out, [String::new()].into_iter().chain(ANSWERS.iter().map(text)));
+        row(&mut out, std::iter::repeat_n("---".into(), 1 + ANSWERS.len()));
+        for flight in FLIGHTS {
+            let cells = ANSWERS.map(|by| text(&answered(flight, by)));
+            row(&mut out, [text(&flight)].into_iter().chain(cells));
+        }
+        out.push_str("\nIncoming: what is known of the identifier, and the packet that came.\n\n");
+        row(&mut out, [String::new()].into_iter().chain(ARRIVINGS.iter().map(text)));
+        row(&mut out, std::iter::repeat_n("---".into(), 1 + ARRIVINGS.len()));
+        for arrival in ARRIVALS {
+            let cells = ARRIVINGS.map(|packet| {
+                let [old, new] = [Version::V3_1_1, Version::V5_0].map(|v| text(&arrived(arrival, packet, v)));
+                if old == new { old } else { std::format!("{new} (before 5.0: {old})") }
+            });
+            row(&mut out, [text(&arrival)].into_iter().chain(cells));
+        }
+        out
+    }
+
+    /// The documentation is what the functions do, case by case: whoever changes one has to look at the other.
+    #[test]
+    fn the_tables_are_those_of_the_documentation() {
+        assert_eq!(tables(), include_str!("flow.md"), "flow.md should be:\n{}", tables());
+    }
+}

@@ -1,0 +1,209 @@
+//! What a caller may count on: sizes, threads, tokens, and that a refused command changes nothing.
+
+use allocation_counter::measure;
+use sans_mqtt::{
+    AckToken, Acknowledge, Buffer, Client, Config, Connack, Connect, Delivery, Event, Fixed, FixedCaller,
+    Heap, Instant, Message, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Role, Server,
+    Session, Step, Store, StoreError, Subscription, UsageError, Version, Wait,
+};
+
+const NOW: Instant = Instant::from_millis(0);
+
+/// Handles all of `input` and gives what `look` makes of the events.
+fn handle<R: Role, S: Store, T>(
+    connection: &mut sans_mqtt::Connection<R, S>,
+    input: &[u8],
+    out: &mut Vec<u8>,
+    mut look: impl FnMut(Event<'_>) -> Option<T>,
+) -> (Vec<T>, Wait) {
+    let (mut input, mut seen) = (input, Vec::new());
+    loop {
+        match connection.handle(NOW, &mut input, out) {
+            Step::Event(event) => seen.extend(look(event)),
+            Step::Wait(wait) => return (seen, wait),
+        }
+    }
+}
+
+/// A client that has just been accepted.
+fn client<S: Store>(version: Version, store: S, properties: &[Property<'_>]) -> Client<S> {
+    let mut client = Client::new(version, &Config::default(), Session::new(store));
+    let mut out = Vec::new();
+    client.connect(NOW, &Connect { client_id: "a", ..Connect::default() }, &mut out).unwrap();
+    let connack = Packet::Connack(Connack { properties: properties.into(), ..Connack::default() });
+    let (connected, _) = handle(&mut client, &connack.to_vec(version).unwrap(), &mut out, |event| {
+        matches!(event, Event::Connected(_)).then_some(())
+    });
+    assert_eq!(connected.len(), 1);
+    client
+}
+
+fn publish(qos: Qos, id: u16) -> Vec<u8> {
+    let id = PacketId::new(id).unwrap();
+    let delivery = match qos {
+        Qos::AtMostOnce => Delivery::AtMostOnce,
+        Qos::AtLeastOnce => Delivery::AtLeastOnce(id),
+        Qos::ExactlyOnce => Delivery::ExactlyOnce(id),
+    };
+    Packet::Publish(Publish { delivery, topic: "t", ..Publish::default() }).to_vec(Version::V5_0).unwrap()
+}
+
+const MESSAGE: Message<'_> = Message {
+    qos: Qos::AtLeastOnce,
+    retain: false,
+    topic: "t",
+    properties: Properties::EMPTY,
+    payload: b"x",
+};
+
+#[test]
+fn an_idle_connection_is_small() {
+    assert!(size_of::<Server<FixedCaller<0, 0>>>() <= 192, "{}", size_of::<Server<FixedCaller<0, 0>>>());
+    assert!(size_of::<Server<Heap>>() <= 256, "{}", size_of::<Server<Heap>>());
+    assert!(size_of::<AckToken>() == 8);
+}
+
+#[test]
+fn connections_go_from_thread_to_thread() {
+    fn both<T: Send + Sync>() {}
+    both::<Client<Heap>>();
+    both::<Server<Fixed<4, 128, 4>>>();
+    both::<Session<Heap>>();
+    both::<(AckToken, UsageError, Wait, Event<'_>)>();
+}
+
+#[test]
+fn a_message_allocates_nothing_with_fixed_tables() {
+    let mut client = client(Version::V5_0, Fixed::<4, 128, 4>::default(), &[]);
+    let mut out = Buffer::<256>::new();
+    for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
+        let incoming = publish(qos, 7);
+        let allocated = measure(|| {
+            for _ in 0..100 {
+                let id = client.publish(&Message { qos, ..MESSAGE }, &mut out).unwrap();
+                out.advance(256);
+                let answers: &[fn(PacketId) -> Packet<'static>] = match qos {
+                    Qos::AtMostOnce => &[],
+                    Qos::AtLeastOnce => &[|id| Packet::Puback(ack(id))],
+                    Qos::ExactlyOnce => &[|id| Packet::Pubrec(ack(id)), |id| Packet::Pubcomp(ack(id))],
+                };
+                for answer in answers {
+                    let mut bytes = [0; 4];
+                    answer(id.unwrap()).encode(Version::V5_0, &mut &mut bytes[..]).unwrap();
+                    let mut input = &bytes[..];
+                    while let Step::Event(_) = client.handle(NOW, &mut input, &mut out) {}
+                }
+                let mut release = [0; 4];
+                Packet::Pubrel(ack(PacketId::new(7).unwrap()))
+                    .encode(Version::V5_0, &mut &mut release[..])
+                    .unwrap();
+                for mut input in [&incoming[..], if qos == Qos::ExactlyOnce { &release } else { &[] }] {
+                    while let Step::Event(_) = client.handle(NOW, &mut input, &mut out) {}
+                    assert!(input.is_empty());
+                }
+                out.advance(256);
+            }
+        });
+        assert_eq!(allocated.count_total, 0, "{qos:?}");
+        assert_eq!((client.session().in_flight(), client.session().incoming_in_flight()), (0, 0));
+    }
+}
+
+fn ack(packet_id: PacketId) -> sans_mqtt::Ack<'static> {
+    sans_mqtt::Ack { packet_id, ..Default::default() }
+}
+
+#[test]
+fn a_refused_command_changes_nothing() {
+    let limits = [
+        Property::ReceiveMaximum(2),
+        Property::MaximumPacketSize(30),
+        Property::MaximumQos(Qos::AtLeastOnce),
+    ];
+    let mut client = client(Version::V5_0, Fixed::<3, 20, 4>::default(), &limits);
+    let mut out = Vec::new();
+    let long = [b'x'; 40];
+    let fails = |client: &mut Client<_>, message: Message<'_>, error: UsageError| {
+        assert_eq!(client.publish(&message, &mut Vec::new()), Err(error));
+        assert_eq!(client.session().in_flight(), 0);
+    };
+    fails(
+        &mut client,
+        Message { qos: Qos::ExactlyOnce, ..MESSAGE },
+        UsageError::MaximumQos(Qos::AtLeastOnce),
+    );
+    fails(&mut client, Message { payload: &long, ..MESSAGE }, UsageError::TooLarge { size: 48, limit: 30 });
+    fails(&mut client, Message { payload: &long[..18], ..MESSAGE }, UsageError::Store(StoreError::Full));
+    let error = client.publish(&Message { topic: "#", ..MESSAGE }, &mut out).unwrap_err();
+    assert!(matches!(error, UsageError::Encode(_)));
+    let mut small = Buffer::<40>::new();
+    assert_eq!(client.publish(&MESSAGE, &mut small), Err(UsageError::NoRoom(9 + 32)));
+    assert!(small.is_empty() && out.is_empty());
+
+    // The window, and with it the first identifiers, is as if nothing had happened.
+    let ids = [1, 2].map(|_| client.publish(&MESSAGE, &mut out).unwrap().unwrap().get());
+    assert_eq!(ids, [1, 2]);
+    assert_eq!(client.publish(&MESSAGE, &mut out), Err(UsageError::WindowFull(2)));
+    let filters = [Subscription { filter: "t", ..Subscription::default() }];
+    assert_eq!(client.subscribe(&filters, Properties::EMPTY, &mut out).map(PacketId::get), Ok(3));
+    assert_eq!(client.unsubscribe(&["t"], Properties::EMPTY, &mut out), Err(StoreError::Full.into()));
+}
+
+fn token(event: Event<'_>) -> Option<AckToken> {
+    match event {
+        Event::Publish(_, token) => token,
+        _ => None,
+    }
+}
+
+#[test]
+fn a_token_is_good_for_one_message_of_one_connection() {
+    let mut out = Vec::new();
+    let mut held_by = |mut client: Client<Heap>, id| {
+        client.set_acknowledge(Acknowledge::Manual);
+        let (mut tokens, _) = handle(&mut client, &publish(Qos::AtLeastOnce, id), &mut out, token);
+        (client, tokens.pop().unwrap())
+    };
+    let (client_a, before) = held_by(client(Version::V5_0, <Heap>::default(), &[]), 5);
+
+    // The next connection of the session gets the same message again, in the same slot.
+    let mut next: Client<Heap> = Client::new(Version::V5_0, &Config::default(), client_a.into_session());
+    next.connect(NOW, &Connect::default(), &mut Vec::new()).unwrap();
+    let connack = Packet::Connack(Connack::default()).to_vec(Version::V5_0).unwrap();
+    let (_, wait) = handle(&mut next, &connack, &mut Vec::new(), token);
+    assert_eq!(wait, Wait::Read(2));
+    let (mut next, now) = held_by(next, 5);
+    assert_eq!(next.ack(before, ReasonCode::SUCCESS, &mut Vec::new()), Err(UsageError::StaleToken));
+
+    // Another session has another message there.
+    let (mut other, others) = held_by(client(Version::V5_0, <Heap>::default(), &[]), 6);
+    assert_eq!(other.ack(now, ReasonCode::SUCCESS, &mut Vec::new()), Err(UsageError::StaleToken));
+    other.ack(others, ReasonCode::SUCCESS, &mut out).unwrap();
+    assert_eq!(out, [0x40, 2, 0, 6]);
+}
+
+#[test]
+fn acknowledgements_keep_the_order_of_the_messages() {
+    let mut client = client(Version::V5_0, <Heap>::default(), &[]);
+    client.set_acknowledge(Acknowledge::Manual);
+    let mut out = Vec::new();
+    let input: Vec<u8> = [
+        publish(Qos::AtLeastOnce, 9),
+        publish(Qos::ExactlyOnce, 8),
+        publish(Qos::AtLeastOnce, 3),
+        publish(Qos::ExactlyOnce, 2),
+    ]
+    .concat();
+    let (tokens, _) = handle(&mut client, &input, &mut out, token);
+    let [a, b, c, d]: [AckToken; 4] = tokens.try_into().unwrap();
+    client.ack(d, ReasonCode::NOT_AUTHORIZED, &mut out).unwrap();
+    client.ack(c, ReasonCode::SUCCESS, &mut out).unwrap();
+    assert!(out.is_empty());
+    client.ack(b, ReasonCode::SUCCESS, &mut out).unwrap();
+    assert_eq!(out, [0x50, 2, 0, 8, 0x50, 3, 0, 2, 0x87]);
+    out.clear();
+    client.ack(a, ReasonCode::SUCCESS, &mut out).unwrap();
+    assert_eq!(out, [0x40, 2, 0, 9, 0x40, 2, 0, 3]);
+    // The refused one is forgotten, the other waits for its PUBREL.
+    assert_eq!(client.session().incoming_in_flight(), 1);
+}
