@@ -38,8 +38,8 @@ mod arbitrary;
 pub use self::arbitrary::AnyPacket;
 pub use buffer::Buffer;
 pub use connection::{
-    AckToken, Acknowledge, Cause, Client, Config, Connection, Event, Incoming, Limits, ProtocolError, Role,
-    Server, Step, Timer, UsageError, Wait, role,
+    AckError, AckToken, Acknowledge, Cause, Client, Config, Connection, Event, Incoming, Limits,
+    ProtocolError, Role, Server, Step, Timer, UsageError, Wait, role,
 };
 pub use error::{Answer, DecodeError, EncodeError, ErrorKind, Field, Violation};
 #[cfg(feature = "bytes")]

@@ -173,11 +173,13 @@ fn a_token_is_good_for_one_message_of_one_connection() {
     let (_, wait) = handle(&mut next, &connack, &mut Vec::new(), token);
     assert_eq!(wait, Wait::Read(2));
     let (mut next, now) = held_by(next, 5);
-    assert_eq!(next.ack(before, ReasonCode::SUCCESS, &mut Vec::new()), Err(UsageError::StaleToken));
+    let error = next.ack(before, ReasonCode::SUCCESS, &mut Vec::new()).unwrap_err();
+    assert_eq!(error.error, UsageError::StaleToken);
 
     // Another session has another message there.
     let (mut other, others) = held_by(client(Version::V5_0, <Heap>::default(), &[]), 6);
-    assert_eq!(other.ack(now, ReasonCode::SUCCESS, &mut Vec::new()), Err(UsageError::StaleToken));
+    let error = other.ack(now, ReasonCode::SUCCESS, &mut Vec::new()).unwrap_err();
+    assert_eq!(error.error, UsageError::StaleToken);
     other.ack(others, ReasonCode::SUCCESS, &mut out).unwrap();
     assert_eq!(out, [0x40, 2, 0, 6]);
 }

@@ -199,6 +199,22 @@ impl AckToken {
     }
 }
 
+/// A message could not be acknowledged.
+#[derive(Debug, Eq, PartialEq, thiserror::Error)]
+#[error("{error}")]
+pub struct AckError {
+    /// The token, as good as before.
+    pub token: AckToken,
+    /// Why.
+    pub error: UsageError,
+}
+
+impl From<AckError> for UsageError {
+    fn from(error: AckError) -> Self {
+        error.error
+    }
+}
+
 /// When messages are acknowledged.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Acknowledge {
@@ -268,5 +284,12 @@ pub enum UsageError {
 impl From<UsageError> for std::io::Error {
     fn from(error: UsageError) -> Self {
         Self::other(error)
+    }
+}
+
+#[cfg(feature = "std")]
+impl From<AckError> for std::io::Error {
+    fn from(error: AckError) -> Self {
+        Self::other(error.error)
     }
 }

@@ -1,7 +1,7 @@
 //! Messages both ways, and what is owed for them.
 
 use super::output::Output;
-use super::{AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, UsageError, Wait};
+use super::{AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, UsageError, Wait};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{Ack, Delivery, Packet, PacketId, Publish, Qos};
 use crate::property::PropertyId;
@@ -111,13 +111,24 @@ impl<R: Role, S: Store> Connection<R, S> {
     /// # Errors
     ///
     /// [`UsageError::StaleToken`], [`UsageError::Encode`] for a reason code that the packet can't carry, and
-    /// [`UsageError::Store`], after which the token is gone and the message comes again in the next connection.
+    /// [`UsageError::Store`]; with the token, to be used again. Never for lack of room: what can't be sent now is sent
+    /// as soon as it can.
     pub fn ack(
         &mut self,
         token: AckToken,
         reason: ReasonCode,
         out: &mut (impl Sink + ?Sized),
-    ) -> Result<(), UsageError> {
+    ) -> Result<(), AckError> {
+        match self.try_ack(&token, reason) {
+            Ok(()) => {
+                self.send_owed(out);
+                Ok(())
+            }
+            Err(error) => Err(AckError { token, error }),
+        }
+    }
+
+    fn try_ack(&mut self, token: &AckToken, reason: ReasonCode) -> Result<(), UsageError> {
         let slots = self.session.store.incoming();
         let Some((id, arrival)) = self.session.inbox.get(slots, token.handle) else {
             return Err(UsageError::StaleToken);
@@ -132,7 +143,6 @@ impl<R: Role, S: Store> Connection<R, S> {
             packet.encode_from(self.version, R::SENDER, &mut crate::packet::Nowhere)?;
         }
         self.take(token.handle, reason)?;
-        self.send_owed(out);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ mod server;
 pub use client::Client;
 pub use config::{Config, Limits};
 pub use event::{
-    AckToken, Acknowledge, Cause, Event, Incoming, ProtocolError, Step, Timer, UsageError, Wait,
+    AckError, AckToken, Acknowledge, Cause, Event, Incoming, ProtocolError, Step, Timer, UsageError, Wait,
 };
 pub use server::Server;
 
