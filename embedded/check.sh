@@ -139,21 +139,22 @@ emulate() {
 }
 
 check_board() {
-    local target=$1 images=$target_dir/$1/release program total net
+    local target=$1 images=$target_dir/$1/release program runtime codec session
 
     cross "$target" --bin codec --features panic-on-purpose || fail "$target: does not build"
     [ -n "$(panic_symbols "$images/codec")" ] || fail "$target: a panic on purpose was not found"
     ! emulate "$target" "$images/codec" 2>/dev/null || fail "$target: a panic on purpose ends in success"
 
     cross "$target" --bins || fail "$target: does not build"
-    for program in empty codec rest; do
+    for program in empty codec rest session; do
         cannot_panic "$target" "$images/$program"
         emulate "$target" "$images/$program" || fail "$target: $program does not succeed"
     done
 
-    total=$(flash "$images/codec")
-    net=$((total - $(flash "$images/empty")))
-    echo "ok    $target: core only, cannot panic, runs; flash of the codec $net bytes, $total with the runtime"
+    runtime=$(flash "$images/empty")
+    codec=$(($(flash "$images/codec") - runtime))
+    session=$(($(flash "$images/session") - runtime))
+    echo "ok    $target: core only, cannot panic, runs; flash of the codec $codec bytes, of a client and a server $session"
 }
 
 check_wasm() {

@@ -50,9 +50,15 @@ impl<const N: usize> Buffer<N> {
 
     /// The room for more, all of it.
     pub fn space(&mut self) -> &mut [u8] {
-        self.bytes.copy_within(self.start..self.end, 0);
-        self.end -= self.start;
-        self.start = 0;
+        if self.start > 0 {
+            // `copy_within` without its panic, which the compiler can't rule out.
+            for (to, from) in (self.start..self.end).enumerate() {
+                let byte = self.bytes.get(from).copied().unwrap_or_default();
+                self.bytes.get_mut(to).into_iter().for_each(|to| *to = byte);
+            }
+            self.end -= self.start;
+            self.start = 0;
+        }
         self.bytes.get_mut(self.end..).unwrap_or_default()
     }
 
