@@ -332,18 +332,14 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     /// Any text, of which only the validity counts.
     #[inline(always)]
     pub(crate) fn validate_str(&mut self, field: Field) -> Decoded<()> {
-        self.validate(field, |bytes| {
-            if text::is_plain(bytes) { Ok(()) } else { text::check_text(text::utf8(bytes)?) }
-        })?;
+        self.validate(field, text::check_text_bytes)?;
         Ok(())
     }
 
     /// A topic name, of which only the validity counts.
     #[inline(always)]
     pub(crate) fn validate_topic(&mut self, field: Field) -> Decoded<()> {
-        self.validate(field, |bytes| {
-            if text::is_plain_topic(bytes) { Ok(()) } else { text::check_topic(text::utf8(bytes)?) }
-        })?;
+        self.validate(field, text::check_topic_bytes)?;
         Ok(())
     }
 
