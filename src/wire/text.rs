@@ -188,22 +188,36 @@ fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
     if levels.is_empty() {
         return Err(Flaw::new(ErrorKind::EmptyTopic, 0));
     }
-    for (at, &byte) in levels.iter().enumerate() {
-        if is_wildcard(byte) {
-            let ends_level =
-                |at: Option<usize>| at.and_then(|at| levels.get(at)).is_none_or(|&byte| byte == b'/');
-            let alone = ends_level(at.checked_sub(1)) && ends_level(at.checked_add(1));
-            let last = levels.len() == at + 1;
-            let at = filter.len() - levels.len() + at;
-            if byte == b'+' && !alone {
-                return Err(Flaw::new(ErrorKind::MisplacedPlus, at));
-            }
-            if byte == b'#' && (!alone || !last) {
-                return Err(Flaw::new(ErrorKind::MisplacedHash, at));
-            }
+    let mut before = b'/';
+    while let Some((ahead, wildcard, behind)) = split_wildcard(levels) {
+        let alone = *ahead.last().unwrap_or(&before) == b'/' && matches!(behind.first(), None | Some(b'/'));
+        let at = filter.len() - behind.len() - 1;
+        if wildcard == b'+' && !alone {
+            return Err(Flaw::new(ErrorKind::MisplacedPlus, at));
         }
+        if wildcard == b'#' && (!alone || !behind.is_empty()) {
+            return Err(Flaw::new(ErrorKind::MisplacedHash, at));
+        }
+        (before, levels) = (wildcard, behind);
     }
     Ok(())
+}
+
+/// What is ahead of the first wildcard, the wildcard, and what is behind it.
+#[inline(always)]
+fn split_wildcard(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
+    let mut rest = bytes;
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        let other = u64::from_ne_bytes(*word) & lanes(0xF7) ^ lanes(0x23);
+        if other.wrapping_sub(lanes(1)) & !other & lanes(0x80) != 0 {
+            break;
+        }
+        rest = behind;
+    }
+    let at = bytes.len() - rest.len() + rest.iter().position(|&byte| is_wildcard(byte))?;
+    let (ahead, rest) = bytes.split_at_checked(at)?;
+    let (&wildcard, behind) = rest.split_first()?;
+    Some((ahead, wildcard, behind))
 }
 
 /// `+` is 0x2B and `#` 0x23: alike but for bit 3.
