@@ -398,38 +398,46 @@ impl<'a> Properties<'a> {
     /// Reads the property length and the properties of `scope`; before 5.0 there are none.
     #[inline(always)]
     pub(crate) fn decode<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<Self> {
+        let bytes = Self::decode_bytes(reader, scope)?;
+        Ok(Seq::wire(bytes, Context { scope, ..reader.cx }))
+    }
+
+    #[inline(always)]
+    fn decode_bytes<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<&'a [u8]> {
         if !reader.cx.version.is_5() {
-            return Ok(Self::EMPTY);
+            return Ok(&[]);
         }
         // Most packets have no properties, and the one that must have some finds out below.
         if !M::OBSERVED && scope != Scope::AUTH && reader.skip_zero() {
-            return Ok(Self::EMPTY);
+            return Ok(&[]);
         }
         let packet = reader.cx.scope;
         reader.cx.scope = scope;
         let len = reader.varint(Field::PropertyLength)? as usize;
         reader.cx.scope = packet;
         let section = reader.section(len, Field::Properties, scope)?;
-        let properties = Seq::wire(section.peek(), section.cx);
+        let bytes = section.peek();
         if !M::TRUSTED {
             // Where there is no property, one may be missing.
             if len != 0 || scope == Scope::AUTH {
-                check_section(section)?;
+                section.apart(check_section)?;
             }
         }
-        Ok(properties)
+        Ok(bytes)
     }
 
     /// [`decode`](Self::decode) where the property length may be left out at the end of the packet.
     #[inline(always)]
     pub(crate) fn decode_omittable<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
-        if !reader.is_empty() {
-            return Self::decode(reader, reader.cx.scope);
-        }
-        match missing(reader.cx.scope, PropertySet::EMPTY) {
-            Some(id) if reader.cx.version.is_5() && !M::TRUSTED => Err(absent(reader, id)),
-            _ => Ok(Self::EMPTY),
-        }
+        let bytes = if reader.is_empty() {
+            match missing(reader.cx.scope, PropertySet::EMPTY) {
+                Some(id) if reader.cx.version.is_5() && !M::TRUSTED => return Err(absent(reader, id)),
+                _ => &[],
+            }
+        } else {
+            Self::decode_bytes(reader, reader.cx.scope)?
+        };
+        Ok(Seq::wire(bytes, reader.cx))
     }
 }
 
@@ -495,8 +503,8 @@ fn absent<M: Mode>(reader: &Reader<'_, '_, M>, id: PropertyId) -> crate::DecodeE
 }
 
 #[inline(never)]
-fn check_section<M: Mode>(mut section: Reader<'_, '_, M>) -> Decoded<()> {
-    let section = &mut section;
+fn check_section<M: Mode>(bytes: &[u8], end: usize, cx: Context, mode: &mut M) -> Decoded<()> {
+    let section = &mut Reader::part(bytes, end, cx, mode);
     let mut seen = PropertySet::EMPTY;
     while !section.is_empty() {
         let start = section.offset();

@@ -61,7 +61,7 @@ DEFAULTS = [
 # is off.
 BY_HAND = [
     ("wire/frame.rs", "a fifth length byte",
-     "@VarInt::TooLong if ON => Ok(Some(Self { packet_type, flags: first & 0x0F, len: 5, remaining_length: 0 })),@"
+     "@VarInt::TooLong if ON => Ok(Some((Self { packet_type, flags: first & 0x0F, len: 5, remaining_length: 0 }, &[]))),@"
      "VarInt::TooLong =>"),
     ("wire/reader.rs", "a fifth length byte",
      "@VarInt::TooLong if ON => self.take(4, field, start).map(|_| 0),@VarInt::TooLong =>"),
@@ -76,7 +76,6 @@ BY_HAND = [
     ("wire/text.rs", "an empty topic", "@(ON || @!bytes.is_empty()@)@ && is_plain(bytes, TOPIC)"),
     ("wire/text.rs", "odd filter", "else { @if ON { Ok(()) } else { @check_odd_filter_bytes(bytes, version)@ }@ }"),
     ("wire/text.rs", "odd filter of text", "else { @if ON { Ok(()) } else { @check_odd_filter(filter, version)@ }@ }"),
-    ("wire/text.rs", "text of bytes", "@if ON { Ok(()) } else { @check_text_bytes(bytes)@ }@?;"),
     ("wire/text.rs", "levels of bytes", "@if ON { Ok(()) } else { @check_levels(bytes, version)@ }@ }"),
     ("wire/text.rs", "levels of text", "@if ON { Ok(()) } else { @check_levels(filter.as_bytes(), version)@ }@"),
     ("wire/text.rs", "share filter", "@_ if ON => {} @_ => return Err(Flaw::new(ErrorKind::ShareFilter,"),

@@ -102,7 +102,7 @@ impl<'a> Connect<'a> {
     /// ```
     pub fn version(frame: Frame<'_>) -> Result<Version, DecodeError> {
         let mut plain = Plain;
-        let mut reader = Reader::new(frame.header, frame.body(), 0, Version::V5_0, None, &mut plain);
+        let mut reader = Reader::new(frame.header, frame.body, 0, Version::V5_0, None, &mut plain);
         let version = if frame.packet_type() == PacketType::Connect {
             protocol(&mut reader, None)
         } else {

@@ -291,13 +291,16 @@ fn decode<'a, M: Mode>(
     mut mode: M,
 ) -> Decoded<Packet<'a>> {
     let header = frame.header;
-    let mut reader = Reader::new(header, frame.body(), 0, version, sender, &mut mode);
+    let mut reader = Reader::new(header, frame.body, 0, version, sender, &mut mode);
     fixed_header(&mut reader, header)?;
+    // Most packets are messages: they do not wait for the others to be told apart.
+    if header.packet_type == PacketType::Publish {
+        return Ok(Packet::Publish(Publish::read(reader, header)?));
+    }
     let client = sender != Some(Sender::Server);
     let server = sender != Some(Sender::Client);
     // Each arm builds the whole result, where the caller wants it.
     match header.packet_type {
-        PacketType::Publish => Ok(Packet::Publish(Publish::read(reader, header)?)),
         PacketType::Puback => Ok(Packet::Puback(Ack::read(reader)?)),
         PacketType::Pubrec => Ok(Packet::Pubrec(Ack::read(reader)?)),
         PacketType::Pubrel => Ok(Packet::Pubrel(Ack::read(reader)?)),

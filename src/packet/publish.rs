@@ -98,13 +98,12 @@ impl<'a> PublishHead<'a> {
         sender: Option<Sender>,
         input: &'a [u8],
     ) -> Result<HeadSplit<'a>, DecodeError> {
-        let Some(header) = Header::read(input)? else {
+        let Some((header, body)) = Header::read(input)? else {
             return Ok(HeadSplit::Incomplete(if input.is_empty() { 2 } else { 1 }));
         };
         if header.packet_type != PacketType::Publish {
             return Ok(HeadSplit::Other(header.packet_type));
         }
-        let body = input.get(header.len..).unwrap_or_default();
         let (body, behind) = body.split_at_checked(header.remaining_length).unwrap_or((body, &[]));
         let missing = header.remaining_length - body.len();
         let mut plain = Plain;

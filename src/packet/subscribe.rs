@@ -67,8 +67,8 @@ const RETAIN_HANDLING: u8 = 0x30;
 
 impl<'a> Subscribe<'a> {
     #[inline(never)]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
+    pub(super) fn read<M: Mode>(reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader.here();
         let packet_id = reader.packet_id()?;
         let properties = Properties::decode(reader, Scope::SUBSCRIBE)?;
         let filters = Seq::read(reader, Field::TopicFilter)?;
@@ -148,7 +148,8 @@ impl<'a> Element<'a> for Subscription<'a> {
     #[inline(always)]
     fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
         let filter = reader.validate_filter(Field::TopicFilter)?;
-        Self::read_options(reader, filter).map(|_| ())
+        Self::read_options(reader, filter)?;
+        Ok(())
     }
 
     #[inline(always)]
@@ -193,8 +194,8 @@ pub struct Suback<'a> {
 
 impl<'a> Suback<'a> {
     #[inline(never)]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
+    pub(super) fn read<M: Mode>(reader: Reader<'a, '_, M>) -> Decoded<Self> {
+        let reader = &mut reader.here();
         let packet_id = reader.packet_id()?;
         let properties = Properties::decode(reader, reader.cx.scope)?;
         let reasons = if has_reasons(reader.cx) {

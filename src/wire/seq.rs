@@ -144,7 +144,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
             Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => {
                 out.bytes(bytes);
             }
-            Inner::List([]) => {}
+            _ if self.is_empty() => {}
             _ => self.write_elements(out),
         }
     }
