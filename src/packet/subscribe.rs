@@ -67,10 +67,9 @@ const RETAIN_HANDLING: u8 = 0x30;
 
 impl<'a> Subscribe<'a> {
     #[inline(never)]
-    pub(super) fn read<M: Mode>(reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader.here();
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
-        let properties = Properties::decode(reader, Scope::SUBSCRIBE)?;
+        let properties = Properties::decode(&mut reader, Scope::SUBSCRIBE)?;
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }
@@ -95,9 +94,12 @@ impl<'a> Subscription<'a> {
             | (self.retain_handling as u8) << 4
     }
 
-    /// What is wrong with an options byte behind a valid filter.
+    /// What is wrong with an options byte behind a valid filter. Nothing, if it asks only for a QoS, as most do.
     #[inline(always)]
     fn check_options(filter: &[u8], options: u8, cx: Context) -> Result<(), ErrorKind> {
+        if options <= Qos::ExactlyOnce as u8 {
+            return Ok(());
+        }
         let known =
             if cx.version.is_5() { QOS | NO_LOCAL | RETAIN_AS_PUBLISHED | RETAIN_HANDLING } else { QOS };
         if options & !known != 0 {
@@ -194,10 +196,10 @@ pub struct Suback<'a> {
 
 impl<'a> Suback<'a> {
     #[inline(never)]
-    pub(super) fn read<M: Mode>(reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader.here();
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
-        let properties = Properties::decode(reader, reader.cx.scope)?;
+        let scope = reader.cx.scope;
+        let properties = Properties::decode(&mut reader, scope)?;
         let reasons = if has_reasons(reader.cx) {
             Seq::read(reader, Field::ReasonCode)?
         } else {

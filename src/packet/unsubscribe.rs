@@ -30,10 +30,9 @@ pub type Unsuback<'a> = Suback<'a>;
 
 impl<'a> Unsubscribe<'a> {
     #[inline(never)]
-    pub(super) fn read<M: Mode>(reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader.here();
+    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
-        let properties = Properties::decode(reader, Scope::UNSUBSCRIBE)?;
+        let properties = Properties::decode(&mut reader, Scope::UNSUBSCRIBE)?;
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }

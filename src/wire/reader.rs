@@ -59,12 +59,6 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         read(self.rest, self.end, self.cx, self.mode)
     }
 
-    /// Itself again, for a function that is not inlined: what it was handed lies in memory, and would stay there.
-    #[inline(always)]
-    pub(crate) fn here(self) -> Self {
-        Self { rest: self.rest, end: self.end, missing: self.missing, cx: self.cx, mode: self.mode }
-    }
-
     /// The bytes that have not arrived.
     #[inline(always)]
     pub(crate) fn missing(&self) -> usize {

@@ -190,7 +190,8 @@ fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
     }
     let mut before = b'/';
     while let Some((ahead, wildcard, behind)) = split_wildcard(levels) {
-        let alone = *ahead.last().unwrap_or(&before) == b'/' && matches!(behind.first(), None | Some(b'/'));
+        let alone =
+            ahead.last().copied().unwrap_or(before) == b'/' && matches!(behind.first(), None | Some(b'/'));
         let at = filter.len() - behind.len() - 1;
         if wildcard == b'+' && !alone {
             return Err(Flaw::new(ErrorKind::MisplacedPlus, at));
@@ -206,18 +207,25 @@ fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
 /// What is ahead of the first wildcard, the wildcard, and what is behind it.
 #[inline(always)]
 fn split_wildcard(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
+    let (ahead, rest) = bytes.split_at_checked(find_wildcard(bytes)?)?;
+    let (&wildcard, behind) = rest.split_first()?;
+    Some((ahead, wildcard, behind))
+}
+
+/// The place of the first wildcard.
+#[inline(always)]
+fn find_wildcard(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;
     while let Some((word, behind)) = rest.split_first_chunk() {
-        let other = u64::from_ne_bytes(*word) & lanes(0xF7) ^ lanes(0x23);
-        if other.wrapping_sub(lanes(1)) & !other & lanes(0x80) != 0 {
-            break;
+        // Wildcards become zeros, and the lowest high bit is that of the first of them.
+        let others = u64::from_le_bytes(*word) & lanes(0xF7) ^ lanes(0x23);
+        let found = others.wrapping_sub(lanes(1)) & !others & lanes(0x80);
+        if found != 0 {
+            return Some(bytes.len() - rest.len() + found.trailing_zeros() as usize / 8);
         }
         rest = behind;
     }
-    let at = bytes.len() - rest.len() + rest.iter().position(|&byte| is_wildcard(byte))?;
-    let (ahead, rest) = bytes.split_at_checked(at)?;
-    let (&wildcard, behind) = rest.split_first()?;
-    Some((ahead, wildcard, behind))
+    Some(bytes.len() - rest.len() + rest.iter().position(|&byte| is_wildcard(byte))?)
 }
 
 /// `+` is 0x2B and `#` 0x23: alike but for bit 3.

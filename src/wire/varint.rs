@@ -65,7 +65,7 @@ mod tests {
             assert_eq!(varint_len(value), len);
             match VarInt::read(&bytes) {
                 VarInt::Value(read, rest) => {
-                    assert_eq!((read as usize, bytes.len() - rest.len()), (value, len))
+                    assert_eq!((read as usize, bytes.len() - rest.len()), (value, len));
                 }
                 _ => panic!("{value}"),
             }
