@@ -49,7 +49,7 @@ DEFAULTS = [
     ("Qos::from_number", "Qos::AtMostOnce"),
     ("PacketId::new", "PacketId::MIN"),
     ("u8::try_from(number).ok().and_then(Row::of)", "PropertyId::UserProperty.row()"),
-    ("self.row()", 'Row { name: "", packets: !0, client_only: 0, server_only: 0, tolerated: 0 }'),
+    ("self.row()", '&Row { name: "", packets: !0, client_only: 0, server_only: 0, tolerated: 0 }'),
     ("Self::from_return_code", "Self::SUCCESS"),
     ("Self::from_raw", 'Self::UserProperty("", "")'),
     ("self.rest.split_at_checked", "(self.rest, &[][..])"),
