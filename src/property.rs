@@ -443,11 +443,11 @@ impl<'a> Properties<'a> {
 
 /// A property section to be written: its length first, as the fixed header needs it, then its bytes.
 pub(crate) trait Section {
-    /// Checks the properties for `cx` and gives their length with that of the property length.
-    fn section_len(&self, cx: Context) -> Check;
+    /// Checks the properties for `cx` and gives the property length.
+    fn property_len(&self, cx: Context) -> Check;
 
-    /// Writes the property length and the properties, which take `section_len` bytes together.
-    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>);
+    /// Writes the property length and the properties; before 5.0 there is neither.
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>);
 
     /// Whether a Topic Alias is among them, as they are written.
     fn has_topic_alias(&self, version: Version) -> bool;
@@ -455,23 +455,22 @@ pub(crate) trait Section {
 
 impl Section for Properties<'_> {
     #[inline(always)]
-    fn section_len(&self, cx: Context) -> Check {
-        Ok(if self.is_empty() && cx.scope != Scope::AUTH {
-            usize::from(cx.version.is_5())
+    fn property_len(&self, cx: Context) -> Check {
+        if self.is_empty() && cx.scope != Scope::AUTH {
+            Ok(0)
         } else if cx.version.is_5() {
-            let len = self.check(cx)?;
-            varint_len(len) + len
+            self.check(cx)
         } else if let Some(property) = self.iter().next() {
-            return Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(property.id())));
+            Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(property.id())))
         } else {
-            0
-        })
+            Ok(0)
+        }
     }
 
     #[inline(always)]
-    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>) {
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if cx.version.is_5() {
-            out.varint(content_len(section_len));
+            out.varint(property_len);
             self.write(cx, out);
         }
     }
@@ -481,12 +480,10 @@ impl Section for Properties<'_> {
     }
 }
 
-/// The property length of a section that takes `section_len` bytes, its length included.
+/// The number of bytes that a section takes, its length included.
 #[inline(always)]
-pub(crate) fn content_len(section_len: usize) -> usize {
-    let estimate = section_len - varint_len(section_len);
-    // At a boundary the length itself is one byte shorter than that of the sum.
-    if varint_len(estimate) < varint_len(section_len) { section_len - varint_len(estimate) } else { estimate }
+pub(crate) fn section_len(cx: Context, property_len: usize) -> usize {
+    if cx.version.is_5() { varint_len(property_len) + property_len } else { 0 }
 }
 
 /// The property that `scope` must have besides those of `seen`.
@@ -612,22 +609,6 @@ impl<'a> Element<'a> for Property<'a> {
 }
 
 impl<'a> Property<'a> {
-    /// [`Section::section_len`] of properties from anywhere, in 5.0.
-    pub(crate) fn section_len(list: impl Iterator<Item = Self>, cx: Context) -> Check {
-        let len = Self::check_all(list, cx)?;
-        Ok(varint_len(len) + len)
-    }
-
-    /// [`Section::write_section`] of properties from anywhere, in 5.0.
-    pub(crate) fn write_section<S: Sink + ?Sized>(
-        list: impl Iterator<Item = Self>,
-        section_len: usize,
-        out: &mut Writer<'_, S>,
-    ) {
-        out.varint(content_len(section_len));
-        list.for_each(|property| property.write(out));
-    }
-
     fn check_value(&self, kind: Kind, cx: Context, field: Field) -> Result<usize, EncodeError> {
         match self.raw() {
             Raw::Number(n) if !kind.takes(n) => Err(invalid(cx, ErrorKind::PropertyValue, field)),

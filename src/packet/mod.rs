@@ -370,7 +370,7 @@ fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Deco
 /// code and properties, in 5.0 only, where both may be left out from the end.
 mod outcome {
     use super::*;
-    use crate::property::{Properties, Section};
+    use crate::property::{Properties, Section, section_len};
     use crate::wire::Writer;
 
     #[inline(always)]
@@ -387,7 +387,7 @@ mod outcome {
         Ok((reason, properties))
     }
 
-    /// The number of bytes that reason and properties take, and that of the properties.
+    /// The number of bytes that reason and properties take, and the property length.
     #[inline(always)]
     pub(super) fn len(
         reason: ReasonCode,
@@ -402,23 +402,23 @@ mod outcome {
         } else if reason != ReasonCode::SUCCESS {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         }
-        let section = properties.section_len(cx)?;
-        Ok(if properties.is_empty() { (1, 0) } else { (1 + section, section) })
+        let property_len = properties.property_len(cx)?;
+        Ok(if property_len == 0 { (1, 0) } else { (1 + section_len(cx, property_len), property_len) })
     }
 
     #[inline(always)]
     pub(super) fn write<S: Sink + ?Sized>(
         reason: ReasonCode,
         properties: Properties<'_>,
-        (len, section): (usize, usize),
+        (len, property_len): (usize, usize),
         cx: Context,
         out: &mut Writer<'_, S>,
     ) {
         if len > 0 {
             out.u8(reason.get());
         }
-        if section > 0 {
-            properties.write_section(cx, section, out);
+        if property_len > 0 {
+            properties.write_section(cx, property_len, out);
         }
     }
 }

@@ -2,10 +2,10 @@
 
 use super::{Delivery, Nowhere, Qos};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
-use crate::property::{Properties, Property, PropertyId, PropertySet, Section};
+use crate::property::{Properties, Property, PropertyId, PropertySet, Section, section_len};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, check_str,
+    Check, Context, Decoded, Element, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, check_str,
     check_topic, invalid, start,
 };
 
@@ -182,7 +182,7 @@ impl<'a> PublishHead<'a> {
         if dup && delivery == Delivery::AtMostOnce {
             return Err(invalid(cx, ErrorKind::Dup, Field::Dup));
         }
-        let section = properties.section_len(cx)?;
+        let property_len = properties.property_len(cx)?;
         let topic_len = if topic.is_empty() && properties.has_topic_alias(cx.version) {
             2
         } else {
@@ -190,13 +190,13 @@ impl<'a> PublishHead<'a> {
         };
         let id_len = if delivery == Delivery::AtMostOnce { 0 } else { 2 };
         let first = 0x30 | u8::from(dup) << 3 | (delivery.qos() as u8) << 1 | u8::from(retain);
-        let body = (topic_len + id_len + section).saturating_add(payload_len);
+        let body = (topic_len + id_len + section_len(cx, property_len)).saturating_add(payload_len);
         let (mut out, len) = start(cx, first, body, payload_len - payload, out)?;
         out.str(topic);
         if let Some(id) = delivery.packet_id() {
             out.u16(id.get());
         }
-        properties.write_section(cx, section, &mut out);
+        properties.write_section(cx, property_len, &mut out);
         Ok(len)
     }
 }
@@ -401,18 +401,19 @@ impl<'f, 'a: 'f> Edited<'f, 'a> {
 }
 
 impl Section for Edited<'_, '_> {
-    fn section_len(&self, cx: Context) -> Check {
-        if cx.version.is_5() { Property::section_len(self.iter(), cx) } else { Ok(0) }
+    fn property_len(&self, cx: Context) -> Check {
+        if cx.version.is_5() { Property::check_all(self.iter(), cx) } else { Ok(0) }
     }
 
     fn write_section<S: Sink + ?Sized>(
         &self,
         cx: Context,
-        section_len: usize,
+        property_len: usize,
         out: &mut crate::wire::Writer<'_, S>,
     ) {
         if cx.version.is_5() {
-            Property::write_section(self.iter(), section_len, out);
+            out.varint(property_len);
+            self.iter().for_each(|property| property.write(out));
         }
     }
 

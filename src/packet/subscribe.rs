@@ -2,7 +2,7 @@
 
 use super::{PacketId, Qos, first_byte};
 use crate::error::{ErrorKind, Field};
-use crate::property::{Properties, Section};
+use crate::property::{Properties, Section, section_len};
 use crate::reason::ReasonCode;
 use crate::wire::{
     Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Value, Writer, check_filter, check_str,
@@ -76,11 +76,11 @@ impl<'a> Subscribe<'a> {
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let section = self.properties.section_len(cx)?;
-        let body = 2 + section + self.filters.check_some(cx, Field::TopicFilter)?;
+        let property_len = self.properties.property_len(cx)?;
+        let body = 2 + section_len(cx, property_len) + self.filters.check_some(cx, Field::TopicFilter)?;
         let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
         out.u16(self.packet_id.get());
-        self.properties.write_section(cx, section, &mut out);
+        self.properties.write_section(cx, property_len, &mut out);
         self.filters.write(cx, &mut out);
         Ok(len)
     }
@@ -211,7 +211,7 @@ impl<'a> Suback<'a> {
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let section = self.properties.section_len(cx)?;
+        let property_len = self.properties.property_len(cx)?;
         let reasons = if has_reasons(cx) {
             self.reasons.check_some(cx, Field::ReasonCode)?
         } else if self.reasons.is_empty() {
@@ -219,9 +219,9 @@ impl<'a> Suback<'a> {
         } else {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         };
-        let (mut out, len) = start(cx, first_byte(cx), 2 + section + reasons, 0, out)?;
+        let (mut out, len) = start(cx, first_byte(cx), 2 + section_len(cx, property_len) + reasons, 0, out)?;
         out.u16(self.packet_id.get());
-        self.properties.write_section(cx, section, &mut out);
+        self.properties.write_section(cx, property_len, &mut out);
         self.reasons.write(cx, &mut out);
         Ok(len)
     }

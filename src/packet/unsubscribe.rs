@@ -2,7 +2,7 @@
 
 use super::{PacketId, Suback, first_byte};
 use crate::error::Field;
-use crate::property::{Properties, Section};
+use crate::property::{Properties, Section, section_len};
 use crate::wire::{
     Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Writer, check_filter, check_str, start,
 };
@@ -39,11 +39,11 @@ impl<'a> Unsubscribe<'a> {
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let section = self.properties.section_len(cx)?;
-        let body = 2 + section + self.filters.check_some(cx, Field::TopicFilter)?;
+        let property_len = self.properties.property_len(cx)?;
+        let body = 2 + section_len(cx, property_len) + self.filters.check_some(cx, Field::TopicFilter)?;
         let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
         out.u16(self.packet_id.get());
-        self.properties.write_section(cx, section, &mut out);
+        self.properties.write_section(cx, property_len, &mut out);
         self.filters.write(cx, &mut out);
         Ok(len)
     }

@@ -150,7 +150,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
             Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => {
                 out.bytes(bytes);
             }
-            _ if self.is_empty() => {}
+            Inner::List([]) => {}
             _ => self.write_elements(out),
         }
     }

@@ -49,10 +49,9 @@ impl Sink for &mut [u8] {
 
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
-        if let Some((to, rest)) = core::mem::take(self).split_at_mut_checked(bytes.len()) {
-            copy(bytes, to);
-            *self = rest;
-        }
+        let (to, rest) = core::mem::take(self).split_at_mut_checked(bytes.len()).unwrap_or_default();
+        *self = rest;
+        copy(bytes, to);
     }
 }
 
