@@ -471,7 +471,9 @@ impl Section for Properties<'_> {
     fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if cx.version.is_5() {
             out.varint(property_len);
-            self.write(cx, out);
+            if property_len > 0 {
+                self.write(cx, out);
+            }
         }
     }
 

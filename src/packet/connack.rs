@@ -63,13 +63,10 @@ impl<'a> Connack<'a> {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::SessionPresent));
         }
         let property_len = self.properties.property_len(cx)?;
-        let (mut out, len) = start(cx, first_byte(cx), 2 + section_len(cx, property_len), 0, out)?;
-        out.u8(u8::from(self.session_present));
-        out.u8(if cx.version.is_5() {
-            self.reason.get()
-        } else {
-            self.reason.return_code().unwrap_or_default()
-        });
+        let code = if cx.version.is_5() { Some(self.reason.get()) } else { self.reason.return_code() };
+        let lead = [u8::from(self.session_present), code.unwrap_or_default()];
+        let body = 2 + section_len(cx, property_len);
+        let (mut out, len) = start(cx, first_byte(cx), lead, body, 0, out)?;
         self.properties.write_section(cx, property_len, &mut out);
         Ok(len)
     }

@@ -196,8 +196,9 @@ impl<'a> Connect<'a> {
             flags |= PASSWORD;
             body += check_binary(cx, Field::Password, password)?;
         }
-        let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
-        out.str(version.protocol_name());
+        let name = version.protocol_name();
+        let (mut out, len) = start(cx, first_byte(cx), [0, name.len() as u8], body, 0, out)?;
+        out.bytes(name.as_bytes());
         out.u8(version.level());
         out.u8(flags);
         out.u16(self.keep_alive);

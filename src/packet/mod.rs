@@ -23,7 +23,7 @@ use crate::reason::ReasonCode;
 use crate::version::{Sender, Version};
 use crate::wire::{
     Context, Decoded, Frame, Header, Mode, Observed, Observer, PacketType, Plain, Reader, Scope, Sink, Value,
-    invalid, start, varint_len,
+    invalid, start_bare, varint_len,
 };
 
 /// Any packet.
@@ -205,7 +205,7 @@ impl<'a> Packet<'a> {
             Self::Subscribe(packet) => packet.write(cx, out),
             Self::Suback(packet) | Self::Unsuback(packet) => packet.write(cx, out),
             Self::Unsubscribe(packet) => packet.write(cx, out),
-            Self::Pingreq | Self::Pingresp => start(cx, first_byte(cx), 0, 0, out).map(|(_, len)| len),
+            Self::Pingreq | Self::Pingresp => start_bare(cx, first_byte(cx), 0, out).map(|(_, len)| len),
             Self::Disconnect(packet) => packet.write(cx, out),
             Self::Auth(packet) => packet.write(cx, out),
         }

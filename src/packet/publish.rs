@@ -191,8 +191,9 @@ impl<'a> PublishHead<'a> {
         let id_len = if delivery == Delivery::AtMostOnce { 0 } else { 2 };
         let first = 0x30 | u8::from(dup) << 3 | (delivery.qos() as u8) << 1 | u8::from(retain);
         let body = (topic_len + id_len + section_len(cx, property_len)).saturating_add(payload_len);
-        let (mut out, len) = start(cx, first, body, payload_len - payload, out)?;
-        out.str(topic);
+        let lead = (topic.len() as u16).to_be_bytes();
+        let (mut out, len) = start(cx, first, lead, body, payload_len - payload, out)?;
+        out.bytes(topic.as_bytes());
         if let Some(id) = delivery.packet_id() {
             out.u16(id.get());
         }

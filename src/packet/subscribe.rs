@@ -78,8 +78,7 @@ impl<'a> Subscribe<'a> {
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         let property_len = self.properties.property_len(cx)?;
         let body = 2 + section_len(cx, property_len) + self.filters.check_some(cx, Field::TopicFilter)?;
-        let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;
         self.properties.write_section(cx, property_len, &mut out);
         self.filters.write(cx, &mut out);
         Ok(len)
@@ -219,8 +218,8 @@ impl<'a> Suback<'a> {
         } else {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         };
-        let (mut out, len) = start(cx, first_byte(cx), 2 + section_len(cx, property_len) + reasons, 0, out)?;
-        out.u16(self.packet_id.get());
+        let body = 2 + section_len(cx, property_len) + reasons;
+        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;
         self.properties.write_section(cx, property_len, &mut out);
         self.reasons.write(cx, &mut out);
         Ok(len)

@@ -41,8 +41,7 @@ impl<'a> Unsubscribe<'a> {
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         let property_len = self.properties.property_len(cx)?;
         let body = 2 + section_len(cx, property_len) + self.filters.check_some(cx, Field::TopicFilter)?;
-        let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;
         self.properties.write_section(cx, property_len, &mut out);
         self.filters.write(cx, &mut out);
         Ok(len)
