@@ -620,7 +620,7 @@ impl<'a> Property<'a> {
                 Kind::PositiveVarint => varint_len(n as usize),
                 _ => 4,
             }),
-            Raw::Text(topic) if kind == Kind::Topic => check_str(cx, field, topic, check_topic),
+            Raw::Text(topic) if kind == Kind::Topic => check_str(cx, field, topic, check_topic(topic)),
             Raw::Text(text) => check_text(cx, field, text),
             Raw::Binary(bytes) => check_binary(cx, field, bytes),
             Raw::Pair(name, value) => Ok(check_text(cx, field, name)? + check_text(cx, field, value)?),

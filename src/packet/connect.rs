@@ -185,7 +185,7 @@ impl<'a> Connect<'a> {
             flags |= WILL | (will.qos as u8) << 3 | if will.retain { WILL_RETAIN } else { 0 };
             will_property_len = will.properties.property_len(will_cx)?;
             body += section_len(cx, will_property_len)
-                + check_str(cx, Field::WillTopic, will.topic, check_topic)?
+                + check_str(cx, Field::WillTopic, will.topic, check_topic(will.topic))?
                 + check_binary(cx, Field::WillPayload, will.payload)?;
         }
         if let Some(user_name) = self.user_name {

@@ -155,7 +155,7 @@ impl<'a> Element<'a> for Subscription<'a> {
 
     #[inline(always)]
     fn check(&self, cx: Context) -> Check {
-        let len = check_str(cx, Field::TopicFilter, self.filter, |filter| check_filter(filter, cx.version))?;
+        let len = check_str(cx, Field::TopicFilter, self.filter, check_filter(self.filter, cx.version))?;
         match Self::check_options(self.filter.as_bytes(), self.options(), cx) {
             Ok(()) => Ok(len + 1),
             Err(ErrorKind::ReservedBit) => {

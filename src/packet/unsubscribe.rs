@@ -61,7 +61,7 @@ impl<'a> Element<'a> for &'a str {
 
     #[inline(always)]
     fn check(&self, cx: Context) -> Check {
-        check_str(cx, Field::TopicFilter, self, |filter| check_filter(filter, cx.version))
+        check_str(cx, Field::TopicFilter, self, check_filter(self, cx.version))
     }
 
     #[inline(always)]

@@ -136,15 +136,10 @@ pub(crate) fn invalid(cx: Context, kind: ErrorKind, field: Field) -> EncodeError
     EncodeError::Invalid(cx.violation(kind, field))
 }
 
-/// Text or a topic of any sort, with the test that makes it one.
+/// Text or a topic of any sort, with what was found to be wrong with it.
 #[inline(always)]
-pub(crate) fn check_str(
-    cx: Context,
-    field: Field,
-    text: &str,
-    test: impl Fn(&str) -> Result<(), Flaw>,
-) -> Check {
-    match test(text) {
+pub(crate) fn check_str(cx: Context, field: Field, text: &str, checked: Result<(), Flaw>) -> Check {
+    match checked {
         Ok(()) => check_binary(cx, field, text.as_bytes()),
         Err(flaw) => Err(invalid(cx, flaw.kind, field)),
     }
@@ -152,7 +147,7 @@ pub(crate) fn check_str(
 
 #[inline(always)]
 pub(crate) fn check_text(cx: Context, field: Field, text: &str) -> Check {
-    check_str(cx, field, text, text::check_text)
+    check_str(cx, field, text, text::check_text(text))
 }
 
 #[inline(always)]
