@@ -134,7 +134,11 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     #[inline(never)]
     fn check_elements(&self, cx: Context) -> Check {
-        T::check_all(self.iter(), cx)
+        // The usual list is the caller's, and a slice is walked more easily than either.
+        match self.0 {
+            Inner::List(list) => T::check_all(list.iter().copied(), cx),
+            Inner::Wire { .. } => T::check_all(self.iter(), cx),
+        }
     }
 
     /// [`check`](Self::check) of a list that must not be empty.
@@ -157,7 +161,10 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     #[inline(never)]
     fn write_elements<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
-        self.iter().for_each(|element| element.write(out));
+        match self.0 {
+            Inner::List(list) => list.iter().for_each(|element| element.write(out)),
+            Inner::Wire { .. } => self.iter().for_each(|element| element.write(out)),
+        }
     }
 }
 
