@@ -2,11 +2,11 @@
 
 use super::{Delivery, Nowhere, Qos};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
-use crate::property::{Properties, Property, PropertyId, PropertySet, Section, section_len};
+use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Element, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer,
-    check_str, check_topic, invalid, start,
+    Check, Context, Decoded, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer, check_str,
+    check_topic, invalid, start,
 };
 
 /// PUBLISH: a message.
@@ -374,11 +374,7 @@ impl Forward<'_> {
             return PropertySet::EMPTY;
         }
         let mut dropped = PropertySet::EMPTY;
-        source
-            .iter()
-            .map(|property| property.id())
-            .filter(|id| !of_connection(*id))
-            .for_each(|id| dropped.insert(id));
+        source.ids().iter().filter(|id| !of_connection(*id)).for_each(|id| dropped.insert(id));
         dropped
     }
 }
@@ -416,33 +412,39 @@ struct Edited<'f, 'a> {
 }
 
 impl<'f, 'a: 'f> Edited<'f, 'a> {
-    fn iter(&self) -> impl Iterator<Item = Property<'f>> {
+    fn pieces(&self) -> impl Iterator<Item = Piece<'f>> {
         let expiry = self.copy.message_expiry_interval.map(Property::MessageExpiryInterval);
         let had_expiry = expiry.is_some() && self.source.message_expiry_interval().is_some();
         let alias = match self.copy.alias {
             Alias::None => None,
             Alias::Define(alias) | Alias::Use(alias) => Some(Property::TopicAlias(alias)),
         };
-        let kept = self.source.iter().filter(|property| !of_connection(property.id()));
-        kept.map(move |property| match property.id() {
-            PropertyId::MessageExpiryInterval => expiry.unwrap_or(property),
-            _ => property,
-        })
-        .chain(expiry.filter(|_| !had_expiry))
-        .chain(self.copy.subscription_identifiers.iter().map(|id| Property::SubscriptionIdentifier(*id)))
-        .chain(alias)
+        let mut source = self.source.iter();
+        let kept = core::iter::from_fn(move || Piece::next(&mut source))
+            .filter(|piece| !of_connection(piece.id()))
+            .map(move |piece| match piece.id() {
+                PropertyId::MessageExpiryInterval => expiry.map_or(piece, Piece::Given),
+                _ => piece,
+            });
+        let identifiers = self.copy.subscription_identifiers.iter();
+        let own = expiry
+            .filter(|_| !had_expiry)
+            .into_iter()
+            .chain(identifiers.map(|id| Property::SubscriptionIdentifier(*id)))
+            .chain(alias);
+        kept.chain(own.map(Piece::Given))
     }
 }
 
 impl Section for Edited<'_, '_> {
     fn property_len(&self, cx: Context) -> Check {
-        if cx.version.is_5() { Property::check_all(self.iter(), cx) } else { Ok(0) }
+        if cx.version.is_5() { Piece::check_all(self.pieces(), cx) } else { Ok(0) }
     }
 
     fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if cx.version.is_5() {
             out.varint(property_len);
-            self.iter().for_each(|property| property.write(out));
+            self.pieces().for_each(|piece| piece.write(out));
         }
     }
 

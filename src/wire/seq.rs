@@ -264,6 +264,37 @@ enum Source<'a, T> {
     List(core::slice::Iter<'a, T>),
 }
 
+impl<T> Clone for Iter<'_, T> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Source::Wire { rest, version, scope, element } => {
+                Source::Wire { rest, version: *version, scope: *scope, element: *element }
+            }
+            Source::List(list) => Source::List(list.clone()),
+        })
+    }
+}
+
+impl<'a, T> Iter<'a, T> {
+    /// Passes over one element: gives what `received` sees in its bytes, ahead of those behind it, or what `given` makes
+    /// of the caller's.
+    #[inline(always)]
+    pub(crate) fn pass<R>(
+        &mut self,
+        received: impl FnOnce(&'a [u8]) -> Option<(R, &'a [u8])>,
+        given: impl FnOnce(&'a T) -> R,
+    ) -> Option<R> {
+        match &mut self.0 {
+            Source::Wire { rest, .. } => {
+                let (element, behind) = received(rest)?;
+                *rest = behind;
+                Some(element)
+            }
+            Source::List(list) => list.next().map(given),
+        }
+    }
+}
+
 impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
     type Item = T;
 
