@@ -5,8 +5,8 @@ use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer, check_str,
-    check_topic, invalid, start,
+    Check, Context, Decoded, Header, Iter, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer,
+    check_str, check_topic, invalid, start,
 };
 
 /// PUBLISH: a message.
@@ -412,27 +412,46 @@ struct Edited<'f, 'a> {
 }
 
 impl<'f, 'a: 'f> Edited<'f, 'a> {
-    fn pieces(&self) -> impl Iterator<Item = Piece<'f>> {
-        let expiry = self.copy.message_expiry_interval.map(Property::MessageExpiryInterval);
-        let had_expiry = expiry.is_some() && self.source.message_expiry_interval().is_some();
-        let alias = match self.copy.alias {
-            Alias::None => None,
-            Alias::Define(alias) | Alias::Use(alias) => Some(Property::TopicAlias(alias)),
-        };
-        let mut source = self.source.iter();
-        let kept = core::iter::from_fn(move || Piece::next(&mut source))
-            .filter(|piece| !of_connection(piece.id()))
-            .map(move |piece| match piece.id() {
-                PropertyId::MessageExpiryInterval => expiry.map_or(piece, Piece::Given),
-                _ => piece,
-            });
-        let identifiers = self.copy.subscription_identifiers.iter();
-        let own = expiry
-            .filter(|_| !had_expiry)
-            .into_iter()
-            .chain(identifiers.map(|id| Property::SubscriptionIdentifier(*id)))
-            .chain(alias);
-        kept.chain(own.map(Piece::Given))
+    fn pieces(&self) -> Pieces<'f> {
+        let Forward { message_expiry_interval, subscription_identifiers, alias, .. } = *self.copy;
+        Pieces {
+            source: self.source.iter(),
+            expiry: message_expiry_interval,
+            identifiers: subscription_identifiers.iter(),
+            alias: match alias {
+                Alias::None => None,
+                Alias::Define(alias) | Alias::Use(alias) => Some(alias),
+            },
+        }
+    }
+}
+
+/// The properties of a copy, in order: those of the source, then what it has of its own.
+struct Pieces<'f> {
+    source: Iter<'f, Property<'f>>,
+    expiry: Option<u32>,
+    identifiers: core::slice::Iter<'f, u32>,
+    alias: Option<u16>,
+}
+
+impl<'f> Iterator for Pieces<'f> {
+    type Item = Piece<'f>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Piece<'f>> {
+        while let Some(piece) = Piece::next(&mut self.source) {
+            if piece.id() == PropertyId::MessageExpiryInterval {
+                let own = self.expiry.take().map(Property::MessageExpiryInterval);
+                return Some(own.map_or(piece, Piece::Given));
+            }
+            if !of_connection(piece.id()) {
+                return Some(piece);
+            }
+        }
+        let expiry = self.expiry.take().map(Property::MessageExpiryInterval);
+        let identifier = || self.identifiers.next().copied().map(Property::SubscriptionIdentifier);
+        let alias = || self.alias.take().map(Property::TopicAlias);
+        expiry.or_else(identifier).or_else(alias).map(Piece::Given)
     }
 }
 
