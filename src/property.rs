@@ -6,8 +6,8 @@ use crate::error::{EncodeError, ErrorKind, Field};
 use crate::packet::Qos;
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Writer, check_binary, check_str,
-    check_text, check_topic, invalid, sum, varint_len,
+    Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, VarInt, Writer, check_binary,
+    check_str, check_text, check_topic, invalid, sum, varint_len,
 };
 
 /// The wire type of a value with the rule for it.
@@ -157,10 +157,10 @@ macro_rules! properties {
                 ///
                 /// The first one if there are several; `None` if there is none.
                 pub fn $accessor(&self) -> Option<value!(type $kind)> {
-                    self.iter().find_map(|property| match property {
-                        Property::$variant(value) => Some(value),
+                    match self.all(PropertyId::$variant).next() {
+                        Some(Property::$variant(value)) => Some(value),
                         _ => None,
-                    })
+                    }
                 }
             )+
         }
@@ -374,7 +374,7 @@ pub type Properties<'a> = Seq<'a, Property<'a>>;
 impl<'a> Properties<'a> {
     /// The User Properties, in order.
     pub fn user_properties(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.iter().filter_map(|property| match property {
+        self.all(PropertyId::UserProperty).filter_map(|property| match property {
             Property::UserProperty(name, value) => Some((name, value)),
             _ => None,
         })
@@ -382,7 +382,7 @@ impl<'a> Properties<'a> {
 
     /// The Subscription Identifiers of a PUBLISH, in order.
     pub fn subscription_identifiers(&self) -> impl Iterator<Item = u32> + use<'a> {
-        self.iter().filter_map(|property| match property {
+        self.all(PropertyId::SubscriptionIdentifier).filter_map(|property| match property {
             Property::SubscriptionIdentifier(id) => Some(id),
             _ => None,
         })
@@ -391,55 +391,72 @@ impl<'a> Properties<'a> {
     /// The identifiers of the properties.
     pub fn ids(&self) -> PropertySet {
         let mut ids = PropertySet::EMPTY;
-        self.iter().for_each(|property| ids.insert(property.id()));
+        let mut list = self.iter();
+        while let Some(piece) = Piece::next(&mut list) {
+            ids.insert(piece.id());
+        }
         ids
+    }
+
+    /// The properties with this identifier.
+    fn all(&self, id: PropertyId) -> impl Iterator<Item = Property<'a>> + use<'a> {
+        let mut list = self.iter();
+        core::iter::from_fn(move || Property::find(&mut list, id))
     }
 
     /// Reads the property length and the properties of `scope`; before 5.0 there are none.
     #[inline(always)]
     pub(crate) fn decode<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<Self> {
+        let bytes = Self::decode_bytes(reader, scope)?;
+        Ok(Seq::wire(bytes, Context { scope, ..reader.cx }))
+    }
+
+    #[inline(always)]
+    fn decode_bytes<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<&'a [u8]> {
         if !reader.cx.version.is_5() {
-            return Ok(Self::EMPTY);
+            return Ok(&[]);
         }
         // Most packets have no properties, and the one that must have some finds out below.
         if !M::OBSERVED && scope != Scope::AUTH && reader.skip_zero() {
-            return Ok(Self::EMPTY);
+            return Ok(&[]);
         }
         let packet = reader.cx.scope;
         reader.cx.scope = scope;
         let len = reader.varint(Field::PropertyLength)? as usize;
         reader.cx.scope = packet;
         let section = reader.section(len, Field::Properties, scope)?;
-        let properties = Seq::wire(section.peek(), section.cx);
+        let bytes = section.peek();
         if !M::TRUSTED {
             // Where there is no property, one may be missing.
             if len != 0 || scope == Scope::AUTH {
-                check_section(section)?;
+                section.apart(check_section)?;
             }
         }
-        Ok(properties)
+        Ok(bytes)
     }
 
     /// [`decode`](Self::decode) where the property length may be left out at the end of the packet.
     #[inline(always)]
     pub(crate) fn decode_omittable<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
-        if !reader.is_empty() {
-            return Self::decode(reader, reader.cx.scope);
-        }
-        match missing(reader.cx.scope, PropertySet::EMPTY) {
-            Some(id) if reader.cx.version.is_5() && !M::TRUSTED => Err(absent(reader, id)),
-            _ => Ok(Self::EMPTY),
-        }
+        let bytes = if reader.is_empty() {
+            match missing(reader.cx.scope, PropertySet::EMPTY) {
+                Some(id) if reader.cx.version.is_5() && !M::TRUSTED => return Err(absent(reader, id)),
+                _ => &[],
+            }
+        } else {
+            Self::decode_bytes(reader, reader.cx.scope)?
+        };
+        Ok(Seq::wire(bytes, reader.cx))
     }
 }
 
 /// A property section to be written: its length first, as the fixed header needs it, then its bytes.
 pub(crate) trait Section {
-    /// Checks the properties for `cx` and gives their length with that of the property length.
-    fn section_len(&self, cx: Context) -> Check;
+    /// Checks the properties for `cx` and gives the property length.
+    fn property_len(&self, cx: Context) -> Check;
 
-    /// Writes the property length and the properties, which take `section_len` bytes together.
-    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>);
+    /// Writes the property length and the properties; before 5.0 there is neither.
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>);
 
     /// Whether a Topic Alias is among them, as they are written.
     fn has_topic_alias(&self, version: Version) -> bool;
@@ -458,18 +475,15 @@ impl<'a> Joined<'a> {
 }
 
 impl Section for Joined<'_> {
-    fn section_len(&self, cx: Context) -> Check {
-        if self.own.is_empty() {
-            return self.callers.section_len(cx);
-        }
-        Property::section_len(self.iter(), cx)
+    fn property_len(&self, cx: Context) -> Check {
+        if cx.version.is_5() { Property::check_all(self.iter(), cx) } else { self.callers.property_len(cx) }
     }
 
-    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>) {
-        if self.own.is_empty() {
-            return self.callers.write_section(cx, section_len, out);
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
+        if cx.version.is_5() {
+            out.varint(property_len);
+            self.iter().for_each(|property| property.write(out));
         }
-        Property::write_section(self.iter(), section_len, out);
     }
 
     fn has_topic_alias(&self, _: Version) -> bool {
@@ -479,24 +493,25 @@ impl Section for Joined<'_> {
 
 impl Section for Properties<'_> {
     #[inline(always)]
-    fn section_len(&self, cx: Context) -> Check {
-        Ok(if self.is_empty() && cx.scope != Scope::AUTH {
-            usize::from(cx.version.is_5())
+    fn property_len(&self, cx: Context) -> Check {
+        if self.is_empty() && cx.scope != Scope::AUTH {
+            Ok(0)
         } else if cx.version.is_5() {
-            let len = self.check(cx)?;
-            varint_len(len) + len
+            self.check(cx)
         } else if let Some(property) = self.iter().next() {
-            return Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(property.id())));
+            Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(property.id())))
         } else {
-            0
-        })
+            Ok(0)
+        }
     }
 
     #[inline(always)]
-    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>) {
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if cx.version.is_5() {
-            out.varint(content_len(section_len));
-            self.write(cx, out);
+            out.varint(property_len);
+            if property_len > 0 {
+                self.write(cx, out);
+            }
         }
     }
 
@@ -505,12 +520,10 @@ impl Section for Properties<'_> {
     }
 }
 
-/// The property length of a section that takes `section_len` bytes, its length included.
+/// The number of bytes that a section takes, its length included.
 #[inline(always)]
-pub(crate) fn content_len(section_len: usize) -> usize {
-    let estimate = section_len - varint_len(section_len);
-    // At a boundary the length itself is one byte shorter than that of the sum.
-    if varint_len(estimate) < varint_len(section_len) { section_len - varint_len(estimate) } else { estimate }
+pub(crate) fn section_len(cx: Context, property_len: usize) -> usize {
+    if cx.version.is_5() { varint_len(property_len) + property_len } else { 0 }
 }
 
 /// The property that `scope` must have besides those of `seen`.
@@ -527,8 +540,8 @@ fn absent<M: Mode>(reader: &Reader<'_, '_, M>, id: PropertyId) -> crate::DecodeE
 }
 
 #[inline(never)]
-fn check_section<M: Mode>(mut section: Reader<'_, '_, M>) -> Decoded<()> {
-    let section = &mut section;
+fn check_section<M: Mode>(bytes: &[u8], end: usize, cx: Context, mode: &mut M) -> Decoded<()> {
+    let section = &mut Reader::part(bytes, end, cx, mode);
     let mut seen = PropertySet::EMPTY;
     while !section.is_empty() {
         let start = section.offset();
@@ -606,16 +619,7 @@ impl<'a> Element<'a> for Property<'a> {
     }
 
     fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
-        let mut seen = PropertySet::EMPTY;
-        let len = sum(cx, list, |property| {
-            let checked = property.id().row().check(cx, &mut seen);
-            checked.map_err(|kind| invalid(cx, kind, Field::Property(property.id())))?;
-            property.check(cx)
-        })?;
-        match missing(cx.scope, seen) {
-            Some(id) => Err(invalid(cx, ErrorKind::MissingProperty, Field::Property(id))),
-            None => Ok(len),
-        }
+        Piece::check_all(list.map(Piece::Given), cx)
     }
 
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
@@ -636,20 +640,14 @@ impl<'a> Element<'a> for Property<'a> {
 }
 
 impl<'a> Property<'a> {
-    /// [`Section::section_len`] of properties from anywhere, in 5.0.
-    pub(crate) fn section_len(list: impl Iterator<Item = Self>, cx: Context) -> Check {
-        let len = Self::check_all(list, cx)?;
-        Ok(varint_len(len) + len)
-    }
-
-    /// [`Section::write_section`] of properties from anywhere, in 5.0.
-    pub(crate) fn write_section<S: Sink + ?Sized>(
-        list: impl Iterator<Item = Self>,
-        section_len: usize,
-        out: &mut Writer<'_, S>,
-    ) {
-        out.varint(content_len(section_len));
-        list.for_each(|property| property.write(out));
+    /// The next one with this identifier; the values of others are passed over.
+    fn find(list: &mut Iter<'a, Self>, id: PropertyId) -> Option<Self> {
+        loop {
+            let mut here = list.clone();
+            if Piece::next(list)?.id() == id {
+                return here.next();
+            }
+        }
     }
 
     fn check_value(&self, kind: Kind, cx: Context, field: Field) -> Result<usize, EncodeError> {
@@ -661,10 +659,83 @@ impl<'a> Property<'a> {
                 Kind::PositiveVarint => varint_len(n as usize),
                 _ => 4,
             }),
-            Raw::Text(topic) if kind == Kind::Topic => check_str(cx, field, topic, check_topic),
+            Raw::Text(topic) if kind == Kind::Topic => check_str(cx, field, topic, check_topic(topic)),
             Raw::Text(text) => check_text(cx, field, text),
             Raw::Binary(bytes) => check_binary(cx, field, bytes),
             Raw::Pair(name, value) => Ok(check_text(cx, field, name)? + check_text(cx, field, value)?),
+        }
+    }
+}
+
+/// A property to be written: one that was received is not looked at but copied.
+#[derive(Clone, Copy)]
+pub(crate) enum Piece<'a> {
+    /// The identifier, and the bytes with it.
+    Received(PropertyId, &'a [u8]),
+    Given(Property<'a>),
+}
+
+impl<'a> Piece<'a> {
+    /// The next one of `list`.
+    pub(crate) fn next(list: &mut Iter<'a, Property<'a>>) -> Option<Self> {
+        list.pass(Self::split, |property| Self::Given(*property))
+    }
+
+    /// Cuts the first one off a received section.
+    fn split(section: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let row = Row::of(*section.first()?)?;
+        let behind_prefixed = |at: usize| {
+            let (len, _) = section.get(at..)?.split_first_chunk()?;
+            Some(at + 2 + usize::from(u16::from_be_bytes(*len)))
+        };
+        let end = match row.kind {
+            Kind::Flag | Kind::MaximumQos => 2,
+            Kind::Short | Kind::PositiveShort => 3,
+            Kind::Long | Kind::PositiveLong => 5,
+            Kind::PositiveVarint => match VarInt::read(section.get(1..)?) {
+                VarInt::Value(_, rest) => section.len() - rest.len(),
+                _ => return None,
+            },
+            Kind::Text | Kind::Topic | Kind::Binary => behind_prefixed(1)?,
+            Kind::Pair => behind_prefixed(behind_prefixed(1)?)?,
+        };
+        let (bytes, rest) = section.split_at_checked(end)?;
+        Some((Self::Received(row.id, bytes), rest))
+    }
+
+    #[inline(always)]
+    pub(crate) fn id(&self) -> PropertyId {
+        match self {
+            Self::Received(id, _) => *id,
+            Self::Given(property) => property.id(),
+        }
+    }
+
+    /// Checks a list for the packet `cx`; gives the number of bytes it takes. The value of a received property is right
+    /// wherever it may stand.
+    #[inline(always)]
+    pub(crate) fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
+        let mut seen = PropertySet::EMPTY;
+        let len = sum(cx, list, |piece| {
+            let id = piece.id();
+            let checked = id.row().check(cx, &mut seen);
+            checked.map_err(|kind| invalid(cx, kind, Field::Property(id)))?;
+            match piece {
+                Self::Received(_, bytes) => Ok(bytes.len()),
+                Self::Given(property) => property.check(cx),
+            }
+        })?;
+        match missing(cx.scope, seen) {
+            Some(id) => Err(invalid(cx, ErrorKind::MissingProperty, Field::Property(id))),
+            None => Ok(len),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        match self {
+            Self::Received(_, bytes) => out.bytes(bytes),
+            Self::Given(property) => property.write(out),
         }
     }
 }

@@ -57,7 +57,7 @@ pub trait Observer {
 
 /// How a [`Reader`](super::Reader) reads: plainly, observed, or again what was validated before.
 pub(crate) trait Mode {
-    /// The bytes were decoded before: lists are not walked again.
+    /// The bytes were decoded before: lists are not walked again, nor are texts, but for what makes them a `str`.
     const TRUSTED: bool = false;
 
     /// Whether [`field`](Self::field) does anything.

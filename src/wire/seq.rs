@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::frame::{Context, Scope};
-use super::observe::{Mode, Plain};
+use super::observe::{Mode, Trusted};
 use super::reader::{Decoded, Reader};
 use super::sink::{Check, Sink, Writer, invalid};
 use super::varint;
@@ -98,12 +98,18 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     /// Reads elements, at least one, to the end of `reader`.
     #[inline(always)]
-    pub(crate) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
-        let bytes = reader.peek();
-        if M::TRUSTED {
-            reader.rest();
-        }
+    pub(crate) fn read<M: Mode>(reader: Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
+        let (bytes, cx) = (reader.peek(), reader.cx);
         reader.require(!bytes.is_empty(), ErrorKind::EmptyList, field, reader.offset(), 0)?;
+        if !M::TRUSTED {
+            reader.apart(Self::check_received)?;
+        }
+        Ok(Self::wire(bytes, cx))
+    }
+
+    #[inline(never)]
+    fn check_received<M: Mode>(bytes: &'a [u8], end: usize, cx: Context, mode: &mut M) -> Decoded<()> {
+        let reader = &mut Reader::part(bytes, end, cx, mode);
         while !reader.is_empty() {
             if M::OBSERVED {
                 T::read(reader)?;
@@ -111,7 +117,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
                 T::validate(reader)?;
             }
         }
-        Ok(Self::wire(bytes, reader.cx))
+        Ok(())
     }
 
     /// Checks the list for a packet, and gives its length in bytes. What was received in the same place is known to
@@ -128,7 +134,11 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     #[inline(never)]
     fn check_elements(&self, cx: Context) -> Check {
-        T::check_all(self.iter(), cx)
+        // The usual list is the caller's, and a slice is walked more easily than either.
+        match self.0 {
+            Inner::List(list) => T::check_all(list.iter().copied(), cx),
+            Inner::Wire { .. } => T::check_all(self.iter(), cx),
+        }
     }
 
     /// [`check`](Self::check) of a list that must not be empty.
@@ -151,7 +161,10 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     #[inline(never)]
     fn write_elements<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
-        self.iter().for_each(|element| element.write(out));
+        match self.0 {
+            Inner::List(list) => list.iter().for_each(|element| element.write(out)),
+            Inner::Wire { .. } => self.iter().for_each(|element| element.write(out)),
+        }
     }
 }
 
@@ -251,6 +264,37 @@ enum Source<'a, T> {
     List(core::slice::Iter<'a, T>),
 }
 
+impl<T> Clone for Iter<'_, T> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Source::Wire { rest, version, scope, element } => {
+                Source::Wire { rest, version: *version, scope: *scope, element: *element }
+            }
+            Source::List(list) => Source::List(list.clone()),
+        })
+    }
+}
+
+impl<'a, T> Iter<'a, T> {
+    /// Passes over one element: gives what `received` sees in its bytes, ahead of those behind it, or what `given` makes
+    /// of the caller's.
+    #[inline(always)]
+    pub(crate) fn pass<R>(
+        &mut self,
+        received: impl FnOnce(&'a [u8]) -> Option<(R, &'a [u8])>,
+        given: impl FnOnce(&'a T) -> R,
+    ) -> Option<R> {
+        match &mut self.0 {
+            Source::Wire { rest, .. } => {
+                let (element, behind) = received(rest)?;
+                *rest = behind;
+                Some(element)
+            }
+            Source::List(list) => list.next().map(given),
+        }
+    }
+}
+
 impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
     type Item = T;
 
@@ -259,8 +303,8 @@ impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
         match &mut self.0 {
             Source::Wire { rest: [], .. } => None,
             Source::Wire { rest, version, scope, .. } => {
-                let mut plain = Plain;
-                let mut reader = Reader::list(rest, *version, *scope, &mut plain);
+                let mut trusted = Trusted;
+                let mut reader = Reader::list(rest, *version, *scope, &mut trusted);
                 // Never an error: the bytes were validated when they were decoded.
                 let element = T::read(&mut reader).ok();
                 *rest = reader.rest();
