@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use sans_mqtt::{
-    Ack, Client, Config, Connack, Connect, Event, FixedCaller, Heap, Instant, Message, Packet, PacketId,
+    Ack, Client, Config, Connack, Connect, Event, FixedCaller, Heap, Instant, Message, Packet,
     Properties, Publish, Qos, Server, Session, Step, Store, Version,
 };
 

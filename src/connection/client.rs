@@ -2,7 +2,7 @@
 
 use super::output::Output;
 use super::{Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, UsageError};
-use crate::error::{ErrorKind, Field};
+use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Qos, Subscribe, Subscription, Unsubscribe};
 use crate::property::{Properties, Property};
 use crate::reason::ReasonCode;
@@ -133,9 +133,6 @@ impl<S: Store> Client<S> {
 
     /// CONNACK came.
     fn connack<'i>(&mut self, connack: Connack<'i>) -> Flow<Option<Event<'i>>> {
-        if self.phase != Phase::Opening {
-            return Err(self.violation(ErrorKind::UnexpectedPacket, Field::PacketType, Scope::CONNACK));
-        }
         if connack.reason != ReasonCode::SUCCESS {
             self.close(Cause::Refused(connack.reason), Farewell::None);
             return Ok(Some(Event::Refused(connack)));
@@ -183,24 +180,20 @@ impl Side for ClientRole {
     const SENDER: Sender = Sender::Client;
 
     #[inline(always)]
-    fn decode<'i, S: Store>(connection: &mut Client<S>, frame: Frame<'i>) -> Flow<Packet<'i>> {
-        let packet = Packet::decode_from(connection.version, Sender::Server, frame)
-            .map_err(|error| super::Stop::Fail(error.into()))?;
-        if connection.phase == Phase::Opening && !matches!(packet, Packet::Connack(_)) {
-            let packet = Scope::of(packet.packet_type());
-            return Err(connection.violation(ErrorKind::UnexpectedPacket, Field::PacketType, packet));
-        }
-        Ok(packet)
+    fn decode<'i, S: Store>(connection: &mut Client<S>, frame: Frame<'i>) -> Result<Packet<'i>, DecodeError> {
+        Packet::decode_from(connection.version, Sender::Server, frame)
     }
 
     fn packet<'i, S: Store>(
         connection: &mut Client<S>,
-        packet: Packet<'i>,
+        packet: &Packet<'i>,
         _: Frame<'i>,
         _: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        match packet {
-            Packet::Connack(connack) => connection.connack(connack),
+        let opening = connection.phase == Phase::Opening;
+        match *packet {
+            Packet::Connack(connack) if opening => connection.connack(connack),
+            packet if opening => Err(connection.unexpected(&packet)),
             Packet::Suback(suback) => {
                 let id = suback.packet_id;
                 let what = connection.answered(id, Answer::Suback, Scope::SUBACK)?;
@@ -221,10 +214,7 @@ impl Side for ClientRole {
                 connection.close(Cause::Peer(disconnect.reason), Farewell::None);
                 Ok(Some(Event::Disconnect(disconnect)))
             }
-            packet => {
-                let packet = Scope::of(packet.packet_type());
-                Err(connection.violation(ErrorKind::UnexpectedPacket, Field::PacketType, packet))
-            }
+            packet => Err(connection.unexpected(&packet)),
         }
     }
 

@@ -72,7 +72,7 @@ impl<R: Role, S: Store> Connection<R, S> {
                 let Message { retain, topic, properties, payload, .. } = *message;
                 let publish = Publish { retain, topic, properties, payload, ..Publish::default() };
                 let mut output = Output::new(out, limit, headroom, || Ok(()));
-                let written = Packet::Publish(publish).encode_from(self.version, R::SENDER, &mut output);
+                let written = publish.encode_from(self.version, R::SENDER, &mut output);
                 output.done(written)?;
                 self.sent = true;
                 return Ok(None);
@@ -95,7 +95,7 @@ impl<R: Role, S: Store> Connection<R, S> {
             Ok(())
         };
         let mut output = Output::new(out, limit, headroom, record);
-        let publish = Packet::Publish(message.publish(id, false));
+        let publish = message.publish(id, false);
         let written = publish.encode_from(self.version, R::SENDER, &mut output);
         output.done(written)?;
         self.session.outbox.insert(self.session.store.outgoing_mut(), id, flight);
@@ -287,7 +287,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         if self.session.outbox.charged() >= self.limits.receive_maximum {
             return Err(UsageError::WindowFull(self.limits.receive_maximum));
         }
-        let publish = Packet::Publish(message.publish(id, true));
+        let publish = message.publish(id, true);
         let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, || Ok(()));
         let written = publish.encode_from(self.version, R::SENDER, &mut output);
         output.done(written)

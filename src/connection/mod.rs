@@ -21,7 +21,7 @@ pub mod role {
     pub use super::server::ServerRole as Server;
 }
 
-use crate::error::{ErrorKind, Field};
+use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Disconnect, Packet, PacketId};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
@@ -77,12 +77,15 @@ trait Side: Sized {
     const SENDER: Sender;
 
     /// Reads a packet of the other side.
-    fn decode<'i, S: Store>(connection: &mut Connection<Self, S>, frame: Frame<'i>) -> Flow<Packet<'i>>;
+    fn decode<'i, S: Store>(
+        connection: &mut Connection<Self, S>,
+        frame: Frame<'i>,
+    ) -> Result<Packet<'i>, DecodeError>;
 
-    /// Does what only this side has to do about a packet.
+    /// Does what only this side has to do about a packet, and refuses one that has no place now.
     fn packet<'i, S: Store>(
         connection: &mut Connection<Self, S>,
-        packet: Packet<'i>,
+        packet: &Packet<'i>,
         frame: Frame<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>>;
@@ -228,13 +231,17 @@ impl<R: Role, S: Store> Connection<R, S> {
             Ok(Split::Incomplete(needed)) => return Err(self.want(needed).into()),
             Err(error) => return Err(Stop::Fail(error.in_version(self.version).into())),
         };
-        let event = match R::decode(self, frame)? {
-            Packet::Publish(publish) => self.published(&publish)?,
-            Packet::Puback(ack) => self.puback(&ack)?,
-            Packet::Pubrec(ack) => self.pubrec(&ack, out)?,
-            Packet::Pubrel(ack) => self.pubrel(&ack, out)?,
-            Packet::Pubcomp(ack) => self.pubcomp(&ack)?,
-            packet => R::packet(self, packet, frame, out)?,
+        // Nothing is moved that need not be: a packet is large.
+        let decoded = R::decode(self, frame);
+        let event = match &decoded {
+            Err(error) => return Err(Stop::Fail((*error).into())),
+            Ok(packet) if self.phase == Phase::Opening => R::packet(self, packet, frame, out)?,
+            Ok(Packet::Publish(publish)) => self.published(publish)?,
+            Ok(Packet::Puback(ack)) => self.puback(ack)?,
+            Ok(Packet::Pubrec(ack)) => self.pubrec(ack, out)?,
+            Ok(Packet::Pubrel(ack)) => self.pubrel(ack, out)?,
+            Ok(Packet::Pubcomp(ack)) => self.pubcomp(ack)?,
+            Ok(packet) => R::packet(self, packet, frame, out)?,
         };
         *input = rest;
         if matches!(R::SENDER, Sender::Server) {
@@ -387,6 +394,12 @@ impl<R: Role, S: Store> Connection<R, S> {
     fn violation(&self, kind: ErrorKind, field: Field, packet: Scope) -> Stop {
         let cx = Context { version: self.version, sender: None, scope: packet };
         Stop::Fail(ProtocolError::new(cx.violation(kind, field)))
+    }
+
+    /// A packet has no place now.
+    #[cold]
+    fn unexpected(&self, packet: &Packet<'_>) -> Stop {
+        self.violation(ErrorKind::UnexpectedPacket, Field::PacketType, Scope::of(packet.packet_type()))
     }
 
     /// Whether messages are acknowledged automatically, from the next one on.

@@ -2,8 +2,7 @@
 
 use super::output::Output;
 use super::{
-    Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, Stop, Timer, UsageError,
-    Wait,
+    Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, Timer, UsageError, Wait,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback};
@@ -257,25 +256,23 @@ impl Side for ServerRole {
     const SENDER: Sender = Sender::Server;
 
     #[inline(always)]
-    fn decode<'i, S: Store>(connection: &mut Server<S>, frame: Frame<'i>) -> Flow<Packet<'i>> {
-        let packet = if connection.phase == Phase::Opening {
-            connection.first(frame)
-        } else {
-            Packet::decode_from(connection.version, Sender::Client, frame)
-        };
-        packet.map_err(|error| Stop::Fail(error.into()))
+    fn decode<'i, S: Store>(connection: &mut Server<S>, frame: Frame<'i>) -> Result<Packet<'i>, DecodeError> {
+        if connection.phase == Phase::Opening {
+            return connection.first(frame);
+        }
+        Packet::decode_from(connection.version, Sender::Client, frame)
     }
 
     fn packet<'i, S: Store>(
         connection: &mut Server<S>,
-        packet: Packet<'i>,
+        packet: &Packet<'i>,
         frame: Frame<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        match packet {
-            Packet::Connect(connect) if connection.phase == Phase::Opening => {
-                Ok(Some(connection.connected(connect)))
-            }
+        let opening = connection.phase == Phase::Opening;
+        match *packet {
+            Packet::Connect(connect) if opening => Ok(Some(connection.connected(connect))),
+            packet if opening => Err(connection.unexpected(&packet)),
             Packet::Subscribe(subscribe) => {
                 let filters = subscribe.filters.iter().count();
                 connection.ask(subscribe.packet_id, PacketType::Suback, filters, frame, out)?;
@@ -302,10 +299,7 @@ impl Side for ServerRole {
                 connection.close(Cause::Peer(disconnect.reason), Farewell::None);
                 Ok(Some(Event::Disconnect(disconnect)))
             }
-            packet => {
-                let packet = Scope::of(packet.packet_type());
-                Err(connection.violation(ErrorKind::UnexpectedPacket, Field::PacketType, packet))
-            }
+            packet => Err(connection.unexpected(&packet)),
         }
     }
 

@@ -236,6 +236,12 @@ impl<'a> Publish<'a> {
         Ok(Self { dup, retain, delivery, topic, properties, payload })
     }
 
+    /// As [`Packet::encode_from`](crate::Packet::encode_from).
+    #[inline(always)]
+    pub(crate) fn encode_from(&self, version: Version, sender: Sender, out: &mut impl Sink) -> Check {
+        self.write(Context { version, sender: Some(sender), scope: Scope::PUBLISH }, out)
+    }
+
     #[inline(always)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         // Most messages have no properties.
