@@ -39,6 +39,7 @@ EQUIVALENT = [
     ("wire/frame.rs", "size > max_size", "if: error", "the limit is the caller's, and the vectors set none"),
     ("wire/seq.rs", "len > varint::MAX", "if: error", "only keeps the sum small: the packet's length is checked again"),
     ("wire/sink.rs", "out.reserve(needed)", "if: error", "the vectors are written to a Vec, which has room"),
+    ("property.rs", "Self::from_raw", "lookup", "a value of a row has always the kind of the row"),
     ("packet/connect.rs", "PacketType::Connect {", "else: error", "the vectors ask only a CONNECT for its version"),
 ]
 
@@ -568,7 +569,8 @@ def tables(sources, mutants):
         replace(source, old, ("!" if old[0] == "!" else "") + new)
         side = "written" if old[0] == "!" else "read"
         for number, name, sets, place in table:
-            if name in kinds:
+            # A flag to be written is a `bool`.
+            if name in kinds and (side, kinds[name]) != ("written", "Flag"):
                 mutants.add(place, f"{number:#04x} {name}", f"range, {side}", first + 16 * number)
 
     source = sources["reason.rs"]
@@ -612,7 +614,8 @@ def masks(sources, mutants):
     for number, scope in enumerate(SCOPES):
         for side, sender in enumerate(["client", "server"]):
             for at, version in enumerate(["3.1", "3.1.1", "5.0"]):
-                if scope != "WILL":
+                # AUTH has a check of its own.
+                if scope not in ("WILL", "AUTH"):
                     what = f"{scope} by {sender} in {version}"
                     mutants.add(place, old, what, first + 16 * number + at + 4 * side)
 
