@@ -3,10 +3,10 @@
 A copy of the crate is rewritten so that every check can be turned off at run time, and built once. A program in place of
 the test of the vectors then turns off one check after the other and runs the vectors until one fails. A mutant that
 passes them all survives: either the vectors have a hole, or the check decides nothing that a vector can see; the latter
-are listed below with the reason.
+are listed in EQUIVALENT with the reason. The tables of properties and reason codes are turned over bit by bit.
 
 Python 3.10 or newer, standard library only, and cargo. `sabotage.py [--list] [TEXT]`: TEXT restricts the run to mutants
-whose line in the table contains it, `--list` only shows them. Takes some minutes.
+whose line in the list contains it, `--list` only shows them. All of them take a minute or two.
 """
 
 import os
@@ -37,7 +37,7 @@ UNDRIVEN = [
 # Mutants that no vector can tell from the original: (file, part of the source line, part of the description, reason).
 EQUIVALENT = [
     ("wire/frame.rs", "size > max_size", "if: error", "the limit is the caller's, and the vectors set none"),
-    ("wire/seq.rs", "len > varint::MAX", "if: error", "only keeps the sum small: the packet's length is checked again"),
+    ("wire/seq.rs", "len > varint::MAX", "if: error", "keeps a sum of 32 bits from overflow; the length of the packet is checked again"),
     ("wire/sink.rs", "out.reserve(needed)", "if: error", "the vectors are written to a Vec, which has room"),
     ("property.rs", "Self::from_raw", "lookup", "a value of a row has always the kind of the row"),
     ("packet/connect.rs", "PacketType::Connect {", "else: error", "the vectors ask only a CONNECT for its version"),
@@ -118,6 +118,8 @@ SIDES = {
 }
 SCOPES = ["WILL", "CONNECT", "CONNACK", "PUBLISH", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBSCRIBE", "SUBACK"]
 SCOPES += ["UNSUBSCRIBE", "UNSUBACK", "PINGREQ", "PINGRESP", "DISCONNECT", "AUTH"]
+# Sets of packets in the tables, besides those that have the property or the reason code.
+SETS = ["repeatable", "client", "server", "tolerated"]
 WITH_PROPERTIES = [scope for scope in SCOPES if scope not in ("PINGREQ", "PINGRESP")]
 WITH_CODE = ["CONNACK", "PUBACK", "PUBREC", "PUBREL", "PUBCOMP", "SUBACK", "UNSUBACK", "DISCONNECT", "AUTH"]
 
@@ -169,20 +171,20 @@ MAIN = """
 fn main() {
     let mut vectors = load::vectors();
     let sections = load::sections(&load::rules());
-    vectors.sort_by_cached_key(|vector| {
-        let start = std::time::Instant::now();
-        run(vector, &sections).unwrap();
-        start.elapsed()
-    });
-    std::panic::set_hook(Box::new(|_| ()));
-    let passes = |mutant, vector| {
+    let passes = |mutant, vector: &Vector| {
         sans_mqtt::mutant::turn_off(mutant);
         let run = std::panic::AssertUnwindSafe(|| run(vector, &sections));
         std::panic::catch_unwind(run).is_ok_and(|result| result.is_ok())
     };
+    vectors.sort_by_cached_key(|vector| {
+        let start = std::time::Instant::now();
+        assert!(passes(0, vector), "{} fails with all checks on", vector.id);
+        start.elapsed()
+    });
+    std::panic::set_hook(Box::new(|_| ()));
     let work = || {
-        let next = || std::io::stdin().lines().next()?.unwrap().parse().ok();
-        while let Some(mutant) = next() {
+        while let Some(Ok(line)) = std::io::stdin().lines().next() {
+            let mutant = line.parse().unwrap();
             if vectors.iter().all(|vector| passes(mutant, vector)) {
                 println!("{mutant}");
             }
@@ -284,8 +286,7 @@ class Source:
     def insert(self, at, text):
         self.edits.append((at, at, text))
 
-    def guard(self, at, end, before, after=")"):
-        """Puts an expression into brackets, with something before."""
+    def guard(self, at, end, before, after):
         self.insert(at, before)
         self.insert(end, after)
 
@@ -308,60 +309,52 @@ class Source:
         return "".join(text) + self.text[at:]
 
 
+def turn(source, at, end, required, what):
+    """Turns off a condition: one that is required holds then, that of an error does not."""
+    on = source.on(at, what)
+    source.guard(at, end, f"({on} || (" if required else f"(!{on} && (", "))")
+    weaken(source, at, end, required, what)
+
+
 def weaken(source, at, end, required, what):
-    """Drops the single parts of a condition: of what is required those between `&&`, of an error's those between `||`."""
+    """Turns off the parts of a condition: of what is required those between `&&`, of an error's those between `||`."""
     at, end = source.strip(at, end)
     while source.code[at] == "(" and source.close(at) == end - 1:
         at, end = source.strip(at + 1, end - 1)
     either, both = source.split(at, end, r"\|\|"), source.split(at, end, "&&")
     parts, dropped = (either, not required) if len(either) > 1 else (both, required)
-    if len(parts) < 2:
-        return
-    for part in parts:
+    for part in parts if len(parts) > 1 else ():
         if dropped:
-            on = source.on(part[0], f"{what}, a part: {' '.join(source.text[slice(*part)].split())}")
-            source.guard(*part, f"({on} || (" if required else f"(!{on} && (", "))")
-        weaken(source, *part, required, what)
+            turn(source, *part, required, f"{what}, a part: {' '.join(source.text[slice(*part)].split())}")
+        else:
+            weaken(source, *part, required, what)
 
 
 def requires(source):
-    for match in re.finditer(r"(\.)?\brequire\(", source.code):
-        if source.code[: match.start()].endswith("fn "):
-            continue
+    for match in re.finditer(r"(\.)?(?<!fn )\brequire\(", source.code):
         arguments = source.split(match.end(), source.close(match.end() - 1), ",")
-        condition = arguments[0 if match[1] else 1]
-        on = source.on(condition[0], "require")
-        source.insert(condition[0], f"{on} || (")
-        weaken(source, *condition, True, "require")
-        source.insert(condition[1], ")")
+        turn(source, *arguments[0 if match[1] else 1], True, "require")
 
 
 def ifs(source):
     for match in re.finditer(r"\bif\b", source.code):
-        start = match.end()
-        block = source.find(start, len(source.code), r"\{|=>|[)\]};,]")
+        block = source.find(match.end(), len(source.code), r"\{|=>|[)\]};,]")
         if source.code[block] != "{":
             continue  # the guard of an arm
-        at, end = source.strip(start, block)
+        at, end = source.strip(match.end(), block)
         close = source.close(block)
         pattern = source.code[at:end].startswith("let ")
         otherwise = re.match(r"\s*else\s*\{", source.code[close + 1 :])
         if source.fails(block, close + 1):
-            on = source.on(at, "if: error")
             if pattern:
-                source.insert(end, f" && !{on}")
+                source.insert(end, f" && !{source.on(at, 'if: error')}")
             else:
-                source.insert(at, f"!{on} && (")
-                weaken(source, at, end, False, "if: error")
-                source.insert(end, ")")
+                turn(source, at, end, False, "if: error")
         elif otherwise and not pattern:
             behind = close + otherwise.end()
             passes = source.code[block + 1 : close].strip() == "Ok(())"
             if passes or source.fails(behind, source.close(behind) + 1):
-                on = source.on(at, "else: error")
-                source.insert(at, f"{on} || (")
-                weaken(source, at, end, True, "else: error")
-                source.insert(end, ")")
+                turn(source, at, end, True, "else: error")
 
 
 def arms(source, block):
@@ -378,13 +371,13 @@ def arms(source, block):
     return found
 
 
-def default(source, at, end):
-    """What the lookup gives when its check is off."""
-    lookup = source.code[at:end]
+def lookup(source, at, end):
+    """Turns off a lookup that may give nothing."""
     for beginning, value in DEFAULTS:
-        if lookup.startswith(beginning):
-            return value
-    raise SystemExit(f"{source.name}: DEFAULTS has nothing for {lookup}")
+        if source.code.startswith(beginning, at):
+            source.insert(end, f".or(if {source.on(at, 'lookup')} {{ Some({value}) }} else {{ None }})")
+            return
+    raise SystemExit(f"{source.name}: DEFAULTS has nothing for {source.code[at:end]}")
 
 
 def matches(source):
@@ -403,26 +396,20 @@ def matches(source):
             (at, end), guard, body = arm
             last = arm is all_arms[-1]
             if pattern(arm) == "None":
-                on = source.on(at, "lookup")
-                value = default(source, *scrutinee)
-                source.insert(scrutinee[1], f".or(if {on} {{ Some({value}) }} else {{ None }})")
+                lookup(source, *scrutinee)
             elif good and guard is None and arm is errors[-1]:
                 # The good arm for the bad case too.
                 on = source.on(at, "match: error")
                 wild = "Some(_)" if pattern(good[0]) == "None" else "Err(_)"
                 source.insert(errors[0][0][0], f"{wild} if {on} => {source.text[slice(*good[0][2])]},\n")
             elif guard:
-                on = source.on(at, "match: error")
-                source.guard(*guard, f"!{on} && (")
-                weaken(source, *guard, False, "match: error")
+                turn(source, *guard, False, "match: error")
             elif not last and re.fullmatch(r"_|\w+|Err\(kind\)", pattern(all_arms[-1])):
                 source.insert(end, f" if !{source.on(at, 'match: error')}")
         for arm in all_arms:
             (at, end), guard, body = arm
             if guard and arm not in errors and any(other[0] > arm[0] for other in errors):
-                on = source.on(at, "match: guard")
-                source.guard(*guard, f"{on} || (")
-                weaken(source, *guard, True, "match: guard")
+                turn(source, *guard, True, "match: guard")
 
 
 def lookups(source):
@@ -433,17 +420,14 @@ def lookups(source):
             continue
         block = source.code.index("{", stop)
         if source.fails(block, source.close(block) + 1):
-            at, end = source.strip(match.end(), stop)
-            value = default(source, at, end)
-            source.insert(end, f".or(if {source.on(at, 'lookup')} {{ Some({value}) }} else {{ None }})")
+            lookup(source, *source.strip(match.end(), stop))
     for match in re.finditer(r"\.ok_or(_else)?\(", source.code):
         at = start_of_statement(source, match.start())
-        at = re.compile(r"(return\s+)?").match(source.code, at).end()
-        value = default(source, at, match.start())
-        source.insert(match.start(), f".or(if {source.on(at, 'lookup')} {{ Some({value}) }} else {{ None }})")
+        lookup(source, re.compile(r"(return\s+)?").match(source.code, at).end(), match.start())
 
 
 def start_of_statement(source, at):
+    """Where the statement begins, or the operand, that ends at `at`."""
     depth = 0
     while at > 0:
         char = source.code[at - 1]
@@ -483,9 +467,7 @@ def fields(source):
     """Every place where a field with rules of its own is read or written; HOOKS ask for them."""
 
     def wrap(start, end, checks):
-        # The numbers of the checks that are not there are unused.
-        numbers = {check: source.add(start, what) for check, what in checks.items()}
-        first = min(number - check for check, number in numbers.items())
+        first = [source.add(start, what) - check for check, what in checks.items()][0]
         source.guard(start, end, f"(crate::mutant::next({first}), ", ").1")
 
     rules, utf8, length = "rules of the text", "UTF-8", "length"
@@ -542,9 +524,6 @@ def rows(source, head):
         sets |= {name: members.split() for name, members in re.findall(r"(\w+) \[([^]]*)\]", line) if name in SETS}
         place = f"{source.name}:{bisect(source.lines, start + match.start())}"
         yield int(match[1], 16), match[2], sets, place
-
-
-SETS = ["repeatable", "client", "server", "tolerated"]
 
 
 def tables(sources, mutants):
@@ -604,8 +583,7 @@ def masks(sources, mutants):
 
     old_new = [("3.1.1", range(2, 8)), ("5.0", range(6, 8))]
     bits("packet/subscribe.rs", "options & !known != 0",
-         "options & !known & !(crate::mutant::bit(FIRST, u32::from(cx.version.is_5())) as u8) != 0",
-         old_new)
+         "options & !known & !(crate::mutant::bit(FIRST, u32::from(cx.version.is_5())) as u8) != 0", old_new)
     bits("packet/connack.rs", "flags & !known == 0",
          "flags & !known & !(crate::mutant::bit(FIRST, reader.cx.version as u32) as u8) == 0",
          [(version, range(at, 8)) for version, at in [("3.1", 0), ("3.1.1", 1), ("5.0", 1)]])
