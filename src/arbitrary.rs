@@ -11,11 +11,11 @@ use crate::packet::{
     Ack, Auth, Connack, Connect, Delivery, Disconnect, Packet, PacketId, Publish, Qos, RetainHandling,
     Suback, Subscribe, Subscription, Unsubscribe, Will,
 };
-use crate::property::{Properties, Property, PropertyId, content_len};
+use crate::property::{Properties, Property, PropertyId};
 use crate::reason::ReasonCode;
 use crate::topic::TopicFilter;
 use crate::version::{Sender, Version};
-use crate::wire::{Context, PacketType, Scope};
+use crate::wire::{Context, Element, PacketType, Scope};
 
 /// A packet of any type and version, together with the lists that it borrows.
 ///
@@ -415,7 +415,7 @@ impl<'u, 'a> Source<'u, 'a> {
         if self.u.ratio(1, 16)? {
             // As long as makes Property Length a byte longer, or just not.
             let end = self.u.choose(&[127_usize, 128, 16_383, 16_384])?;
-            let len = Property::section_len(list.iter().copied(), cx).map_or(0, content_len);
+            let len = Property::check_all(list.iter().copied(), cx).unwrap_or_default();
             let fill = end.checked_sub(len + 5).and_then(|fill| FILLER.get(..fill));
             list.extend(fill.map(|fill| Property::UserProperty("", fill)));
         }
@@ -574,6 +574,6 @@ fn is_allowed(id: PropertyId, cx: Context) -> bool {
 
 /// What is wrong with the list in the packet `cx`.
 fn flaw(list: &[Property<'_>], cx: Context) -> Option<ErrorKind> {
-    let error = Property::section_len(list.iter().copied(), cx).err()?;
+    let error = Property::check_all(list.iter().copied(), cx).err()?;
     error.violation().map(|violation| violation.kind())
 }

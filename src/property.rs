@@ -398,48 +398,56 @@ impl<'a> Properties<'a> {
     /// Reads the property length and the properties of `scope`; before 5.0 there are none.
     #[inline(always)]
     pub(crate) fn decode<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<Self> {
+        let bytes = Self::decode_bytes(reader, scope)?;
+        Ok(Seq::wire(bytes, Context { scope, ..reader.cx }))
+    }
+
+    #[inline(always)]
+    fn decode_bytes<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<&'a [u8]> {
         if !reader.cx.version.is_5() {
-            return Ok(Self::EMPTY);
+            return Ok(&[]);
         }
         // Most packets have no properties, and the one that must have some finds out below.
         if !M::OBSERVED && scope != Scope::AUTH && reader.skip_zero() {
-            return Ok(Self::EMPTY);
+            return Ok(&[]);
         }
         let packet = reader.cx.scope;
         reader.cx.scope = scope;
         let len = reader.varint(Field::PropertyLength)? as usize;
         reader.cx.scope = packet;
         let section = reader.section(len, Field::Properties, scope)?;
-        let properties = Seq::wire(section.peek(), section.cx);
+        let bytes = section.peek();
         if !M::TRUSTED {
             // Where there is no property, one may be missing.
             if len != 0 || scope == Scope::AUTH {
-                check_section(section)?;
+                section.apart(check_section)?;
             }
         }
-        Ok(properties)
+        Ok(bytes)
     }
 
     /// [`decode`](Self::decode) where the property length may be left out at the end of the packet.
     #[inline(always)]
     pub(crate) fn decode_omittable<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
-        if !reader.is_empty() {
-            return Self::decode(reader, reader.cx.scope);
-        }
-        match missing(reader.cx.scope, PropertySet::EMPTY) {
-            Some(id) if reader.cx.version.is_5() && !M::TRUSTED => Err(absent(reader, id)),
-            _ => Ok(Self::EMPTY),
-        }
+        let bytes = if reader.is_empty() {
+            match missing(reader.cx.scope, PropertySet::EMPTY) {
+                Some(id) if reader.cx.version.is_5() && !M::TRUSTED => return Err(absent(reader, id)),
+                _ => &[],
+            }
+        } else {
+            Self::decode_bytes(reader, reader.cx.scope)?
+        };
+        Ok(Seq::wire(bytes, reader.cx))
     }
 }
 
 /// A property section to be written: its length first, as the fixed header needs it, then its bytes.
 pub(crate) trait Section {
-    /// Checks the properties for `cx` and gives their length with that of the property length.
-    fn section_len(&self, cx: Context) -> Check;
+    /// Checks the properties for `cx` and gives the property length.
+    fn property_len(&self, cx: Context) -> Check;
 
-    /// Writes the property length and the properties, which take `section_len` bytes together.
-    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>);
+    /// Writes the property length and the properties; before 5.0 there is neither.
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>);
 
     /// Whether a Topic Alias is among them, as they are written.
     fn has_topic_alias(&self, version: Version) -> bool;
@@ -447,24 +455,25 @@ pub(crate) trait Section {
 
 impl Section for Properties<'_> {
     #[inline(always)]
-    fn section_len(&self, cx: Context) -> Check {
-        Ok(if self.is_empty() && cx.scope != Scope::AUTH {
-            usize::from(cx.version.is_5())
+    fn property_len(&self, cx: Context) -> Check {
+        if self.is_empty() && cx.scope != Scope::AUTH {
+            Ok(0)
         } else if cx.version.is_5() {
-            let len = self.check(cx)?;
-            varint_len(len) + len
+            self.check(cx)
         } else if let Some(property) = self.iter().next() {
-            return Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(property.id())));
+            Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(property.id())))
         } else {
-            0
-        })
+            Ok(0)
+        }
     }
 
     #[inline(always)]
-    fn write_section<S: Sink + ?Sized>(&self, cx: Context, section_len: usize, out: &mut Writer<'_, S>) {
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if cx.version.is_5() {
-            out.varint(content_len(section_len));
-            self.write(cx, out);
+            out.varint(property_len);
+            if property_len > 0 {
+                self.write(cx, out);
+            }
         }
     }
 
@@ -473,12 +482,10 @@ impl Section for Properties<'_> {
     }
 }
 
-/// The property length of a section that takes `section_len` bytes, its length included.
+/// The number of bytes that a section takes, its length included.
 #[inline(always)]
-pub(crate) fn content_len(section_len: usize) -> usize {
-    let estimate = section_len - varint_len(section_len);
-    // At a boundary the length itself is one byte shorter than that of the sum.
-    if varint_len(estimate) < varint_len(section_len) { section_len - varint_len(estimate) } else { estimate }
+pub(crate) fn section_len(cx: Context, property_len: usize) -> usize {
+    if cx.version.is_5() { varint_len(property_len) + property_len } else { 0 }
 }
 
 /// The property that `scope` must have besides those of `seen`.
@@ -495,8 +502,8 @@ fn absent<M: Mode>(reader: &Reader<'_, '_, M>, id: PropertyId) -> crate::DecodeE
 }
 
 #[inline(never)]
-fn check_section<M: Mode>(mut section: Reader<'_, '_, M>) -> Decoded<()> {
-    let section = &mut section;
+fn check_section<M: Mode>(bytes: &[u8], end: usize, cx: Context, mode: &mut M) -> Decoded<()> {
+    let section = &mut Reader::part(bytes, end, cx, mode);
     let mut seen = PropertySet::EMPTY;
     while !section.is_empty() {
         let start = section.offset();
@@ -604,22 +611,6 @@ impl<'a> Element<'a> for Property<'a> {
 }
 
 impl<'a> Property<'a> {
-    /// [`Section::section_len`] of properties from anywhere, in 5.0.
-    pub(crate) fn section_len(list: impl Iterator<Item = Self>, cx: Context) -> Check {
-        let len = Self::check_all(list, cx)?;
-        Ok(varint_len(len) + len)
-    }
-
-    /// [`Section::write_section`] of properties from anywhere, in 5.0.
-    pub(crate) fn write_section<S: Sink + ?Sized>(
-        list: impl Iterator<Item = Self>,
-        section_len: usize,
-        out: &mut Writer<'_, S>,
-    ) {
-        out.varint(content_len(section_len));
-        list.for_each(|property| property.write(out));
-    }
-
     fn check_value(&self, kind: Kind, cx: Context, field: Field) -> Result<usize, EncodeError> {
         match self.raw() {
             Raw::Number(n) if !kind.takes(n) => Err(invalid(cx, ErrorKind::PropertyValue, field)),
@@ -629,7 +620,7 @@ impl<'a> Property<'a> {
                 Kind::PositiveVarint => varint_len(n as usize),
                 _ => 4,
             }),
-            Raw::Text(topic) if kind == Kind::Topic => check_str(cx, field, topic, check_topic),
+            Raw::Text(topic) if kind == Kind::Topic => check_str(cx, field, topic, check_topic(topic)),
             Raw::Text(text) => check_text(cx, field, text),
             Raw::Binary(bytes) => check_binary(cx, field, bytes),
             Raw::Pair(name, value) => Ok(check_text(cx, field, name)? + check_text(cx, field, value)?),

@@ -48,15 +48,15 @@ macro_rules! reasons {
             /// Every code of the specification, in order of their numbers.
             pub const ALL: &'static [Self] = &[$(Self($number),)+];
 
-            const fn row(self) -> Option<Row> {
+            const fn row(self) -> Option<&'static Row> {
                 match self.0 {
-                    $($number => Some(Row {
+                    $($number => Some(const { &Row {
                         name: $name,
                         packets: scopes!($($packet)*),
                         client_only: scopes!($($($client)+)?),
                         server_only: scopes!($($($server)+)?),
                         tolerated: scopes!($($($tolerated)+)?),
-                    }),)+
+                    } }),)+
                     _ => None,
                 }
             }

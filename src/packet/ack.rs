@@ -42,8 +42,7 @@ impl<'a> Ack<'a> {
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         // Nearly every one says only "success", which takes no reason code and no properties in any version.
         if self.reason == ReasonCode::SUCCESS && self.properties.is_empty() {
-            let (mut out, len) = start(cx, first_byte(cx), 2, 0, out)?;
-            out.u16(self.packet_id.get());
+            let (_, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), 2, 0, out)?;
             return Ok(len);
         }
         self.write_long(cx, out)
@@ -52,8 +51,7 @@ impl<'a> Ack<'a> {
     #[inline(never)]
     fn write_long<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         let lens = outcome::len(self.reason, self.properties, cx)?;
-        let (mut out, len) = start(cx, first_byte(cx), 2 + lens.0, 0, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), 2 + lens.0, 0, out)?;
         outcome::write(self.reason, self.properties, lens, cx, &mut out);
         Ok(len)
     }

@@ -2,7 +2,7 @@
 
 use super::first_byte;
 use crate::error::{ErrorKind, Field};
-use crate::property::{Properties, Section};
+use crate::property::{Properties, Section, section_len};
 use crate::reason::ReasonCode;
 use crate::version::Version;
 use crate::wire::{Check, Context, Decoded, Mode, Reader, Scope, Sink, invalid, start};
@@ -62,15 +62,12 @@ impl<'a> Connack<'a> {
         if self.session_present && cx.version == Version::V3_1 {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::SessionPresent));
         }
-        let section = self.properties.section_len(cx)?;
-        let (mut out, len) = start(cx, first_byte(cx), 2 + section, 0, out)?;
-        out.u8(u8::from(self.session_present));
-        out.u8(if cx.version.is_5() {
-            self.reason.get()
-        } else {
-            self.reason.return_code().unwrap_or_default()
-        });
-        self.properties.write_section(cx, section, &mut out);
+        let property_len = self.properties.property_len(cx)?;
+        let code = if cx.version.is_5() { Some(self.reason.get()) } else { self.reason.return_code() };
+        let lead = [u8::from(self.session_present), code.unwrap_or_default()];
+        let body = 2 + section_len(cx, property_len);
+        let (mut out, len) = start(cx, first_byte(cx), lead, body, 0, out)?;
+        self.properties.write_section(cx, property_len, &mut out);
         Ok(len)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Qos, first_byte};
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::property::{Properties, Section};
+use crate::property::{Properties, Section, section_len};
 use crate::version::Version;
 use crate::wire::{
     Check, Context, Decoded, Frame, Mode, PacketType, Plain, Reader, Scope, Sink, check_binary, check_str,
@@ -102,7 +102,7 @@ impl<'a> Connect<'a> {
     /// ```
     pub fn version(frame: Frame<'_>) -> Result<Version, DecodeError> {
         let mut plain = Plain;
-        let mut reader = Reader::new(frame.header, frame.body(), 0, Version::V5_0, None, &mut plain);
+        let mut reader = Reader::new(frame.header, frame.body, 0, Version::V5_0, None, &mut plain);
         let version = if frame.packet_type() == PacketType::Connect {
             protocol(&mut reader, None)
         } else {
@@ -175,17 +175,17 @@ impl<'a> Connect<'a> {
         if self.password.is_some() && self.user_name.is_none() && !version.is_5() {
             return Err(invalid(cx, ErrorKind::PasswordWithoutUserName, Field::Password));
         }
-        let section = self.properties.section_len(cx)?;
-        let mut body = 2 + version.protocol_name().len() + 4 + section;
+        let property_len = self.properties.property_len(cx)?;
+        let mut body = 2 + version.protocol_name().len() + 4 + section_len(cx, property_len);
         body += check_text(cx, Field::ClientId, self.client_id)?;
         let mut flags = if self.clean_start { CLEAN_START } else { 0 };
         let will_cx = Context { scope: Scope::WILL, ..cx };
-        let mut will_section = 0;
+        let mut will_property_len = 0;
         if let Some(will) = &self.will {
             flags |= WILL | (will.qos as u8) << 3 | if will.retain { WILL_RETAIN } else { 0 };
-            will_section = will.properties.section_len(will_cx)?;
-            body += will_section
-                + check_str(cx, Field::WillTopic, will.topic, check_topic)?
+            will_property_len = will.properties.property_len(will_cx)?;
+            body += section_len(cx, will_property_len)
+                + check_str(cx, Field::WillTopic, will.topic, check_topic(will.topic))?
                 + check_binary(cx, Field::WillPayload, will.payload)?;
         }
         if let Some(user_name) = self.user_name {
@@ -196,15 +196,16 @@ impl<'a> Connect<'a> {
             flags |= PASSWORD;
             body += check_binary(cx, Field::Password, password)?;
         }
-        let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
-        out.str(version.protocol_name());
+        let name = version.protocol_name();
+        let (mut out, len) = start(cx, first_byte(cx), [0, name.len() as u8], body, 0, out)?;
+        out.bytes(name.as_bytes());
         out.u8(version.level());
         out.u8(flags);
         out.u16(self.keep_alive);
-        self.properties.write_section(cx, section, &mut out);
+        self.properties.write_section(cx, property_len, &mut out);
         out.str(self.client_id);
         if let Some(will) = &self.will {
-            will.properties.write_section(will_cx, will_section, &mut out);
+            will.properties.write_section(will_cx, will_property_len, &mut out);
             out.str(will.topic);
             out.binary(will.payload);
         }

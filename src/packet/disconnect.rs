@@ -3,7 +3,7 @@
 use super::{first_byte, outcome};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
-use crate::wire::{Check, Context, Decoded, Mode, Reader, Sink, start};
+use crate::wire::{Check, Context, Decoded, Mode, Reader, Sink, start_bare};
 
 /// DISCONNECT: the last packet of a connection. Before 5.0 it is empty and only clients send it.
 ///
@@ -80,7 +80,7 @@ fn write<S: Sink + ?Sized>(
     out: &mut S,
 ) -> Check {
     let lens = outcome::len(reason, properties, cx)?;
-    let (mut out, len) = start(cx, first_byte(cx), lens.0, 0, out)?;
+    let (mut out, len) = start_bare(cx, first_byte(cx), lens.0, out)?;
     outcome::write(reason, properties, lens, cx, &mut out);
     Ok(len)
 }

@@ -23,7 +23,7 @@ use crate::reason::ReasonCode;
 use crate::version::{Sender, Version};
 use crate::wire::{
     Context, Decoded, Frame, Header, Mode, Observed, Observer, PacketType, Plain, Reader, Scope, Sink, Value,
-    invalid, start, varint_len,
+    invalid, start_bare, varint_len,
 };
 
 /// Any packet.
@@ -206,7 +206,7 @@ impl<'a> Packet<'a> {
             Self::Subscribe(packet) => packet.write(cx, out),
             Self::Suback(packet) | Self::Unsuback(packet) => packet.write(cx, out),
             Self::Unsubscribe(packet) => packet.write(cx, out),
-            Self::Pingreq | Self::Pingresp => start(cx, first_byte(cx), 0, 0, out).map(|(_, len)| len),
+            Self::Pingreq | Self::Pingresp => start_bare(cx, first_byte(cx), 0, out).map(|(_, len)| len),
             Self::Disconnect(packet) => packet.write(cx, out),
             Self::Auth(packet) => packet.write(cx, out),
         }
@@ -292,13 +292,16 @@ fn decode<'a, M: Mode>(
     mut mode: M,
 ) -> Decoded<Packet<'a>> {
     let header = frame.header;
-    let mut reader = Reader::new(header, frame.body(), 0, version, sender, &mut mode);
+    let mut reader = Reader::new(header, frame.body, 0, version, sender, &mut mode);
     fixed_header(&mut reader, header)?;
+    // Most packets are messages: they do not wait for the others to be told apart.
+    if header.packet_type == PacketType::Publish {
+        return Ok(Packet::Publish(Publish::read(reader, header)?));
+    }
     let client = sender != Some(Sender::Server);
     let server = sender != Some(Sender::Client);
     // Each arm builds the whole result, where the caller wants it.
     match header.packet_type {
-        PacketType::Publish => Ok(Packet::Publish(Publish::read(reader, header)?)),
         PacketType::Puback => Ok(Packet::Puback(Ack::read(reader)?)),
         PacketType::Pubrec => Ok(Packet::Pubrec(Ack::read(reader)?)),
         PacketType::Pubrel => Ok(Packet::Pubrel(Ack::read(reader)?)),
@@ -368,7 +371,7 @@ fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Deco
 /// code and properties, in 5.0 only, where both may be left out from the end.
 mod outcome {
     use super::*;
-    use crate::property::{Properties, Section};
+    use crate::property::{Properties, Section, section_len};
     use crate::wire::Writer;
 
     #[inline(always)]
@@ -385,7 +388,7 @@ mod outcome {
         Ok((reason, properties))
     }
 
-    /// The number of bytes that reason and properties take, and that of the properties.
+    /// The number of bytes that reason and properties take, and the property length.
     #[inline(always)]
     pub(super) fn len(
         reason: ReasonCode,
@@ -400,23 +403,23 @@ mod outcome {
         } else if reason != ReasonCode::SUCCESS {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         }
-        let section = properties.section_len(cx)?;
-        Ok(if properties.is_empty() { (1, 0) } else { (1 + section, section) })
+        let property_len = properties.property_len(cx)?;
+        Ok(if property_len == 0 { (1, 0) } else { (1 + section_len(cx, property_len), property_len) })
     }
 
     #[inline(always)]
     pub(super) fn write<S: Sink + ?Sized>(
         reason: ReasonCode,
         properties: Properties<'_>,
-        (len, section): (usize, usize),
+        (len, property_len): (usize, usize),
         cx: Context,
         out: &mut Writer<'_, S>,
     ) {
         if len > 0 {
             out.u8(reason.get());
         }
-        if section > 0 {
-            properties.write_section(cx, section, out);
+        if property_len > 0 {
+            properties.write_section(cx, property_len, out);
         }
     }
 }

@@ -2,11 +2,11 @@
 
 use super::{Delivery, Nowhere, Qos};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
-use crate::property::{Properties, Property, PropertyId, PropertySet, Section};
+use crate::property::{Properties, Property, PropertyId, PropertySet, Section, section_len};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, check_str,
-    check_topic, invalid, start,
+    Check, Context, Decoded, Element, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer,
+    check_str, check_topic, invalid, start,
 };
 
 /// PUBLISH: a message.
@@ -98,13 +98,12 @@ impl<'a> PublishHead<'a> {
         sender: Option<Sender>,
         input: &'a [u8],
     ) -> Result<HeadSplit<'a>, DecodeError> {
-        let Some(header) = Header::read(input)? else {
+        let Some((header, body)) = Header::read(input)? else {
             return Ok(HeadSplit::Incomplete(if input.is_empty() { 2 } else { 1 }));
         };
         if header.packet_type != PacketType::Publish {
             return Ok(HeadSplit::Other(header.packet_type));
         }
-        let body = input.get(header.len..).unwrap_or_default();
         let (body, behind) = body.split_at_checked(header.remaining_length).unwrap_or((body, &[]));
         let missing = header.remaining_length - body.len();
         let mut plain = Plain;
@@ -180,24 +179,26 @@ impl<'a> PublishHead<'a> {
         out: &mut S,
     ) -> Check {
         let Self { dup, retain, delivery, topic, payload_len, .. } = *self;
-        if dup && delivery == Delivery::AtMostOnce {
+        let qos = delivery.qos();
+        if dup && qos == Qos::AtMostOnce {
             return Err(invalid(cx, ErrorKind::Dup, Field::Dup));
         }
-        let section = properties.section_len(cx)?;
+        let property_len = properties.property_len(cx)?;
         let topic_len = if topic.is_empty() && properties.has_topic_alias(cx.version) {
             2
         } else {
-            check_str(cx, Field::TopicName, topic, check_topic)?
+            check_str(cx, Field::TopicName, topic, check_topic(topic))?
         };
-        let id_len = if delivery == Delivery::AtMostOnce { 0 } else { 2 };
-        let first = 0x30 | u8::from(dup) << 3 | (delivery.qos() as u8) << 1 | u8::from(retain);
-        let body = (topic_len + id_len + section).saturating_add(payload_len);
-        let (mut out, len) = start(cx, first, body, payload_len - payload, out)?;
-        out.str(topic);
+        let id_len = if qos == Qos::AtMostOnce { 0 } else { 2 };
+        let first = 0x30 | u8::from(dup) << 3 | (qos as u8) << 1 | u8::from(retain);
+        let body = (topic_len + id_len + section_len(cx, property_len)).saturating_add(payload_len);
+        let lead = (topic.len() as u16).to_be_bytes();
+        let (mut out, len) = start(cx, first, lead, body, payload_len - payload, out)?;
+        out.bytes(topic.as_bytes());
         if let Some(id) = delivery.packet_id() {
             out.u16(id.get());
         }
-        properties.write_section(cx, section, &mut out);
+        properties.write_section(cx, property_len, &mut out);
         Ok(len)
     }
 }
@@ -237,7 +238,18 @@ impl<'a> Publish<'a> {
 
     #[inline(always)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let len = self.head().write(cx, &self.properties, self.payload.len(), out)?;
+        // Most messages have no properties.
+        if !self.properties.is_empty() {
+            return self.write_with(cx, &self.properties, out);
+        }
+        let len = self.head().write(cx, &NoProperties, self.payload.len(), out)?;
+        out.put(self.payload);
+        Ok(len)
+    }
+
+    #[inline(never)]
+    fn write_with<S: Sink + ?Sized>(&self, cx: Context, properties: &impl Section, out: &mut S) -> Check {
+        let len = self.head().write(cx, properties, self.payload.len(), out)?;
         out.put(self.payload);
         Ok(len)
     }
@@ -319,7 +331,7 @@ impl<'a> Publish<'a> {
             _ => self.topic,
         };
         // A topic that its alias stands for has to be right all the same.
-        check_str(cx, Field::TopicName, self.topic, check_topic)?;
+        check_str(cx, Field::TopicName, self.topic, check_topic(self.topic))?;
         let Forward { dup, retain, delivery, .. } = *copy;
         let head =
             PublishHead { dup, retain, delivery, topic, payload_len: self.payload.len(), ..self.head() };
@@ -376,6 +388,27 @@ fn of_connection(id: PropertyId) -> bool {
     matches!(id, PropertyId::TopicAlias | PropertyId::SubscriptionIdentifier)
 }
 
+/// The properties of most messages.
+struct NoProperties;
+
+impl Section for NoProperties {
+    #[inline(always)]
+    fn property_len(&self, _: Context) -> Check {
+        Ok(0)
+    }
+
+    #[inline(always)]
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
+        if cx.version.is_5() {
+            out.varint(property_len);
+        }
+    }
+
+    fn has_topic_alias(&self, _: Version) -> bool {
+        false
+    }
+}
+
 /// The properties of a copy.
 struct Edited<'f, 'a> {
     source: Properties<'a>,
@@ -402,18 +435,14 @@ impl<'f, 'a: 'f> Edited<'f, 'a> {
 }
 
 impl Section for Edited<'_, '_> {
-    fn section_len(&self, cx: Context) -> Check {
-        if cx.version.is_5() { Property::section_len(self.iter(), cx) } else { Ok(0) }
+    fn property_len(&self, cx: Context) -> Check {
+        if cx.version.is_5() { Property::check_all(self.iter(), cx) } else { Ok(0) }
     }
 
-    fn write_section<S: Sink + ?Sized>(
-        &self,
-        cx: Context,
-        section_len: usize,
-        out: &mut crate::wire::Writer<'_, S>,
-    ) {
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if cx.version.is_5() {
-            Property::write_section(self.iter(), section_len, out);
+            out.varint(property_len);
+            self.iter().for_each(|property| property.write(out));
         }
     }
 

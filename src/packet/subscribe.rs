@@ -2,7 +2,7 @@
 
 use super::{PacketId, Qos, first_byte};
 use crate::error::{ErrorKind, Field};
-use crate::property::{Properties, Section};
+use crate::property::{Properties, Section, section_len};
 use crate::reason::ReasonCode;
 use crate::wire::{
     Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Value, Writer, check_filter, check_str,
@@ -68,20 +68,18 @@ const RETAIN_HANDLING: u8 = 0x30;
 impl<'a> Subscribe<'a> {
     #[inline(never)]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
         let packet_id = reader.packet_id()?;
-        let properties = Properties::decode(reader, Scope::SUBSCRIBE)?;
+        let properties = Properties::decode(&mut reader, Scope::SUBSCRIBE)?;
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let section = self.properties.section_len(cx)?;
-        let body = 2 + section + self.filters.check_some(cx, Field::TopicFilter)?;
-        let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
-        out.u16(self.packet_id.get());
-        self.properties.write_section(cx, section, &mut out);
+        let property_len = self.properties.property_len(cx)?;
+        let body = 2 + section_len(cx, property_len) + self.filters.check_some(cx, Field::TopicFilter)?;
+        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;
+        self.properties.write_section(cx, property_len, &mut out);
         self.filters.write(cx, &mut out);
         Ok(len)
     }
@@ -95,9 +93,12 @@ impl<'a> Subscription<'a> {
             | (self.retain_handling as u8) << 4
     }
 
-    /// What is wrong with an options byte behind a valid filter.
+    /// What is wrong with an options byte behind a valid filter. Nothing, if it asks only for a QoS, as most do.
     #[inline(always)]
     fn check_options(filter: &[u8], options: u8, cx: Context) -> Result<(), ErrorKind> {
+        if options <= Qos::ExactlyOnce as u8 {
+            return Ok(());
+        }
         let known =
             if cx.version.is_5() { QOS | NO_LOCAL | RETAIN_AS_PUBLISHED | RETAIN_HANDLING } else { QOS };
         if options & !known != 0 {
@@ -148,12 +149,13 @@ impl<'a> Element<'a> for Subscription<'a> {
     #[inline(always)]
     fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
         let filter = reader.validate_filter(Field::TopicFilter)?;
-        Self::read_options(reader, filter).map(|_| ())
+        Self::read_options(reader, filter)?;
+        Ok(())
     }
 
     #[inline(always)]
     fn check(&self, cx: Context) -> Check {
-        let len = check_str(cx, Field::TopicFilter, self.filter, |filter| check_filter(filter, cx.version))?;
+        let len = check_str(cx, Field::TopicFilter, self.filter, check_filter(self.filter, cx.version))?;
         match Self::check_options(self.filter.as_bytes(), self.options(), cx) {
             Ok(()) => Ok(len + 1),
             Err(ErrorKind::ReservedBit) => {
@@ -194,9 +196,9 @@ pub struct Suback<'a> {
 impl<'a> Suback<'a> {
     #[inline(never)]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
         let packet_id = reader.packet_id()?;
-        let properties = Properties::decode(reader, reader.cx.scope)?;
+        let scope = reader.cx.scope;
+        let properties = Properties::decode(&mut reader, scope)?;
         let reasons = if has_reasons(reader.cx) {
             Seq::read(reader, Field::ReasonCode)?
         } else {
@@ -208,7 +210,7 @@ impl<'a> Suback<'a> {
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let section = self.properties.section_len(cx)?;
+        let property_len = self.properties.property_len(cx)?;
         let reasons = if has_reasons(cx) {
             self.reasons.check_some(cx, Field::ReasonCode)?
         } else if self.reasons.is_empty() {
@@ -216,9 +218,9 @@ impl<'a> Suback<'a> {
         } else {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         };
-        let (mut out, len) = start(cx, first_byte(cx), 2 + section + reasons, 0, out)?;
-        out.u16(self.packet_id.get());
-        self.properties.write_section(cx, section, &mut out);
+        let body = 2 + section_len(cx, property_len) + reasons;
+        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;
+        self.properties.write_section(cx, property_len, &mut out);
         self.reasons.write(cx, &mut out);
         Ok(len)
     }

@@ -2,7 +2,7 @@
 
 use super::{PacketId, Suback, first_byte};
 use crate::error::Field;
-use crate::property::{Properties, Section};
+use crate::property::{Properties, Section, section_len};
 use crate::wire::{
     Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Writer, check_filter, check_str, start,
 };
@@ -31,20 +31,18 @@ pub type Unsuback<'a> = Suback<'a>;
 impl<'a> Unsubscribe<'a> {
     #[inline(never)]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
         let packet_id = reader.packet_id()?;
-        let properties = Properties::decode(reader, Scope::UNSUBSCRIBE)?;
+        let properties = Properties::decode(&mut reader, Scope::UNSUBSCRIBE)?;
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let section = self.properties.section_len(cx)?;
-        let body = 2 + section + self.filters.check_some(cx, Field::TopicFilter)?;
-        let (mut out, len) = start(cx, first_byte(cx), body, 0, out)?;
-        out.u16(self.packet_id.get());
-        self.properties.write_section(cx, section, &mut out);
+        let property_len = self.properties.property_len(cx)?;
+        let body = 2 + section_len(cx, property_len) + self.filters.check_some(cx, Field::TopicFilter)?;
+        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;
+        self.properties.write_section(cx, property_len, &mut out);
         self.filters.write(cx, &mut out);
         Ok(len)
     }
@@ -63,7 +61,7 @@ impl<'a> Element<'a> for &'a str {
 
     #[inline(always)]
     fn check(&self, cx: Context) -> Check {
-        check_str(cx, Field::TopicFilter, self, |filter| check_filter(filter, cx.version))
+        check_str(cx, Field::TopicFilter, self, check_filter(self, cx.version))
     }
 
     #[inline(always)]

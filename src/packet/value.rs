@@ -34,6 +34,11 @@ impl PacketId {
     pub const fn get(self) -> u16 {
         self.0.get()
     }
+
+    #[inline(always)]
+    pub(crate) const fn to_bytes(self) -> [u8; 2] {
+        self.get().to_be_bytes()
+    }
 }
 
 /// 1, so that literals can end in `..Default::default()`.

@@ -159,20 +159,21 @@ pub(crate) struct Header {
 }
 
 impl Header {
-    /// Reads a fixed header; `Ok(None)` if it is not complete.
+    /// Reads a fixed header, and gives what is behind it too; `Ok(None)` if it is not complete.
     #[inline(always)]
-    pub(crate) fn read(input: &[u8]) -> Result<Option<Self>, DecodeError> {
+    pub(crate) fn read(input: &[u8]) -> Result<Option<(Self, &[u8])>, DecodeError> {
         let Some((&first, rest)) = input.split_first() else { return Ok(None) };
         let Some(packet_type) = PacketType::from_number(first >> 4) else {
             return Err(error(ErrorKind::PacketType, Field::PacketType, None, 0, first));
         };
         match VarInt::read(rest) {
-            VarInt::Value(value, len) => Ok(Some(Self {
-                packet_type,
-                flags: first & 0x0F,
-                len: 1 + len,
-                remaining_length: value as usize,
-            })),
+            VarInt::Value(value, rest) => {
+                let len = input.len() - rest.len();
+                Ok(Some((
+                    Self { packet_type, flags: first & 0x0F, len, remaining_length: value as usize },
+                    rest,
+                )))
+            }
             VarInt::Incomplete => Ok(None),
             VarInt::TooLong => Err(error(
                 ErrorKind::LengthTooLong,
@@ -195,6 +196,8 @@ fn error(kind: ErrorKind, field: Field, scope: Option<Scope>, offset: u32, value
 pub struct Frame<'a> {
     pub(crate) header: Header,
     bytes: &'a [u8],
+    /// The bytes behind the fixed header.
+    pub(crate) body: &'a [u8],
 }
 
 /// What [`Frame::split`] found.
@@ -232,7 +235,7 @@ impl<'a> Frame<'a> {
     /// ```
     #[inline]
     pub fn split(input: &'a [u8], max_size: usize) -> Result<Split<'a>, DecodeError> {
-        let Some(header) = Header::read(input)? else {
+        let Some((header, rest)) = Header::read(input)? else {
             return Ok(Split::Incomplete(if input.is_empty() { 2 } else { 1 }));
         };
         let size = header.len + header.remaining_length;
@@ -240,9 +243,12 @@ impl<'a> Frame<'a> {
             let scope = Some(Scope::of(header.packet_type));
             return Err(error(ErrorKind::PacketTooLarge, Field::RemainingLength, scope, 1, byte(input, 1)));
         }
-        Ok(match input.split_at_checked(size) {
-            Some((bytes, rest)) => Split::Frame(Frame { header, bytes }, rest),
-            None => Split::Incomplete(size - input.len()),
+        Ok(match rest.split_at_checked(header.remaining_length) {
+            Some((body, rest)) => {
+                let bytes = input.get(..size).unwrap_or_default();
+                Split::Frame(Frame { header, bytes, body }, rest)
+            }
+            None => Split::Incomplete(header.remaining_length - rest.len()),
         })
     }
 
@@ -254,12 +260,6 @@ impl<'a> Frame<'a> {
     /// The bytes of the packet, fixed header included.
     pub const fn bytes(&self) -> &'a [u8] {
         self.bytes
-    }
-
-    /// The bytes behind the fixed header.
-    #[inline(always)]
-    pub(crate) fn body(&self) -> &'a [u8] {
-        self.bytes.get(self.header.len..).unwrap_or_default()
     }
 }
 

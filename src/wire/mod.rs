@@ -19,6 +19,6 @@ pub(crate) use observe::Trusted;
 pub(crate) use observe::{Mode, Observed, Plain};
 pub(crate) use reader::{Decoded, Reader};
 pub(crate) use seq::{Element, sum};
-pub(crate) use sink::{Check, Writer, check_binary, check_str, check_text, invalid, start};
+pub(crate) use sink::{Check, Writer, check_binary, check_str, check_text, invalid, start, start_bare};
 pub(crate) use text::{Flaw, check_filter, check_topic, strip_share};
 pub(crate) use varint::varint_len;

@@ -44,7 +44,19 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     /// A reader of a list that was validated in `version` and `scope`.
     #[inline(always)]
     pub(crate) fn list(bytes: &'a [u8], version: Version, scope: Scope, mode: &'m mut M) -> Self {
-        Self { rest: bytes, end: bytes.len(), missing: 0, cx: Context { version, sender: None, scope }, mode }
+        Self::part(bytes, bytes.len(), Context { version, sender: None, scope }, mode)
+    }
+
+    /// A reader of a part of a packet that ends at the offset `end` of it.
+    #[inline(always)]
+    pub(crate) fn part(bytes: &'a [u8], end: usize, cx: Context, mode: &'m mut M) -> Self {
+        Self { rest: bytes, end, missing: 0, cx, mode }
+    }
+
+    /// Calls what makes a [`part`](Self::part) of it again: a reader that is handed to a function stays in memory.
+    #[inline(always)]
+    pub(crate) fn apart<T>(self, read: impl FnOnce(&'a [u8], usize, Context, &'m mut M) -> T) -> T {
+        read(self.rest, self.end, self.cx, self.mode)
     }
 
     /// The bytes that have not arrived.
@@ -213,9 +225,9 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     fn long_varint(&mut self, field: Field) -> Decoded<u32> {
         let start = self.offset();
         match VarInt::read(self.rest) {
-            VarInt::Value(value, len) => {
-                self.take(len, field, start)?;
-                let shortest = len == super::varint_len(value as usize);
+            VarInt::Value(value, rest) => {
+                let shortest = self.rest.len() - rest.len() == super::varint_len(value as usize);
+                self.rest = rest;
                 self.require(shortest, ErrorKind::LengthNotShortest, field, start, value as u8)?;
                 self.show(field, start, Value::Number(value));
                 Ok(value)
@@ -332,18 +344,14 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     /// Any text, of which only the validity counts.
     #[inline(always)]
     pub(crate) fn validate_str(&mut self, field: Field) -> Decoded<()> {
-        self.validate(field, |bytes| {
-            if text::is_plain(bytes) { Ok(()) } else { text::check_text(text::utf8(bytes)?) }
-        })?;
+        self.validate(field, text::check_text_bytes)?;
         Ok(())
     }
 
     /// A topic name, of which only the validity counts.
     #[inline(always)]
     pub(crate) fn validate_topic(&mut self, field: Field) -> Decoded<()> {
-        self.validate(field, |bytes| {
-            if text::is_plain_topic(bytes) { Ok(()) } else { text::check_topic(text::utf8(bytes)?) }
-        })?;
+        self.validate(field, text::check_topic_bytes)?;
         Ok(())
     }
 

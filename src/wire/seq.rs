@@ -98,12 +98,18 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     /// Reads elements, at least one, to the end of `reader`.
     #[inline(always)]
-    pub(crate) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
-        let bytes = reader.peek();
-        if M::TRUSTED {
-            reader.rest();
-        }
+    pub(crate) fn read<M: Mode>(reader: Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
+        let (bytes, cx) = (reader.peek(), reader.cx);
         reader.require(!bytes.is_empty(), ErrorKind::EmptyList, field, reader.offset(), 0)?;
+        if !M::TRUSTED {
+            reader.apart(Self::check_received)?;
+        }
+        Ok(Self::wire(bytes, cx))
+    }
+
+    #[inline(never)]
+    fn check_received<M: Mode>(bytes: &'a [u8], end: usize, cx: Context, mode: &mut M) -> Decoded<()> {
+        let reader = &mut Reader::part(bytes, end, cx, mode);
         while !reader.is_empty() {
             if M::OBSERVED {
                 T::read(reader)?;
@@ -111,7 +117,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
                 T::validate(reader)?;
             }
         }
-        Ok(Self::wire(bytes, reader.cx))
+        Ok(())
     }
 
     /// Checks the list for a packet, and gives its length in bytes. What was received in the same place is known to

@@ -49,10 +49,9 @@ impl Sink for &mut [u8] {
 
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
-        if let Some((to, rest)) = core::mem::take(self).split_at_mut_checked(bytes.len()) {
-            copy(bytes, to);
-            *self = rest;
-        }
+        let (to, rest) = core::mem::take(self).split_at_mut_checked(bytes.len()).unwrap_or_default();
+        *self = rest;
+        copy(bytes, to);
     }
 }
 
@@ -137,15 +136,10 @@ pub(crate) fn invalid(cx: Context, kind: ErrorKind, field: Field) -> EncodeError
     EncodeError::Invalid(cx.violation(kind, field))
 }
 
-/// Text or a topic of any sort, with the test that makes it one.
+/// Text or a topic of any sort, with what was found to be wrong with it.
 #[inline(always)]
-pub(crate) fn check_str(
-    cx: Context,
-    field: Field,
-    text: &str,
-    test: impl Fn(&str) -> Result<(), Flaw>,
-) -> Check {
-    match test(text) {
+pub(crate) fn check_str(cx: Context, field: Field, text: &str, checked: Result<(), Flaw>) -> Check {
+    match checked {
         Ok(()) => check_binary(cx, field, text.as_bytes()),
         Err(flaw) => Err(invalid(cx, flaw.kind, field)),
     }
@@ -153,7 +147,7 @@ pub(crate) fn check_str(
 
 #[inline(always)]
 pub(crate) fn check_text(cx: Context, field: Field, text: &str) -> Check {
-    check_str(cx, field, text, text::check_text)
+    check_str(cx, field, text, text::check_text(text))
 }
 
 #[inline(always)]
@@ -165,13 +159,54 @@ pub(crate) fn check_binary(cx: Context, field: Field, bytes: &[u8]) -> Check {
 }
 
 /// Reserves room for the packet `cx` of `body` bytes behind a fixed header that begins with `first`, and writes the
-/// fixed header. The last `later` bytes are the caller's to write (the payload behind a head).
+/// fixed header and the two bytes `lead` that the body begins with, as nearly every one does. The last `later` bytes
+/// are the caller's to write (the payload behind a head).
 ///
-/// Gives the writer for the rest and the number of bytes that it and the fixed header take.
+/// Gives the writer for the rest and the number of bytes that all of it takes but for `later`.
 #[inline(always)]
 pub(crate) fn start<S: Sink + ?Sized>(
     cx: Context,
     first: u8,
+    lead: [u8; 2],
+    body: usize,
+    later: usize,
+    out: &mut S,
+) -> Result<(Writer<'_, S>, usize), EncodeError> {
+    let (mut out, needed) = reserve(cx, body, later, out)?;
+    let [a, b] = lead;
+    match body {
+        0..=127 => out.bytes(&[first, body as u8, a, b]),
+        128..=16_383 => out.bytes(&[first, body as u8 | 0x80, (body >> 7) as u8, a, b]),
+        _ => {
+            out.u8(first);
+            out.varint(body);
+            out.bytes(&lead);
+        }
+    }
+    Ok((out, needed))
+}
+
+/// [`start`] of a packet that may have no body at all.
+#[inline(always)]
+pub(crate) fn start_bare<S: Sink + ?Sized>(
+    cx: Context,
+    first: u8,
+    body: usize,
+    out: &mut S,
+) -> Result<(Writer<'_, S>, usize), EncodeError> {
+    let (mut out, needed) = reserve(cx, body, 0, out)?;
+    if body < 0x80 {
+        out.bytes(&[first, body as u8]);
+    } else {
+        out.u8(first);
+        out.varint(body);
+    }
+    Ok((out, needed))
+}
+
+#[inline(always)]
+fn reserve<S: Sink + ?Sized>(
+    cx: Context,
     body: usize,
     later: usize,
     out: &mut S,
@@ -180,14 +215,7 @@ pub(crate) fn start<S: Sink + ?Sized>(
     if !out.reserve(needed) {
         return Err(EncodeError::NoRoom { needed });
     }
-    let mut out = Writer(out);
-    if body < 0x80 {
-        out.bytes(&[first, body as u8]);
-    } else {
-        out.u8(first);
-        out.long_varint(body);
-    }
-    Ok((out, needed))
+    Ok((Writer(out), needed))
 }
 
 /// The length of a packet with `body` bytes behind the fixed header.

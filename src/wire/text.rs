@@ -22,39 +22,26 @@ const fn lanes(byte: u8) -> u64 {
     u64::from_ne_bytes([byte; 8])
 }
 
-/// The tests below leave their answer in the high bits of the lanes; [`any`] looks at these alone. A borrow may set
-/// bits above a lane that is found, never without one.
-///
-/// U+0000 in a word of text.
+/// Whether text is that obviously right that nobody needs to look closer: all bytes are ASCII, and none is below
+/// `lowest`. Looks at eight bytes at a time.
 #[inline(always)]
-const fn nul(word: u64) -> u64 {
-    word.wrapping_sub(lanes(0x01)) & !word
-}
-
-/// U+0000, `+` or `#` in a word of text. The wildcards are 0x2B and 0x23: alike but for bit 3.
-#[inline(always)]
-const fn nul_or_wildcard(word: u64) -> u64 {
-    let wildcard = (word & lanes(0xF7)) ^ lanes(0x23);
-    (word.wrapping_sub(lanes(0x01)) | wildcard.wrapping_sub(lanes(0x01))) & !word
-}
-
-/// Whether `test` finds something in `bytes`, eight of them at a time. Short rests are filled up with `a`.
-#[inline(always)]
-fn any(bytes: &[u8], test: impl Fn(u64) -> u64) -> bool {
+fn is_plain(bytes: &[u8], lowest: u8) -> bool {
+    // The subtraction sets the high bit of a byte below `lowest`; one that is not ASCII has it. A borrow may set it in
+    // the bytes above such a one too.
+    let plain = |word: u64| (word | word.wrapping_sub(lanes(lowest))) & lanes(0x80) == 0;
     let mut rest = bytes;
-    let mut found = 0;
     while let Some((word, behind)) = rest.split_first_chunk() {
-        found |= test(u64::from_ne_bytes(*word));
+        if !plain(u64::from_le_bytes(*word)) {
+            return false;
+        }
         rest = behind;
     }
-    if !rest.is_empty() {
-        // The last eight bytes overlap the words before them, which does no harm.
-        found |= test(match last_chunk::<8>(bytes) {
-            Some(last) => u64::from_ne_bytes(*last),
+    // The last eight bytes overlap the words before them, which does no harm.
+    rest.is_empty()
+        || plain(match last_chunk(bytes) {
+            Some(last) => u64::from_le_bytes(*last),
             None => short_word(rest),
-        });
-    }
-    found & lanes(0x80) != 0
+        })
 }
 
 /// `bytes.last_chunk()` without its panic, which the compiler can't always rule out.
@@ -63,12 +50,12 @@ fn last_chunk<const N: usize>(bytes: &[u8]) -> Option<&[u8; N]> {
     bytes.get(bytes.len().checked_sub(N)?..)?.first_chunk()
 }
 
-/// A word with nothing but the bytes of a text of one to seven bytes.
+/// A word with nothing but the bytes of a text of one to seven bytes, filled up with `a`.
 #[inline(always)]
 fn short_word(bytes: &[u8]) -> u64 {
     match (bytes.first_chunk::<4>(), last_chunk::<4>(bytes)) {
         (Some(first), Some(last)) => {
-            u64::from(u32::from_ne_bytes(*first)) << 32 | u64::from(u32::from_ne_bytes(*last))
+            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
         }
         _ => bytes.iter().fold(lanes(b'a'), |word, &byte| word << 8 | u64::from(byte)),
     }
@@ -80,88 +67,89 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Flaw> {
     core::str::from_utf8(bytes).map_err(|error| Flaw::new(ErrorKind::Utf8, error.valid_up_to()))
 }
 
+/// The lowest byte without a meaning of its own in any text: only U+0000 is below.
+const TEXT: u8 = 0x01;
+
+/// The same in topics: the wildcards `#` and `+`, and the `$` of `$share/`, are below, besides some rare characters.
+const TOPIC: u8 = 0x2C;
+
 /// Any text: no U+0000 `[MQTT-1.5.3-2]` `[MQTT-1.5.4-2]`.
 #[inline(always)]
 pub(crate) fn check_text(text: &str) -> Result<(), Flaw> {
-    if any(text.as_bytes(), nul) { Err(find(text, ErrorKind::Nul, |byte| byte == 0)) } else { Ok(()) }
+    if is_plain(text.as_bytes(), TEXT) { Ok(()) } else { check_odd_text(text) }
 }
 
-/// Whether the bytes are text that needs no closer look: ASCII without U+0000.
+/// The same of any bytes.
 #[inline(always)]
-pub(crate) fn is_plain(bytes: &[u8]) -> bool {
-    // A byte that is not ASCII has the high bit itself.
-    !any(bytes, |word| word | nul(word))
+pub(crate) fn check_text_bytes(bytes: &[u8]) -> Result<(), Flaw> {
+    if is_plain(bytes, TEXT) { Ok(()) } else { check_odd_text(utf8(bytes)?) }
 }
 
-/// Whether the bytes are a topic name that needs no closer look: ASCII, and what [`check_topic`] asks for.
-#[inline(always)]
-pub(crate) fn is_plain_topic(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && !any(bytes, |word| word | nul_or_wildcard(word))
+#[inline(never)]
+fn check_odd_text(text: &str) -> Result<(), Flaw> {
+    match text.bytes().position(|byte| byte == 0) {
+        None => Ok(()),
+        Some(at) => Err(Flaw::new(ErrorKind::Nul, at)),
+    }
 }
 
 /// A topic name: not empty, no wildcard `[MQTT-4.7.3-1]` `[MQTT-3.3.2-2]`.
 #[inline(always)]
 pub(crate) fn check_topic(topic: &str) -> Result<(), Flaw> {
+    if is_plain_topic(topic.as_bytes()) { Ok(()) } else { check_odd_topic(topic) }
+}
+
+/// The same of any bytes.
+#[inline(always)]
+pub(crate) fn check_topic_bytes(bytes: &[u8]) -> Result<(), Flaw> {
+    if is_plain_topic(bytes) { Ok(()) } else { check_odd_topic(utf8(bytes)?) }
+}
+
+/// Whether this is a topic name, and a topic filter, without any doubt.
+#[inline(always)]
+fn is_plain_topic(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && is_plain(bytes, TOPIC)
+}
+
+#[inline(never)]
+fn check_odd_topic(topic: &str) -> Result<(), Flaw> {
     if topic.is_empty() {
         return Err(Flaw::new(ErrorKind::EmptyTopic, 0));
     }
-    if any(topic.as_bytes(), nul_or_wildcard) {
-        return Err(topic_flaw(topic));
+    for (at, byte) in topic.bytes().enumerate() {
+        if byte == 0 {
+            return Err(Flaw::new(ErrorKind::Nul, at));
+        }
+        if is_wildcard(byte) {
+            return Err(Flaw::new(ErrorKind::WildcardInTopic, at));
+        }
     }
     Ok(())
-}
-
-#[cold]
-fn topic_flaw(topic: &str) -> Flaw {
-    let kind = |byte| if byte == 0 { ErrorKind::Nul } else { ErrorKind::WildcardInTopic };
-    let at = topic.bytes().position(|byte| matches!(byte, 0 | b'+' | b'#')).unwrap_or_default();
-    Flaw { kind: kind(super::frame::byte(topic.as_bytes(), at)), at }
-}
-
-#[cold]
-fn find(text: &str, kind: ErrorKind, wanted: impl Fn(u8) -> bool) -> Flaw {
-    Flaw { kind, at: text.bytes().position(wanted).unwrap_or_default() }
 }
 
 /// A topic filter, in 5.0 of a shared subscription too: not empty, `#` and `+` fill a level, `#` the last one.
 #[inline(always)]
 pub(crate) fn check_filter(filter: &str, version: Version) -> Result<(), Flaw> {
-    check_text(filter)?;
-    check_levels(filter.as_bytes(), version)
+    if is_plain_topic(filter.as_bytes()) { Ok(()) } else { check_odd_filter(filter, version) }
 }
 
 /// The same of any bytes.
 #[inline(always)]
 pub(crate) fn check_filter_bytes(bytes: &[u8], version: Version) -> Result<(), Flaw> {
-    let special = any(bytes, |word| word | nul_or_wildcard(word));
-    if special || needs_look(bytes, version) { check_special_filter(bytes, version) } else { Ok(()) }
+    if is_plain_topic(bytes) { Ok(()) } else { check_odd_filter_bytes(bytes, version) }
 }
 
 #[inline(never)]
-fn check_special_filter(bytes: &[u8], version: Version) -> Result<(), Flaw> {
-    if !is_plain(bytes) {
-        check_text(utf8(bytes)?)?;
-    }
-    check_special_levels(bytes, version)
+fn check_odd_filter(filter: &str, version: Version) -> Result<(), Flaw> {
+    check_text(filter)?;
+    check_levels(filter.as_bytes(), version)
 }
 
-/// Whether a filter without wildcard may be wrong all the same.
-#[inline(always)]
-fn needs_look(filter: &[u8], version: Version) -> bool {
-    match filter.first() {
-        None => true,
-        Some(b'$') => version.is_5(),
-        Some(_) => false,
-    }
-}
-
-/// What makes text a topic filter.
-#[inline(always)]
-fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
-    if any(filter, nul_or_wildcard) || needs_look(filter, version) {
-        return check_special_levels(filter, version);
-    }
-    Ok(())
+/// Wildcards are usual, so text with them is worth a quick look at what makes it text.
+#[inline(never)]
+fn check_odd_filter_bytes(bytes: &[u8], version: Version) -> Result<(), Flaw> {
+    check_text_bytes(bytes)?;
+    check_levels(bytes, version)
 }
 
 /// What a filter of a shared subscription begins with.
@@ -181,8 +169,9 @@ fn split_share(filter: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
     })
 }
 
-#[inline(never)]
-fn check_special_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
+/// What makes text a topic filter.
+#[inline(always)]
+fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
     let mut levels = filter;
     if let (true, Some((name, shared))) = (version.is_5(), split_share(filter)) {
         if name.is_empty() {
@@ -200,23 +189,46 @@ fn check_special_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
         return Err(Flaw::new(ErrorKind::EmptyTopic, 0));
     }
     let mut before = b'/';
-    for (at, &byte) in levels.iter().enumerate() {
-        if is_wildcard(byte) {
-            let after = levels.get(at + 1);
-            let alone = before == b'/' && matches!(after, None | Some(b'/'));
-            let at = filter.len() - levels.len() + at;
-            if byte == b'+' && !alone {
-                return Err(Flaw::new(ErrorKind::MisplacedPlus, at));
-            }
-            if byte == b'#' && (!alone || after.is_some()) {
-                return Err(Flaw::new(ErrorKind::MisplacedHash, at));
-            }
+    while let Some((ahead, wildcard, behind)) = split_wildcard(levels) {
+        let alone =
+            ahead.last().copied().unwrap_or(before) == b'/' && matches!(behind.first(), None | Some(b'/'));
+        let at = filter.len() - behind.len() - 1;
+        if wildcard == b'+' && !alone {
+            return Err(Flaw::new(ErrorKind::MisplacedPlus, at));
         }
-        before = byte;
+        if wildcard == b'#' && (!alone || !behind.is_empty()) {
+            return Err(Flaw::new(ErrorKind::MisplacedHash, at));
+        }
+        (before, levels) = (wildcard, behind);
     }
     Ok(())
 }
 
+/// What is ahead of the first wildcard, the wildcard, and what is behind it.
+#[inline(always)]
+fn split_wildcard(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
+    let (ahead, rest) = bytes.split_at_checked(find_wildcard(bytes)?)?;
+    let (&wildcard, behind) = rest.split_first()?;
+    Some((ahead, wildcard, behind))
+}
+
+/// The place of the first wildcard.
+#[inline(always)]
+fn find_wildcard(bytes: &[u8]) -> Option<usize> {
+    let mut rest = bytes;
+    while let Some((word, behind)) = rest.split_first_chunk() {
+        // Wildcards become zeros, and the lowest high bit is that of the first of them.
+        let others = u64::from_le_bytes(*word) & lanes(0xF7) ^ lanes(0x23);
+        let found = others.wrapping_sub(lanes(1)) & !others & lanes(0x80);
+        if found != 0 {
+            return Some(bytes.len() - rest.len() + found.trailing_zeros() as usize / 8);
+        }
+        rest = behind;
+    }
+    Some(bytes.len() - rest.len() + rest.iter().position(|&byte| is_wildcard(byte))?)
+}
+
+/// `+` is 0x2B and `#` 0x23: alike but for bit 3.
 #[inline(always)]
 const fn is_wildcard(byte: u8) -> bool {
     byte & 0xF7 == 0x23

@@ -4,37 +4,38 @@
 pub(crate) const MAX: usize = 268_435_455;
 
 /// What the first bytes of a slice say.
-pub(crate) enum VarInt {
-    /// A value and the number of its bytes, 1 to 4.
-    Value(u32, usize),
+pub(crate) enum VarInt<'a> {
+    /// A value, and what is behind it.
+    Value(u32, &'a [u8]),
     /// The bytes end within the integer.
     Incomplete,
     /// The fourth byte announces a fifth.
     TooLong,
 }
 
-impl VarInt {
+impl<'a> VarInt<'a> {
     #[inline(always)]
-    pub(crate) fn read(bytes: &[u8]) -> Self {
+    pub(crate) fn read(bytes: &'a [u8]) -> Self {
         // Nearly every length is one byte.
-        match bytes.first() {
-            Some(&byte) if byte < 0x80 => Self::Value(u32::from(byte), 1),
+        match bytes.split_first() {
+            Some((&byte, rest)) if byte < 0x80 => Self::Value(u32::from(byte), rest),
             _ => Self::read_long(bytes),
         }
     }
 
     #[inline(never)]
-    fn read_long(bytes: &[u8]) -> Self {
+    fn read_long(bytes: &'a [u8]) -> Self {
         let mut value = 0;
-        let mut len = 0;
-        for &byte in bytes.iter().take(4) {
-            value |= u32::from(byte & 0x7F) << (7 * len);
-            len += 1;
+        let mut rest = bytes;
+        for shift in [0, 7, 14, 21] {
+            let Some((&byte, behind)) = rest.split_first() else { return Self::Incomplete };
+            value |= u32::from(byte & 0x7F) << shift;
             if byte < 0x80 {
-                return Self::Value(value, len);
+                return Self::Value(value, behind);
             }
+            rest = behind;
         }
-        if len < 4 { Self::Incomplete } else { Self::TooLong }
+        Self::TooLong
     }
 }
 
@@ -63,7 +64,9 @@ mod tests {
             Writer(&mut &mut bytes[..]).varint(value);
             assert_eq!(varint_len(value), len);
             match VarInt::read(&bytes) {
-                VarInt::Value(read, read_len) => assert_eq!((read as usize, read_len), (value, len)),
+                VarInt::Value(read, rest) => {
+                    assert_eq!((read as usize, bytes.len() - rest.len()), (value, len));
+                }
                 _ => panic!("{value}"),
             }
             assert!(matches!(VarInt::read(&bytes[..len - 1]), VarInt::Incomplete));
