@@ -57,7 +57,7 @@ pub trait Observer {
 
 /// How a [`Reader`](super::Reader) reads: plainly, observed, or again what was validated before.
 pub(crate) trait Mode {
-    /// The bytes were decoded before: lists are not walked again.
+    /// The bytes were decoded before: lists are not walked again, nor are texts, but for what makes them a `str`.
     const TRUSTED: bool = false;
 
     /// Whether [`field`](Self::field) does anything.
@@ -71,10 +71,8 @@ pub(crate) struct Plain;
 
 impl Mode for Plain {}
 
-#[cfg(feature = "bytes")]
 pub(crate) struct Trusted;
 
-#[cfg(feature = "bytes")]
 impl Mode for Trusted {
     const TRUSTED: bool = true;
 }

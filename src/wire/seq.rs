@@ -4,7 +4,7 @@ use core::fmt;
 use core::marker::PhantomData;
 
 use super::frame::{Context, Scope};
-use super::observe::{Mode, Plain};
+use super::observe::{Mode, Trusted};
 use super::reader::{Decoded, Reader};
 use super::sink::{Check, Sink, Writer, invalid};
 use super::varint;
@@ -265,8 +265,8 @@ impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
         match &mut self.0 {
             Source::Wire { rest: [], .. } => None,
             Source::Wire { rest, version, scope, .. } => {
-                let mut plain = Plain;
-                let mut reader = Reader::list(rest, *version, *scope, &mut plain);
+                let mut trusted = Trusted;
+                let mut reader = Reader::list(rest, *version, *scope, &mut trusted);
                 // Never an error: the bytes were validated when they were decoded.
                 let element = T::read(&mut reader).ok();
                 *rest = reader.rest();
