@@ -6,8 +6,8 @@ use crate::error::{EncodeError, ErrorKind, Field};
 use crate::packet::Qos;
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Writer, check_binary, check_str,
-    check_text, check_topic, invalid, sum, varint_len,
+    Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, VarInt, Writer, check_binary,
+    check_str, check_text, check_topic, invalid, sum, varint_len,
 };
 
 /// The wire type of a value with the rule for it.
@@ -157,10 +157,10 @@ macro_rules! properties {
                 ///
                 /// The first one if there are several; `None` if there is none.
                 pub fn $accessor(&self) -> Option<value!(type $kind)> {
-                    self.iter().find_map(|property| match property {
-                        Property::$variant(value) => Some(value),
+                    match self.all(PropertyId::$variant).next() {
+                        Some(Property::$variant(value)) => Some(value),
                         _ => None,
-                    })
+                    }
                 }
             )+
         }
@@ -374,7 +374,7 @@ pub type Properties<'a> = Seq<'a, Property<'a>>;
 impl<'a> Properties<'a> {
     /// The User Properties, in order.
     pub fn user_properties(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.iter().filter_map(|property| match property {
+        self.all(PropertyId::UserProperty).filter_map(|property| match property {
             Property::UserProperty(name, value) => Some((name, value)),
             _ => None,
         })
@@ -382,7 +382,7 @@ impl<'a> Properties<'a> {
 
     /// The Subscription Identifiers of a PUBLISH, in order.
     pub fn subscription_identifiers(&self) -> impl Iterator<Item = u32> + use<'a> {
-        self.iter().filter_map(|property| match property {
+        self.all(PropertyId::SubscriptionIdentifier).filter_map(|property| match property {
             Property::SubscriptionIdentifier(id) => Some(id),
             _ => None,
         })
@@ -391,8 +391,17 @@ impl<'a> Properties<'a> {
     /// The identifiers of the properties.
     pub fn ids(&self) -> PropertySet {
         let mut ids = PropertySet::EMPTY;
-        self.iter().for_each(|property| ids.insert(property.id()));
+        let mut list = self.iter();
+        while let Some(piece) = Piece::next(&mut list) {
+            ids.insert(piece.id());
+        }
         ids
+    }
+
+    /// The properties with this identifier.
+    fn all(&self, id: PropertyId) -> impl Iterator<Item = Property<'a>> + use<'a> {
+        let mut list = self.iter();
+        core::iter::from_fn(move || Property::find(&mut list, id))
     }
 
     /// Reads the property length and the properties of `scope`; before 5.0 there are none.
@@ -581,16 +590,7 @@ impl<'a> Element<'a> for Property<'a> {
     }
 
     fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
-        let mut seen = PropertySet::EMPTY;
-        let len = sum(cx, list, |property| {
-            let checked = property.id().row().check(cx, &mut seen);
-            checked.map_err(|kind| invalid(cx, kind, Field::Property(property.id())))?;
-            property.check(cx)
-        })?;
-        match missing(cx.scope, seen) {
-            Some(id) => Err(invalid(cx, ErrorKind::MissingProperty, Field::Property(id))),
-            None => Ok(len),
-        }
+        Piece::check_all(list.map(Piece::Given), cx)
     }
 
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
@@ -611,6 +611,16 @@ impl<'a> Element<'a> for Property<'a> {
 }
 
 impl<'a> Property<'a> {
+    /// The next one with this identifier; the values of others are passed over.
+    fn find(list: &mut Iter<'a, Self>, id: PropertyId) -> Option<Self> {
+        loop {
+            let mut here = list.clone();
+            if Piece::next(list)?.id() == id {
+                return here.next();
+            }
+        }
+    }
+
     fn check_value(&self, kind: Kind, cx: Context, field: Field) -> Result<usize, EncodeError> {
         match self.raw() {
             Raw::Number(n) if !kind.takes(n) => Err(invalid(cx, ErrorKind::PropertyValue, field)),
@@ -624,6 +634,79 @@ impl<'a> Property<'a> {
             Raw::Text(text) => check_text(cx, field, text),
             Raw::Binary(bytes) => check_binary(cx, field, bytes),
             Raw::Pair(name, value) => Ok(check_text(cx, field, name)? + check_text(cx, field, value)?),
+        }
+    }
+}
+
+/// A property to be written: one that was received is not looked at but copied.
+#[derive(Clone, Copy)]
+pub(crate) enum Piece<'a> {
+    /// The identifier, and the bytes with it.
+    Received(PropertyId, &'a [u8]),
+    Given(Property<'a>),
+}
+
+impl<'a> Piece<'a> {
+    /// The next one of `list`.
+    pub(crate) fn next(list: &mut Iter<'a, Property<'a>>) -> Option<Self> {
+        list.pass(Self::split, |property| Self::Given(*property))
+    }
+
+    /// Cuts the first one off a received section.
+    fn split(section: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let row = Row::of(*section.first()?)?;
+        let behind_prefixed = |at: usize| {
+            let (len, _) = section.get(at..)?.split_first_chunk()?;
+            Some(at + 2 + usize::from(u16::from_be_bytes(*len)))
+        };
+        let end = match row.kind {
+            Kind::Flag | Kind::MaximumQos => 2,
+            Kind::Short | Kind::PositiveShort => 3,
+            Kind::Long | Kind::PositiveLong => 5,
+            Kind::PositiveVarint => match VarInt::read(section.get(1..)?) {
+                VarInt::Value(_, rest) => section.len() - rest.len(),
+                _ => return None,
+            },
+            Kind::Text | Kind::Topic | Kind::Binary => behind_prefixed(1)?,
+            Kind::Pair => behind_prefixed(behind_prefixed(1)?)?,
+        };
+        let (bytes, rest) = section.split_at_checked(end)?;
+        Some((Self::Received(row.id, bytes), rest))
+    }
+
+    #[inline(always)]
+    pub(crate) fn id(&self) -> PropertyId {
+        match self {
+            Self::Received(id, _) => *id,
+            Self::Given(property) => property.id(),
+        }
+    }
+
+    /// Checks a list for the packet `cx`; gives the number of bytes it takes. The value of a received property is right
+    /// wherever it may stand.
+    #[inline(always)]
+    pub(crate) fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
+        let mut seen = PropertySet::EMPTY;
+        let len = sum(cx, list, |piece| {
+            let id = piece.id();
+            let checked = id.row().check(cx, &mut seen);
+            checked.map_err(|kind| invalid(cx, kind, Field::Property(id)))?;
+            match piece {
+                Self::Received(_, bytes) => Ok(bytes.len()),
+                Self::Given(property) => property.check(cx),
+            }
+        })?;
+        match missing(cx.scope, seen) {
+            Some(id) => Err(invalid(cx, ErrorKind::MissingProperty, Field::Property(id))),
+            None => Ok(len),
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        match self {
+            Self::Received(_, bytes) => out.bytes(bytes),
+            Self::Given(property) => property.write(out),
         }
     }
 }

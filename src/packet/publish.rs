@@ -2,10 +2,10 @@
 
 use super::{Delivery, Nowhere, Qos};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
-use crate::property::{Properties, Property, PropertyId, PropertySet, Section, section_len};
+use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Element, Header, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer,
+    Check, Context, Decoded, Header, Iter, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer,
     check_str, check_topic, invalid, start,
 };
 
@@ -374,11 +374,7 @@ impl Forward<'_> {
             return PropertySet::EMPTY;
         }
         let mut dropped = PropertySet::EMPTY;
-        source
-            .iter()
-            .map(|property| property.id())
-            .filter(|id| !of_connection(*id))
-            .for_each(|id| dropped.insert(id));
+        source.ids().iter().filter(|id| !of_connection(*id)).for_each(|id| dropped.insert(id));
         dropped
     }
 }
@@ -416,33 +412,58 @@ struct Edited<'f, 'a> {
 }
 
 impl<'f, 'a: 'f> Edited<'f, 'a> {
-    fn iter(&self) -> impl Iterator<Item = Property<'f>> {
-        let expiry = self.copy.message_expiry_interval.map(Property::MessageExpiryInterval);
-        let had_expiry = expiry.is_some() && self.source.message_expiry_interval().is_some();
-        let alias = match self.copy.alias {
-            Alias::None => None,
-            Alias::Define(alias) | Alias::Use(alias) => Some(Property::TopicAlias(alias)),
-        };
-        let kept = self.source.iter().filter(|property| !of_connection(property.id()));
-        kept.map(move |property| match property.id() {
-            PropertyId::MessageExpiryInterval => expiry.unwrap_or(property),
-            _ => property,
-        })
-        .chain(expiry.filter(|_| !had_expiry))
-        .chain(self.copy.subscription_identifiers.iter().map(|id| Property::SubscriptionIdentifier(*id)))
-        .chain(alias)
+    fn pieces(&self) -> Pieces<'f> {
+        let Forward { message_expiry_interval, subscription_identifiers, alias, .. } = *self.copy;
+        Pieces {
+            source: self.source.iter(),
+            expiry: message_expiry_interval,
+            identifiers: subscription_identifiers.iter(),
+            alias: match alias {
+                Alias::None => None,
+                Alias::Define(alias) | Alias::Use(alias) => Some(alias),
+            },
+        }
+    }
+}
+
+/// The properties of a copy, in order: those of the source, then what it has of its own.
+struct Pieces<'f> {
+    source: Iter<'f, Property<'f>>,
+    expiry: Option<u32>,
+    identifiers: core::slice::Iter<'f, u32>,
+    alias: Option<u16>,
+}
+
+impl<'f> Iterator for Pieces<'f> {
+    type Item = Piece<'f>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Piece<'f>> {
+        while let Some(piece) = Piece::next(&mut self.source) {
+            if piece.id() == PropertyId::MessageExpiryInterval {
+                let own = self.expiry.take().map(Property::MessageExpiryInterval);
+                return Some(own.map_or(piece, Piece::Given));
+            }
+            if !of_connection(piece.id()) {
+                return Some(piece);
+            }
+        }
+        let expiry = self.expiry.take().map(Property::MessageExpiryInterval);
+        let identifier = || self.identifiers.next().copied().map(Property::SubscriptionIdentifier);
+        let alias = || self.alias.take().map(Property::TopicAlias);
+        expiry.or_else(identifier).or_else(alias).map(Piece::Given)
     }
 }
 
 impl Section for Edited<'_, '_> {
     fn property_len(&self, cx: Context) -> Check {
-        if cx.version.is_5() { Property::check_all(self.iter(), cx) } else { Ok(0) }
+        if cx.version.is_5() { Piece::check_all(self.pieces(), cx) } else { Ok(0) }
     }
 
     fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if cx.version.is_5() {
             out.varint(property_len);
-            self.iter().for_each(|property| property.write(out));
+            self.pieces().for_each(|piece| piece.write(out));
         }
     }
 

@@ -134,7 +134,11 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     #[inline(never)]
     fn check_elements(&self, cx: Context) -> Check {
-        T::check_all(self.iter(), cx)
+        // The usual list is the caller's, and a slice is walked more easily than either.
+        match self.0 {
+            Inner::List(list) => T::check_all(list.iter().copied(), cx),
+            Inner::Wire { .. } => T::check_all(self.iter(), cx),
+        }
     }
 
     /// [`check`](Self::check) of a list that must not be empty.
@@ -157,7 +161,10 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     #[inline(never)]
     fn write_elements<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
-        self.iter().for_each(|element| element.write(out));
+        match self.0 {
+            Inner::List(list) => list.iter().for_each(|element| element.write(out)),
+            Inner::Wire { .. } => self.iter().for_each(|element| element.write(out)),
+        }
     }
 }
 
@@ -255,6 +262,37 @@ pub struct Iter<'a, T>(Source<'a, T>);
 enum Source<'a, T> {
     Wire { rest: &'a [u8], version: Version, scope: Scope, element: PhantomData<T> },
     List(core::slice::Iter<'a, T>),
+}
+
+impl<T> Clone for Iter<'_, T> {
+    fn clone(&self) -> Self {
+        Self(match &self.0 {
+            Source::Wire { rest, version, scope, element } => {
+                Source::Wire { rest, version: *version, scope: *scope, element: *element }
+            }
+            Source::List(list) => Source::List(list.clone()),
+        })
+    }
+}
+
+impl<'a, T> Iter<'a, T> {
+    /// Passes over one element: gives what `received` sees in its bytes, ahead of those behind it, or what `given` makes
+    /// of the caller's.
+    #[inline(always)]
+    pub(crate) fn pass<R>(
+        &mut self,
+        received: impl FnOnce(&'a [u8]) -> Option<(R, &'a [u8])>,
+        given: impl FnOnce(&'a T) -> R,
+    ) -> Option<R> {
+        match &mut self.0 {
+            Source::Wire { rest, .. } => {
+                let (element, behind) = received(rest)?;
+                *rest = behind;
+                Some(element)
+            }
+            Source::List(list) => list.next().map(given),
+        }
+    }
 }
 
 impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
