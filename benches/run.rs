@@ -1,5 +1,6 @@
 //! `run NAME TIMES` runs one operation, for instructions.sh to count its instructions, and prints the number of
-//! allocations. Without arguments: lists the operations with their reference figures, 0 where there is none.
+//! allocations. Without arguments: lists the operations with their reference figures and the percentage that is allowed, 0
+//! where there is none.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::process::ExitCode;
@@ -29,7 +30,8 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [name, times] = &arguments[..] else {
         for operation in &operations {
-            println!("{}\t{}", operation.name, operation.reference().unwrap_or_default());
+            let (reference, percent) = operation.reference().unwrap_or_default();
+            println!("{}\t{reference}\t{percent}", operation.name);
         }
         return ExitCode::SUCCESS;
     };

@@ -90,10 +90,14 @@ impl<const LEN: usize> Keep for Inline<LEN> {
     }
 }
 
-/// A message on the heap, as a packet.
+/// A message on the heap, as a packet. The memory of a small one is used again for the next.
 #[cfg(feature = "alloc")]
 #[derive(Clone, Debug, Default)]
 pub struct Boxed(alloc::vec::Vec<u8>);
+
+/// How many bytes a slot without a message holds on to, at most.
+#[cfg(feature = "alloc")]
+const SMALL: usize = 256;
 
 #[cfg(feature = "alloc")]
 impl Keep for Boxed {
@@ -106,6 +110,11 @@ impl Keep for Boxed {
 
     fn message(&self) -> Option<Message<'_>> {
         message(&self.0)
+    }
+
+    fn clear(&mut self) {
+        self.0.clear();
+        self.0.shrink_to(SMALL);
     }
 }
 
