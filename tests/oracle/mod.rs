@@ -64,7 +64,10 @@ pub(crate) fn decode(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, D
             None => decoded,
         };
         match (from, decoded) {
-            (Ok(from), _) => assert_eq!(Ok(from), decoded, "{sender:?}"),
+            (Ok(from), _) => {
+                assert_eq!(Ok(from), decoded, "{sender:?}");
+                trusted(&from);
+            }
             (Err(from), Err(error)) if from == error => {}
             (Err(from), _) => {
                 assert_eq!(from.kind(), ErrorKind::Sender, "{sender:?}: {from}");
@@ -103,16 +106,6 @@ fn accept(version: Version, frame: Frame<'_>, packet: &Packet<'_>) {
     }
     let owned = PacketBuf::decode(version, bytes.to_vec().into()).unwrap();
     assert_eq!(owned.get(), *packet);
-    with_lists(packet, |listed| {
-        assert_eq!(listed, packet);
-        // A received list is trusted where it came from, and nowhere else.
-        for version in Version::ALL {
-            assert_eq!(listed.to_vec(version), packet.to_vec(version));
-        }
-        for (listed, received) in properties_of(listed).into_iter().zip(properties_of(packet)) {
-            assert_eq!(elsewhere(listed), elsewhere(received));
-        }
-    });
     let encoded = match packet.to_vec(version) {
         Ok(encoded) => encoded,
         Err(error) => {
@@ -131,6 +124,28 @@ fn accept(version: Version, frame: Frame<'_>, packet: &Packet<'_>) {
     let (body, left_out) = bytes[header..].split_at(encoded.len() - shortest);
     assert_eq!(&encoded[shortest..], body);
     assert!(left_out.is_empty() || has_short_form(packet) && left_out.iter().all(|byte| *byte == 0));
+}
+
+/// A received list is trusted where it came from, and nowhere else.
+fn trusted(packet: &Packet<'_>) {
+    with_lists(packet, |listed| {
+        assert_eq!(listed, packet);
+        for (version, sender) in Version::ALL.into_iter().flat_map(|v| SENDERS.map(|sender| (v, sender))) {
+            assert_eq!(send(version, sender, listed), send(version, sender, packet), "{sender:?}");
+        }
+        for (listed, received) in properties_of(listed).into_iter().zip(properties_of(packet)) {
+            assert_eq!(elsewhere(listed), elsewhere(received));
+        }
+    });
+}
+
+fn send(version: Version, sender: Option<Sender>, packet: &Packet<'_>) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::new();
+    match sender {
+        None => packet.encode(version, &mut out)?,
+        Some(sender) => packet.encode_from(version, sender, &mut out)?,
+    };
+    Ok(out)
 }
 
 /// Whether reason code and properties, or the latter, can be left out.
