@@ -3,10 +3,11 @@
 
 use core::fmt;
 
+use crate::packet::{Connack, Disconnect, Packet};
 use crate::property::PropertyId;
 use crate::reason::ReasonCode;
 use crate::rule;
-use crate::version::Version;
+use crate::version::{Sender, Version};
 use crate::wire::{PacketType, Scope};
 
 macro_rules! kinds {
@@ -407,35 +408,59 @@ impl DecodeError {
         self
     }
 
-    /// What the receiver sends before it closes the connection.
+    /// What the receiver of the bytes sends before it closes the connection; `sender` is who sent them.
+    ///
+    /// `version` is that of the connection. Until a CONNECT has told it, or if it tells one that nobody knows, that is
+    /// the newest version which the receiver speaks.
     ///
     /// One packet decides this much. A connection knows more: a server sends no DISCONNECT before its CONNACK
     /// `[MQTT-3.14.0-1]`.
-    pub fn answer(&self) -> Answer {
-        let v = self.violation;
-        match (v.packet_type(), v.version) {
-            _ if matches!(v.kind, ErrorKind::NotConnect) => Answer::Close,
-            _ if matches!(v.kind, ErrorKind::ProtocolLevel) => Answer::Connack(v.reason()),
-            (_, Some(Version::V3_1 | Version::V3_1_1)) => Answer::Close,
-            // A CONNECT from a server is not answered like one from a client.
-            (Some(PacketType::Connect), _) if !matches!(v.kind, ErrorKind::Sender) => {
-                Answer::Connack(v.reason())
-            }
-            (_, _) => Answer::Disconnect(v.reason()),
+    ///
+    /// ```
+    /// use sans_mqtt::{Frame, Packet, ReasonCode, Sender, Version};
+    /// let error = Frame::split(b"\x00\x00", 1024).unwrap_err(); // there is no packet type 0
+    /// let answer = error.answer(Version::V5_0, Sender::Client).packet().unwrap();
+    /// assert_eq!(answer.to_vec(Version::V5_0)?, [0xE0, 1, 0x81]);
+    /// assert_eq!(error.answer(Version::V3_1_1, Sender::Client).packet(), None); // it just closes
+    /// # Ok::<(), sans_mqtt::EncodeError>(())
+    /// ```
+    pub fn answer(&self, version: Version, sender: Sender) -> Answer {
+        let violation = self.violation;
+        let connect = violation.packet_type() == Some(PacketType::Connect);
+        match (violation.kind, sender) {
+            (ErrorKind::NotConnect, _) => Answer::Close,
+            (ErrorKind::ProtocolLevel, Sender::Client) => Answer::Connack(violation.reason()),
+            // No other return code of CONNACK is for malformed packets, and there are no others with a reason.
+            _ if !version.is_5() => Answer::Close,
+            (_, Sender::Client) if connect => Answer::Connack(violation.reason()),
+            // Whatever is wrong with it, a server sends no CONNECT.
+            _ if connect => Answer::Disconnect(ReasonCode::PROTOCOL_ERROR),
+            _ => Answer::Disconnect(violation.reason()),
         }
     }
 }
 
 /// What a receiver sends when it gives a connection up; see [`DecodeError::answer`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// A CONNACK with this reason code, in the receiver's own version, then it closes.
+    /// A CONNACK with this reason code, then it closes.
     Connack(ReasonCode),
     /// A DISCONNECT with this reason code, then it closes.
     Disconnect(ReasonCode),
     /// Nothing: it closes `[MQTT-4.8.0-1]`.
     Close,
+}
+
+impl Answer {
+    /// The packet to send, which every version can express in which it is the answer.
+    pub fn packet(self) -> Option<Packet<'static>> {
+        match self {
+            Self::Connack(reason) => Some(Connack { reason, ..Connack::default() }.into()),
+            Self::Disconnect(reason) => Some(Disconnect { reason, ..Disconnect::default() }.into()),
+            Self::Close => None,
+        }
+    }
 }
 
 /// The packet can't be written: the caller's fault, or the caller's buffer is too small.

@@ -33,14 +33,15 @@ impl PacketBuf {
     /// As [`Packet::decode`]; and [`ErrorKind::Truncated`] or [`ErrorKind::Trailing`] of [`Field::Packet`] for less or
     /// more than one packet.
     pub fn decode(version: Version, frame: Bytes) -> Result<Self, DecodeError> {
-        let (kind, offset) = match Frame::split(&frame, usize::MAX)? {
-            Split::Frame(whole, []) => {
-                Packet::decode(version, whole)?;
-                return Ok(Self { frame, version });
-            }
-            Split::Frame(whole, _) => (ErrorKind::Trailing, whole.bytes().len()),
-            Split::Incomplete(_) => (ErrorKind::Truncated, frame.len()),
-        };
+        let (kind, offset) =
+            match Frame::split(&frame, usize::MAX).map_err(|error| error.in_version(version))? {
+                Split::Frame(whole, []) => {
+                    Packet::decode(version, whole)?;
+                    return Ok(Self { frame, version });
+                }
+                Split::Frame(whole, _) => (ErrorKind::Trailing, whole.bytes().len()),
+                Split::Incomplete(_) => (ErrorKind::Truncated, frame.len()),
+            };
         let violation = Violation { kind, field: Field::Packet, scope: None, version: Some(version) };
         Err(DecodeError { violation, value: 0, offset: offset as u32 })
     }

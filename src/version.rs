@@ -69,3 +69,14 @@ pub enum Sender {
     /// The side that accepted it.
     Server,
 }
+
+impl Sender {
+    /// The other side, which receives what this one sends.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
+}

@@ -86,7 +86,7 @@ impl<'a> Connect<'a> {
     /// `[MQTT-3.1.0-1]`; or the bytes end or are no text before that is known.
     ///
     /// ```
-    /// use sans_mqtt::{Answer, Connect, Frame, Packet, ReasonCode, Split, Version};
+    /// use sans_mqtt::{Answer, Connect, Frame, Packet, ReasonCode, Sender, Split, Version};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let Split::Frame(first, _) = Frame::split(b"\x10\x0D\0\x04MQTT\x04\x02\0\x3C\0\x01a", 1024)? else { panic!() };
     /// let version = Connect::version(first)?;
@@ -97,7 +97,8 @@ impl<'a> Connect<'a> {
     /// let Split::Frame(future, _) = Frame::split(b"\x10\x0D\0\x04MQTT\x06\x02\0\x3C\0\x01a", 1024)? else { panic!() };
     /// let error = Connect::version(future).unwrap_err();
     /// assert_eq!(error.value(), 6);
-    /// assert_eq!(error.answer(), Answer::Connack(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION));
+    /// let answer = error.answer(Version::V5_0, Sender::Client); // 5.0, the newest version that we speak
+    /// assert_eq!(answer, Answer::Connack(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION));
     /// # Ok(()) }
     /// ```
     pub fn version(frame: Frame<'_>) -> Result<Version, DecodeError> {

@@ -98,7 +98,7 @@ impl<'a> PublishHead<'a> {
         sender: Option<Sender>,
         input: &'a [u8],
     ) -> Result<HeadSplit<'a>, DecodeError> {
-        let Some((header, body)) = Header::read(input)? else {
+        let Some((header, body)) = Header::read(input).map_err(|error| error.in_version(version))? else {
             return Ok(HeadSplit::Incomplete(if input.is_empty() { 2 } else { 1 }));
         };
         if header.packet_type != PacketType::Publish {

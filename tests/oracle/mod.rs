@@ -47,7 +47,13 @@ pub(crate) fn split(input: &[u8], max_size: usize) -> Result<Split<'_>, DecodeEr
             for version in Version::ALL {
                 // 3.1.1 has no rule against large packets: it is for the receiver to say.
                 let ruled = error.kind() != ErrorKind::PacketTooLarge || version == Version::V5_0;
-                reject(error.in_version(version), version, input, ruled);
+                let error = error.in_version(version);
+                reject(error, version, input, ruled);
+                // Who knows the version says it.
+                if error.kind() != ErrorKind::PacketTooLarge {
+                    assert_eq!(PublishHead::split(version, None, input), Err(error));
+                    assert_eq!(PacketBuf::decode(version, input.to_vec().into()).err(), Some(error));
+                }
             }
         }
         (split, size) => panic!("{split:?}, but the packet has {size:?} bytes"),
@@ -95,6 +101,12 @@ fn reject(error: DecodeError, version: Version, bytes: &[u8], ruled: bool) {
     assert!(error.reason().is_error());
     let text = error.to_string();
     assert!(text.contains(error.field().name()) && text.contains(error.rule()), "{text}");
+    for sender in [Sender::Client, Sender::Server] {
+        // An answer is always one that can be given.
+        if let Some(answer) = error.answer(version, sender).packet() {
+            assert!(send(version, Some(sender.other()), &answer).is_ok(), "{error:?}: {answer:?}");
+        }
+    }
 }
 
 /// A packet that was decoded from `frame`.
