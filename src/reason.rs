@@ -119,6 +119,12 @@ reasons! {
         server [DISCONNECT];
 }
 
+/// The packets in which either side may report success.
+const SUCCEEDING: u16 = match ReasonCode::SUCCESS.row() {
+    Some(row) => row.packets & !row.client_only & !row.server_only,
+    None => 0,
+};
+
 /// The return codes of a 3.1.1 CONNACK, from 0.
 const RETURN_CODES: [ReasonCode; 6] = [
     ReasonCode::SUCCESS,
@@ -216,8 +222,12 @@ impl ReasonCode {
         if !cx.version.is_5() {
             return self.check_3(cx);
         }
-        // Success is for every packet with a reason code; only AUTH cares who says it.
-        if self == Self::SUCCESS && cx.scope != Scope::AUTH { Ok(()) } else { self.check_5(cx, received) }
+        // Most packets with a reason code say only this.
+        if self == Self::SUCCESS && SUCCEEDING & cx.scope.bit() != 0 {
+            Ok(())
+        } else {
+            self.check_5(cx, received)
+        }
     }
 
     #[inline(never)]
