@@ -565,7 +565,26 @@ def old_and_new_fields(book, version):
         "reason",
         f"{version} has no reason code in DISCONNECT.",
     )
-    book.refuses(version, base(V, "AUTH"), "type", "not-in-version", ["FR-4"], "auth", f"{version} has no AUTH.")
+    book.refuses(
+        version,
+        base(V, "CONNACK", reason="0x97"),
+        "reason",
+        "not-in-version",
+        ["FR-8"],
+        "reason",
+        f"{version} has no return code for this reason.",
+    )
+    for sender in (None, "client", "server"):
+        book.refuses(
+            version,
+            base(V, "AUTH"),
+            "type",
+            "not-in-version",
+            ["FR-4"],
+            "auth",
+            f"{version} has no AUTH.",
+            sender=sender,
+        )
     for field, value in (("no_local", True), ("retain_as_published", True), ("retain_handling", 1)):
         entry = {**subscription(version), field: value}
         book.refuses(

@@ -3,6 +3,7 @@
 from .encode import encode, first_byte, items, join, one_property, property_bytes, value_bytes, variable
 from .packets import base, carrier, companions, in_scope, prop, will
 from .tables import (
+    CLIENT_ONLY,
     DUPLICATE_RULE,
     EXAMPLE,
     FOUR,
@@ -10,6 +11,7 @@ from .tables import (
     PROPERTIES,
     PROPERTY,
     SCOPES,
+    SERVER_ONLY,
     TWO,
     VALUE_RULE,
     VARIABLE,
@@ -26,6 +28,11 @@ ZERO_IS_FINE = (
 )
 
 
+ONE_SIDE = {
+    ("PUBLISH", "Subscription Identifier"): "server",
+    ("DISCONNECT", "Session Expiry Interval"): "client",
+    ("DISCONNECT", "Server Reference"): "server",
+}
 UNKNOWN = [number for number in range(0x40) if number not in {number for number, _, _, _ in PROPERTIES}]
 UNKNOWN = UNKNOWN[:21] + [0x40, 0x7F, 0x80, 0x81, 0xA6, 0xFF, 0x3FFF, 0x4000, 0x0FFFFFFF]
 
@@ -458,6 +465,24 @@ def senders(book):
     for sender in ("client", "server"):
         packet = in_scope("DISCONNECT", [prop("Reason String"), prop("User Property")])
         book.accept(V, packet, "reports", "Either side may explain its DISCONNECT.", sender=sender)
+        for scope in SCOPES:
+            if kind_of(scope) not in (SERVER_ONLY if sender == "client" else CLIENT_ONLY):
+                every_property(book, scope, sender)
+
+
+def every_property(book, scope, sender):
+    """All at once that one side may send."""
+    names = [name for _, name, _, where in PROPERTIES if scope in where.split()]
+    names = [name for name in names if ONE_SIDE.get((scope, name), sender) == sender]
+    extra = {"reason": "0x9C"} if "Server Reference" in names else {}
+    will = "-will" if scope == "will" else ""
+    book.accept(
+        V,
+        in_scope(scope, [prop(name) for name in names], **extra),
+        f"every{will}-property",
+        f"Every property of {scope} that a {sender} may send.",
+        sender=sender,
+    )
 
 
 def authentication(book):

@@ -2,7 +2,7 @@
 
 from .encode import encode, first_byte, items, join, offset, swap, text, two
 from .packets import base, kinds, prop, rich, subscription, will
-from .tables import ACKS, PROTOCOL, VERSIONS, packet_id_rules, rule
+from .tables import ACKS, PROTOCOL, VERSIONS, nul_rules, packet_id_rules, rule, utf8_rules
 
 
 def build(book):
@@ -425,6 +425,20 @@ def protocols(book, version):
             "protocol-name",
             ["MQTT-3.1.2-1"],
             near,
+        )
+    # A name that is no text is not even compared.
+    name = PROTOCOL[version][0]
+    for error, byte, rules in (("nul", b"\0", nul_rules(version)), ("utf8", b"\xff", utf8_rules(version))):
+        book.reject(
+            version,
+            "CONNECT",
+            swap(version, packet, protocol_name=two(len(name)) + name[:-1] + byte),
+            f"protocol-name-{error}",
+            f"The protocol name ends in {byte[0]:02X}.",
+            error,
+            rules + ["MQTT-3.1.2-1"],
+            near,
+            reasons=["0x81", "0x84"],
         )
     # Whole packets of the sister version: the level decides before the rest is read.
     sister = {"3.1.1": "5.0", "5.0": "3.1.1"}.get(version)

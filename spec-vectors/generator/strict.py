@@ -241,7 +241,7 @@ def reason(kind, value, sender):
 
 def connect(reader, version, sender):
     want, level = {"3.1": (b"MQIsdp", 3), "3.1.1": (b"MQTT", 4), "5.0": (b"MQTT", 5)}[version]
-    if reader.bin() != want:
+    if reader.str().encode() != want:
         raise Bad("protocol-name")
     if reader.u1() != level:
         raise Bad("protocol-level")

@@ -187,7 +187,8 @@ impl<'a> Packet<'a> {
     ) -> Result<usize, EncodeError> {
         let packet_type = self.packet_type();
         let cx = Context { version, sender: Some(sender), scope: Scope::of(packet_type) };
-        if !packet_type.may_be_sent_by(sender, version) {
+        // AUTH before 5.0 is nobody's, which `write` says.
+        if packet_type != PacketType::Auth && !packet_type.may_be_sent_by(sender, version) {
             return Err(invalid(cx, ErrorKind::Sender, Field::PacketType));
         }
         self.write(cx, out)
