@@ -180,7 +180,7 @@ impl Header {
                 Field::RemainingLength,
                 Some(Scope::of(packet_type)),
                 1,
-                0x80,
+                byte(input, 1),
             )),
         }
     }

@@ -48,6 +48,7 @@ pub(crate) fn split(input: &[u8], max_size: usize) -> Result<Split<'_>, DecodeEr
                 // 3.1.1 has no rule against large packets: it is for the receiver to say.
                 let ruled = error.kind() != ErrorKind::PacketTooLarge || version == Version::V5_0;
                 let error = error.in_version(version);
+                assert_eq!(error.value(), input[error.offset()]);
                 reject(error, version, input, ruled);
                 // Who knows the version says it.
                 if error.kind() != ErrorKind::PacketTooLarge {
