@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use crate::error::ErrorKind;
+use crate::error::{EncodeError, ErrorKind};
 use crate::version::{Sender, Version};
 use crate::wire::{Check, Context, Decoded, Element, Mode, Reader, Scope, Sink, Writer, invalid};
 use crate::{Field, PacketType};
@@ -164,21 +164,28 @@ impl ReasonCode {
 
     /// The equivalent return code of a 3.1.1 CONNACK, 0 to 5.
     ///
-    /// Only codes that mean the same have one; see [`nearest_return_code`](Self::nearest_return_code).
+    /// Only codes that mean the same have one; see [`nearest_in`](Self::nearest_in).
     pub fn return_code(self) -> Option<u8> {
         (0..).zip(RETURN_CODES).find_map(|(number, code)| (code == self).then_some(number))
     }
 
-    /// The return code of a 3.1.1 CONNACK that comes nearest. `None`: close the connection without a CONNACK
-    /// `[MQTT-3.2.2-6]`.
+    /// This code, or the one that comes nearest among those that a packet of this type and version may be sent with.
+    /// `None`: there is no such packet for what has to be said.
+    ///
+    /// A server that refuses a 3.1.1 client closes the connection without a CONNACK then `[MQTT-3.2.2-6]`; and one
+    /// that refuses a subscription of a 3.1 client has no way to say so.
     ///
     /// ```
-    /// use sans_mqtt::ReasonCode;
-    /// assert_eq!(ReasonCode::SERVER_BUSY.nearest_return_code(), Some(3));
-    /// assert_eq!(ReasonCode::MALFORMED_PACKET.nearest_return_code(), None);
+    /// use sans_mqtt::{PacketType, ReasonCode, Version};
+    /// let old = |code: ReasonCode, packet| code.nearest_in(packet, Version::V3_1_1);
+    /// let busy = old(ReasonCode::SERVER_BUSY, PacketType::Connack);
+    /// assert_eq!(busy, Some(ReasonCode::SERVER_UNAVAILABLE)); // return code 3
+    /// assert_eq!(old(ReasonCode::MALFORMED_PACKET, PacketType::Connack), None);
+    /// let refused = old(ReasonCode::NOT_AUTHORIZED, PacketType::Suback);
+    /// assert_eq!(refused, Some(ReasonCode::UNSPECIFIED_ERROR)); // 0x80, Failure
     /// ```
-    pub fn nearest_return_code(self) -> Option<u8> {
-        match self {
+    pub fn nearest_in(self, packet_type: PacketType, version: Version) -> Option<Self> {
+        let similar = match self {
             Self::SERVER_BUSY
             | Self::QUOTA_EXCEEDED
             | Self::CONNECTION_RATE_EXCEEDED
@@ -187,8 +194,9 @@ impl ReasonCode {
             Self::BAD_AUTHENTICATION_METHOD => Self::BAD_USER_NAME_OR_PASSWORD,
             Self::BANNED => Self::NOT_AUTHORIZED,
             _ => self,
-        }
-        .return_code()
+        };
+        let any = if self.is_error() { Self::UNSPECIFIED_ERROR } else { self };
+        [self, similar, any].into_iter().find(|code| code.is_allowed_in(packet_type, version))
     }
 
     /// The reason code that a return code of a 3.1.1 CONNACK stands for; `None` from 6 on.
@@ -198,13 +206,19 @@ impl ReasonCode {
 
     /// Whether a packet of this type and version may be sent with this code, by one side at least.
     pub fn is_allowed_in(self, packet_type: PacketType, version: Version) -> bool {
-        self.check_sent(Context { version, sender: None, scope: Scope::of(packet_type) }).is_ok()
+        self.permitted(Context { version, sender: None, scope: Scope::of(packet_type) }, false).is_ok()
     }
 
     /// Whether the packet `cx` may be sent with this code.
     #[inline(always)]
-    pub(crate) fn check_sent(self, cx: Context) -> Result<(), ErrorKind> {
-        self.permitted(cx, false)
+    pub(crate) fn check_sent(self, cx: Context) -> Result<(), EncodeError> {
+        self.permitted(cx, false).map_err(|kind| self.unsent(kind, cx))
+    }
+
+    #[cold]
+    fn unsent(self, kind: ErrorKind, cx: Context) -> EncodeError {
+        let known_later = !cx.version.is_5() && self.is_allowed_in(cx.scope.packet_type(), Version::V5_0);
+        invalid(cx, if known_later { ErrorKind::NotInVersion } else { kind }, Field::ReasonCode)
     }
 
     /// What `byte` means in the packet `cx`, if it may arrive with that.
@@ -283,7 +297,7 @@ impl<'a> Element<'a> for ReasonCode {
 
     #[inline(always)]
     fn check(&self, cx: Context) -> Check {
-        self.check_sent(cx).map_err(|kind| invalid(cx, kind, Field::ReasonCode)).map(|()| 1)
+        self.check_sent(cx).map(|()| 1)
     }
 
     #[inline(always)]

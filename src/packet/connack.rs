@@ -50,12 +50,7 @@ impl<'a> Connack<'a> {
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        self.reason.check_sent(cx).map_err(|kind| match kind {
-            ErrorKind::ReasonCode if !cx.version.is_5() => {
-                invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode)
-            }
-            kind => invalid(cx, kind, Field::ReasonCode),
-        })?;
+        self.reason.check_sent(cx)?;
         if self.session_present && self.reason != ReasonCode::SUCCESS {
             return Err(invalid(cx, ErrorKind::SessionPresent, Field::SessionPresent));
         }

@@ -399,7 +399,7 @@ mod outcome {
             return Ok((0, 0));
         }
         if cx.version.is_5() {
-            reason.check_sent(cx).map_err(|kind| invalid(cx, kind, Field::ReasonCode))?;
+            reason.check_sent(cx)?;
         } else if reason != ReasonCode::SUCCESS {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         }
