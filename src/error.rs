@@ -26,7 +26,7 @@ macro_rules! kinds {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            const fn text(self) -> &'static str {
+            pub(crate) const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
 
@@ -224,14 +224,8 @@ impl Field {
     }
 }
 
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// What is wrong with a packet: the kind, the field, and the rules that say so.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Violation {
     pub(crate) kind: ErrorKind,
     pub(crate) field: Field,
@@ -256,6 +250,15 @@ impl Violation {
             Some(scope) => Some(scope.packet_type()),
             None => None,
         }
+    }
+
+    /// Whether it is wrong in the will of a CONNECT, which has properties of its own.
+    pub const fn in_will(&self) -> bool {
+        matches!(self.scope, Some(Scope::WILL))
+            || matches!(
+                self.field,
+                Field::WillTopic | Field::WillPayload | Field::WillQos | Field::WillRetain
+            )
     }
 
     /// The version whose rules were applied; `None` for framing, which is the same in all of them.
@@ -304,7 +307,10 @@ impl fmt::Display for Violation {
         if let Some(packet) = self.packet_type() {
             write!(f, "{packet} ")?;
         }
-        write!(f, "{}: {}", self.field, self.kind.text())?;
+        if self.scope == Some(Scope::WILL) {
+            f.write_str("will ")?;
+        }
+        write!(f, "{}: {}", self.field, self.kind)?;
         match self.rule() {
             "" => Ok(()),
             rule => write!(f, " [{rule}]"),
@@ -325,7 +331,7 @@ impl fmt::Display for Violation {
 /// assert_eq!(error.to_string(), "PUBLISH Topic Alias: value out of range [MQTT-3.3.2-8], byte 7");
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[error("{violation}, byte {offset}")]
 pub struct DecodeError {
     pub(crate) violation: Violation,
@@ -466,7 +472,7 @@ impl Answer {
 /// The packet can't be written: the caller's fault, or the caller's buffer is too small.
 ///
 /// Nothing has been written when this is returned.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// The data breaks a rule of MQTT; [`Violation::field`] names it.

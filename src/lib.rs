@@ -23,6 +23,7 @@ mod packet;
 mod property;
 mod reason;
 mod rule;
+mod show;
 mod topic;
 mod version;
 mod wire;

@@ -1,5 +1,7 @@
 //! Packets that own their bytes (feature `bytes`): the frame as it was received, and the version it is in.
 
+use core::fmt;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Violation};
@@ -19,7 +21,7 @@ use crate::wire::{Frame, PacketType, Sink, Split};
 /// assert!(matches!(packet.get(), Packet::Publish(Publish { topic: "a", payload: b"x", .. })));
 /// # Ok::<(), sans_mqtt::DecodeError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PacketBuf {
     frame: Bytes,
     version: Version,
@@ -76,6 +78,12 @@ impl PacketBuf {
     /// The encoded packet.
     pub const fn bytes(&self) -> &Bytes {
         &self.frame
+    }
+}
+
+impl fmt::Debug for PacketBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketBuf").field("version", &self.version).field("packet", &self.get()).finish()
     }
 }
 

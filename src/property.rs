@@ -4,6 +4,7 @@ use core::fmt;
 
 use crate::error::{EncodeError, ErrorKind, Field};
 use crate::packet::Qos;
+use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
     Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, VarInt, Writer, check_binary,
@@ -82,6 +83,9 @@ macro_rules! value {
     (read Topic $raw:ident) => { if let Raw::Text(text) = $raw { Some(text) } else { None } };
     (read $long:ident $raw:ident) => { if let Raw::Number(n) = $raw { Some(n) } else { None } };
 
+    (debug Binary $value:ident) => { Binary($value) };
+    (debug $other:ident $value:ident) => { $value };
+
     (raw MaximumQos $value:ident) => { Raw::Number($value as u32) };
     (raw Binary $value:ident) => { Raw::Binary($value) };
     (raw Text $value:ident) => { Raw::Text($value) };
@@ -116,7 +120,7 @@ macro_rules! properties {
         }
 
         /// A property with its value.
-        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[derive(Clone, Copy, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum Property<'a> {
             $(#[doc = $doc] $variant(value!(type $kind)),)+
@@ -147,6 +151,23 @@ macro_rules! properties {
                         Raw::Pair(name, value) => Some(Self::UserProperty(name, value)),
                         _ => None,
                     },
+                }
+            }
+        }
+
+        /// Authentication Data is shown by its length alone.
+        impl fmt::Debug for Property<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if let Self::AuthenticationData(data) = self {
+                    return f.debug_tuple("AuthenticationData").field(&Hidden(data)).finish();
+                }
+                match self {
+                    $(Self::$variant(value) => {
+                        f.debug_tuple(stringify!($variant)).field(&value!(debug $kind value)).finish()
+                    })+
+                    Self::UserProperty(name, value) => {
+                        f.debug_tuple("UserProperty").field(name).field(value).finish()
+                    }
                 }
             }
         }
@@ -284,12 +305,6 @@ impl PropertyId {
     }
 }
 
-impl fmt::Display for PropertyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 impl Row {
     #[inline(always)]
     fn of(number: u8) -> Option<&'static Self> {
@@ -359,6 +374,14 @@ impl PropertySet {
     #[inline(always)]
     pub(crate) fn insert(&mut self, id: PropertyId) {
         self.0 |= 1 << id as u8;
+    }
+}
+
+impl FromIterator<PropertyId> for PropertySet {
+    fn from_iter<I: IntoIterator<Item = PropertyId>>(ids: I) -> Self {
+        let mut set = Self::EMPTY;
+        ids.into_iter().for_each(|id| set.insert(id));
+        set
     }
 }
 

@@ -277,6 +277,18 @@ impl ReasonCode {
     }
 }
 
+impl From<u8> for ReasonCode {
+    fn from(number: u8) -> Self {
+        Self(number)
+    }
+}
+
+impl From<ReasonCode> for u8 {
+    fn from(code: ReasonCode) -> Self {
+        code.0
+    }
+}
+
 impl fmt::Display for ReasonCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} ({:#04x})", self.name(), self.0)

@@ -6,7 +6,7 @@ use core::fmt;
 ///
 /// ```
 /// use sans_mqtt::Version;
-/// assert_eq!(Version::V5_0.level(), 5);
+/// assert_eq!((Version::V5_0.level(), Version::from_level(5)), (5, Some(Version::V5_0)));
 /// assert_eq!(Version::V3_1_1.to_string(), "3.1.1");
 /// assert!(Version::V3_1_1 < Version::V5_0);
 /// ```
@@ -25,6 +25,16 @@ pub enum Version {
 impl Version {
     /// Every version, oldest first.
     pub const ALL: [Self; 3] = [Self::V3_1, Self::V3_1_1, Self::V5_0];
+
+    /// The version of a protocol level: 3, 4 or 5.
+    pub const fn from_level(level: u8) -> Option<Self> {
+        match level {
+            3 => Some(Self::V3_1),
+            4 => Some(Self::V3_1_1),
+            5 => Some(Self::V5_0),
+            _ => None,
+        }
+    }
 
     /// The protocol level (5.0: protocol version) byte of a CONNECT.
     pub const fn level(self) -> u8 {
@@ -71,6 +81,14 @@ pub enum Sender {
 }
 
 impl Sender {
+    /// `client` or `server`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+
     /// The other side, which receives what this one sends.
     #[must_use]
     pub const fn other(self) -> Self {

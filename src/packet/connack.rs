@@ -16,7 +16,7 @@ use crate::wire::{Check, Context, Decoded, Mode, Reader, Scope, Sink, invalid, s
 /// assert_eq!(refused.to_vec(Version::V3_1_1)?, [0x20, 2, 0, 5]);
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Connack<'a> {
     /// Whether the server has a session of this client. Not in 3.1.
     pub session_present: bool,

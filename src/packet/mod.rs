@@ -38,7 +38,7 @@ use crate::wire::{
 /// assert_eq!((topic, payload), ("a/b", &b"h"[..]));
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Packet<'a> {
     /// CONNECT
     Connect(Connect<'a>),

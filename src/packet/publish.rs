@@ -1,8 +1,11 @@
 //! PUBLISH: whole, head only, and forwarded to somebody else.
 
+use core::fmt;
+
 use super::{Delivery, Nowhere, Qos};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
+use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
     Check, Context, Decoded, Header, Iter, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer,
@@ -24,7 +27,7 @@ use crate::wire::{
 /// assert_eq!(out, "\x32\x1C\0\x11attic/temperature\0\x01\0".bytes().chain("24 °C".bytes()).collect::<Vec<_>>());
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Publish<'a> {
     /// Whether this is perhaps not the first try. Not at QoS 0.
     pub dup: bool,
@@ -41,6 +44,20 @@ pub struct Publish<'a> {
     pub payload: &'a [u8],
 }
 
+impl fmt::Debug for Publish<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dup, retain, delivery, topic, properties, payload } = self;
+        f.debug_struct("Publish")
+            .field("dup", dup)
+            .field("retain", retain)
+            .field("delivery", delivery)
+            .field("topic", topic)
+            .field("properties", properties)
+            .field("payload", &Binary(payload))
+            .finish()
+    }
+}
+
 /// PUBLISH without its payload, which is written or read piece by piece from where it lies.
 ///
 /// ```
@@ -55,7 +72,7 @@ pub struct Publish<'a> {
 /// assert_eq!((read, payload.len()), (head, 0));
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PublishHead<'a> {
     /// As in [`Publish`].
     pub dup: bool,
@@ -72,7 +89,7 @@ pub struct PublishHead<'a> {
 }
 
 /// What [`PublishHead::split`] found.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[must_use]
 pub enum HeadSplit<'a> {
     /// The head of a PUBLISH, and the input behind it: the payload as far as it is there, and perhaps more packets.
@@ -81,6 +98,16 @@ pub enum HeadSplit<'a> {
     Incomplete(usize),
     /// Another packet, which has no payload of that kind.
     Other(PacketType),
+}
+
+impl fmt::Debug for HeadSplit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(head, rest) => f.debug_tuple("Head").field(head).field(&Hidden(rest)).finish(),
+            Self::Incomplete(needed) => f.debug_tuple("Incomplete").field(needed).finish(),
+            Self::Other(packet_type) => f.debug_tuple("Other").field(packet_type).finish(),
+        }
+    }
 }
 
 impl<'a> PublishHead<'a> {
@@ -340,7 +367,7 @@ impl<'a> Publish<'a> {
 }
 
 /// What a copy of a message for another receiver has of its own; see [`Publish::forward`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Forward<'a> {
     /// Whether this is perhaps not the first try.
     pub dup: bool,
@@ -373,9 +400,7 @@ impl Forward<'_> {
         if version.is_5() || source.is_empty() {
             return PropertySet::EMPTY;
         }
-        let mut dropped = PropertySet::EMPTY;
-        source.ids().iter().filter(|id| !of_connection(*id)).for_each(|id| dropped.insert(id));
-        dropped
+        source.ids().iter().filter(|id| !of_connection(*id)).collect()
     }
 }
 

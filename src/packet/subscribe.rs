@@ -22,7 +22,7 @@ use crate::wire::{
 /// assert_eq!(subscribe.to_vec(Version::V3_1_1)?, *b"\x82\x0C\0\x01\0\x07attic/+\x01");
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Subscribe<'a> {
     /// The packet identifier.
     pub packet_id: PacketId,
@@ -183,7 +183,7 @@ impl<'a> Element<'a> for Subscription<'a> {
 /// assert_eq!(suback.to_vec(Version::V3_1_1)?, [0x90, 4, 0, 1, 1, 0x80]);
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Suback<'a> {
     /// The packet identifier of the SUBSCRIBE.
     pub packet_id: PacketId,

@@ -243,6 +243,8 @@ impl<'a, T: Element<'a>> PartialEq for Seq<'a, T> {
     }
 }
 
+impl<'a, T: Element<'a> + Eq> Eq for Seq<'a, T> {}
+
 impl<'a, T: Element<'a>> IntoIterator for Seq<'a, T> {
     type Item = T;
     type IntoIter = Iter<'a, T>;
