@@ -13,7 +13,12 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Version {
     /// MQTT 3.1 (`MQIsdp`, level 3): as 3.1.1, except that the DUP flag may be set on PUBREL, SUBSCRIBE and
-    /// UNSUBSCRIBE, that CONNACK has no Session Present and that SUBACK can't report a failure.
+    /// UNSUBSCRIBE, that CONNACK has no Session Present and that SUBACK can't report a failure. An empty client
+    /// identifier can be decoded, so that a server can refuse it, but not encoded.
+    ///
+    /// Where 3.1 is laxer or unclear, the rules of 3.1.1 hold, which every 3.1 client in use keeps anyway: a user
+    /// name or password that is announced by its flag has to be there (3.1 lets it be missing at the end), unused
+    /// header flags and the reserved byte of CONNACK are 0, and a client identifier may be longer than 23 bytes.
     V3_1,
     /// MQTT 3.1.1 (`MQTT`, level 4).
     V3_1_1,
