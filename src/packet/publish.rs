@@ -117,9 +117,13 @@ impl<'a> PublishHead<'a> {
     /// [`Packet::decode_from`](crate::Packet::decode_from). Limit the head by the size of your buffer: it is
     /// `input.len()` plus what [`HeadSplit::Incomplete`] asks for.
     ///
+    /// Nothing is remembered between calls: each reads the head from its first byte. Call again only when as many
+    /// bytes have come as were asked for, which is one field at a time; with every byte, a long topic would be read
+    /// again and again.
+    ///
     /// # Errors
     ///
-    /// [`DecodeError`], as soon as the bytes that are there decide it.
+    /// [`DecodeError`], as soon as the fixed header is complete and the bytes that are there decide it.
     pub fn split(
         version: Version,
         sender: Option<Sender>,
@@ -287,7 +291,7 @@ impl<'a> Publish<'a> {
     /// What belongs to the connection that the message came by is never copied: Topic Alias and Subscription
     /// Identifiers. A message that came with an alias instead of a topic needs its topic filled in.
     ///
-    /// Gives the properties that the copy had to drop, because `version` has none.
+    /// Gives the properties of the message that the copy had to drop, because `version` has none.
     ///
     /// # Errors
     ///
@@ -375,11 +379,12 @@ pub struct Forward<'a> {
     pub retain: bool,
     /// The QoS, with the packet identifier that it needs.
     pub delivery: Delivery,
-    /// What is left of the lifetime of the message, in seconds. `None`: as the message says.
+    /// What is left of the lifetime of the message, in seconds. `None`: as the message says. A message without one
+    /// gets this one. Before 5.0 it is left out.
     pub message_expiry_interval: Option<u32>,
-    /// The identifiers of the subscriptions that matched.
+    /// The identifiers of the subscriptions that matched. Before 5.0 they are left out.
     pub subscription_identifiers: &'a [u32],
-    /// The Topic Alias towards the receiver.
+    /// The Topic Alias towards the receiver. Before 5.0 it is left out, and the topic name is always there.
     pub alias: Alias,
 }
 
