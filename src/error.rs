@@ -478,10 +478,10 @@ pub enum EncodeError {
     /// The data breaks a rule of MQTT; [`Violation::field`] names it.
     #[error("{0}")]
     Invalid(Violation),
-    /// The sink can't take the whole packet of `needed` bytes.
+    /// The sink can't take all that is to be written.
     #[error("no room for {needed} bytes")]
     NoRoom {
-        /// The length of the packet in bytes.
+        /// Its length in bytes: that of the packet, or of its head if that is written alone.
         needed: usize,
     },
 }

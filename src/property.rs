@@ -8,7 +8,7 @@ use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
     Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, VarInt, Writer, check_binary,
-    check_str, check_text, check_topic, invalid, sum, varint_len,
+    check_str, check_text, check_topic, invalid, scopes, sum, varint_len,
 };
 
 /// The wire type of a value with the rule for it.
@@ -55,10 +55,6 @@ struct Row {
     repeatable: u16,
     client_only: u16,
     server_only: u16,
-}
-
-macro_rules! scopes {
-    ($($scope:ident)*) => { 0 $(| Scope::$scope.bit())* };
 }
 
 /// The Rust type of a value, and its conversions from and to [`Raw`].
@@ -605,7 +601,9 @@ impl<'a> Element<'a> for Property<'a> {
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let row = row(reader)?;
         let raw = value(reader, row)?;
-        Self::from_raw(row.id, raw).ok_or_else(|| absent(reader, row.id))
+        // Never an error: the value is of the kind that the row says.
+        Self::from_raw(row.id, raw)
+            .ok_or_else(|| reader.bad(ErrorKind::PropertyValue, Field::Property(row.id), reader.offset(), 0))
     }
 
     fn check(&self, cx: Context) -> Check {

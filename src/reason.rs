@@ -4,7 +4,7 @@ use core::fmt;
 
 use crate::error::{EncodeError, ErrorKind};
 use crate::version::{Sender, Version};
-use crate::wire::{Check, Context, Decoded, Element, Mode, Reader, Scope, Sink, Writer, invalid};
+use crate::wire::{Check, Context, Decoded, Element, Mode, Reader, Scope, Sink, Writer, invalid, scopes};
 use crate::{Field, PacketType};
 
 /// A reason code (5.0), or what stands for it in older versions.
@@ -31,10 +31,6 @@ struct Row {
     client_only: u16,
     server_only: u16,
     tolerated: u16,
-}
-
-macro_rules! scopes {
-    ($($scope:ident)*) => { 0 $(| Scope::$scope.bit())* };
 }
 
 macro_rules! reasons {

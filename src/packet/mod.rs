@@ -377,8 +377,8 @@ mod outcome {
     #[inline(always)]
     pub(super) fn read<'a, M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<(ReasonCode, Properties<'a>)> {
         let reason = if reader.is_empty() || !reader.cx.version.is_5() {
-            // AUTH may not leave out what it would mean by that when a client sends it, but it can't leave out its
-            // properties anyway.
+            // What a client may not say in an AUTH is not accepted here by silence either: the properties that an
+            // AUTH must have are missing, too.
             ReasonCode::SUCCESS
         } else {
             reader.reason()?

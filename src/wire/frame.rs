@@ -74,7 +74,13 @@ packet_types! {
     Auth AUTH 15,
 }
 
-const FLAGGED: u16 = Scope::PUBREL.bit() | Scope::SUBSCRIBE.bit() | Scope::UNSUBSCRIBE.bit();
+/// A set of scopes: `scopes!(PUBACK PUBREC)`.
+macro_rules! scopes {
+    ($($scope:ident)*) => { 0 $(| $crate::wire::Scope::$scope.bit())* };
+}
+pub(crate) use scopes;
+
+const FLAGGED: u16 = scopes!(PUBREL SUBSCRIBE UNSUBSCRIBE);
 
 impl PacketType {
     /// The reserved flags in the low half of the first byte (those of PUBLISH vary).
@@ -212,8 +218,8 @@ pub struct Frame<'a> {
 pub enum Split<'a> {
     /// A whole packet, and the input behind it.
     Frame(Frame<'a>, &'a [u8]),
-    /// The packet is not complete: this many more bytes are needed, exactly once the fixed header is complete, at
-    /// least (it is 1 then, or 2 for empty input) before.
+    /// The packet is not complete. So many bytes are missing; as long as the fixed header is not complete either, at
+    /// least so many.
     Incomplete(usize),
 }
 
