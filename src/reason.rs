@@ -208,13 +208,7 @@ impl ReasonCode {
     /// Whether the packet `cx` may be sent with this code.
     #[inline(always)]
     pub(crate) fn check_sent(self, cx: Context) -> Result<(), EncodeError> {
-        self.permitted(cx, false).map_err(|kind| self.unsent(kind, cx))
-    }
-
-    #[cold]
-    fn unsent(self, kind: ErrorKind, cx: Context) -> EncodeError {
-        let known_later = !cx.version.is_5() && self.is_allowed_in(cx.scope.packet_type(), Version::V5_0);
-        invalid(cx, if known_later { ErrorKind::NotInVersion } else { kind }, Field::ReasonCode)
+        self.permitted(cx, false).map_err(|kind| invalid(cx, kind, Field::ReasonCode))
     }
 
     /// What `byte` means in the packet `cx`, if it may arrive with that.
@@ -230,7 +224,7 @@ impl ReasonCode {
     #[inline(always)]
     fn permitted(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         if !cx.version.is_5() {
-            return self.check_3(cx);
+            return self.check_3(cx, received);
         }
         // Most packets with a reason code say only this.
         if self == Self::SUCCESS && SUCCEEDING & cx.scope.bit() != 0 {
@@ -262,14 +256,20 @@ impl ReasonCode {
     }
 
     /// Before 5.0 only CONNACK and SUBACK have codes.
-    fn check_3(self, cx: Context) -> Result<(), ErrorKind> {
+    fn check_3(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         let known = match (cx.scope, self.0) {
             (Scope::CONNACK, _) => self.return_code().is_some(),
             (Scope::SUBACK, 0..=2) => true,
             (Scope::SUBACK, 0x80) => cx.version >= Version::V3_1_1,
             _ => false,
         };
-        if known { Ok(()) } else { Err(ErrorKind::ReasonCode) }
+        if known {
+            Ok(())
+        } else if !received && self.is_allowed_in(cx.scope.packet_type(), Version::V5_0) {
+            Err(ErrorKind::NotInVersion)
+        } else {
+            Err(ErrorKind::ReasonCode)
+        }
     }
 }
 

@@ -260,7 +260,8 @@ fn protocol<M: Mode>(reader: &mut Reader<'_, '_, M>, wanted: Option<Version>) ->
     };
     reader.require(known, ErrorKind::ProtocolName, Field::ProtocolName, start + 2, first)?;
     let level = reader.u8(Field::ProtocolLevel)?;
-    match Version::from_level(level).filter(|version| version.protocol_name() == name) {
+    match Version::ALL.into_iter().find(|version| version.protocol_name() == name && version.level() == level)
+    {
         Some(version) if wanted.is_none_or(|wanted| wanted == version) => Ok(version),
         _ => Err(reader.bad(ErrorKind::ProtocolLevel, Field::ProtocolLevel, reader.offset() - 1, level)),
     }
