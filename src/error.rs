@@ -3,10 +3,11 @@
 
 use core::fmt;
 
+use crate::packet::{Connack, Disconnect, Packet};
 use crate::property::PropertyId;
 use crate::reason::ReasonCode;
 use crate::rule;
-use crate::version::Version;
+use crate::version::{Sender, Version};
 use crate::wire::{PacketType, Scope};
 
 macro_rules! kinds {
@@ -25,7 +26,7 @@ macro_rules! kinds {
                 match self { $(Self::$variant => $name,)+ }
             }
 
-            const fn text(self) -> &'static str {
+            pub(crate) const fn text(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
 
@@ -240,14 +241,8 @@ impl Field {
     }
 }
 
-impl fmt::Display for Field {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// What is wrong with a packet: the kind, the field, and the rules that say so.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Violation {
     pub(crate) kind: ErrorKind,
     pub(crate) field: Field,
@@ -272,6 +267,15 @@ impl Violation {
             Some(scope) => Some(scope.packet_type()),
             None => None,
         }
+    }
+
+    /// Whether it is wrong in the will of a CONNECT, which has properties of its own.
+    pub const fn in_will(&self) -> bool {
+        matches!(self.scope, Some(Scope::WILL))
+            || matches!(
+                self.field,
+                Field::WillTopic | Field::WillPayload | Field::WillQos | Field::WillRetain
+            )
     }
 
     /// The version whose rules were applied; `None` for framing, which is the same in all of them.
@@ -320,7 +324,10 @@ impl fmt::Display for Violation {
         if let Some(packet) = self.packet_type() {
             write!(f, "{packet} ")?;
         }
-        write!(f, "{}: {}", self.field, self.kind.text())?;
+        if self.scope == Some(Scope::WILL) {
+            f.write_str("will ")?;
+        }
+        write!(f, "{}: {}", self.field, self.kind)?;
         match self.rule() {
             "" => Ok(()),
             rule => write!(f, " [{rule}]"),
@@ -341,7 +348,7 @@ impl fmt::Display for Violation {
 /// assert_eq!(error.to_string(), "PUBLISH Topic Alias: value out of range [MQTT-3.3.2-8], byte 7");
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[error("{violation}, byte {offset}")]
 pub struct DecodeError {
     pub(crate) violation: Violation,
@@ -424,30 +431,43 @@ impl DecodeError {
         self
     }
 
-    /// What the receiver sends before it closes the connection.
+    /// What the receiver of the bytes sends before it closes the connection; `sender` is who sent them.
+    ///
+    /// `version` is that of the connection. Until a CONNECT has told it, or if it tells one that nobody knows, that is
+    /// the newest version which the receiver speaks.
     ///
     /// One packet decides this much. A connection knows more: a server sends no DISCONNECT before its CONNACK
     /// `[MQTT-3.14.0-1]`.
-    pub fn answer(&self) -> Answer {
-        let v = self.violation;
-        match (v.packet_type(), v.version) {
-            _ if matches!(v.kind, ErrorKind::NotConnect) => Answer::Close,
-            _ if matches!(v.kind, ErrorKind::ProtocolLevel) => Answer::Connack(v.reason()),
-            (_, Some(Version::V3_1 | Version::V3_1_1)) => Answer::Close,
-            // A CONNECT from a server is not answered like one from a client.
-            (Some(PacketType::Connect), _) if !matches!(v.kind, ErrorKind::Sender) => {
-                Answer::Connack(v.reason())
-            }
-            (_, _) => Answer::Disconnect(v.reason()),
+    ///
+    /// ```
+    /// use sans_mqtt::{Frame, Packet, ReasonCode, Sender, Version};
+    /// let error = Frame::split(b"\x00\x00", 1024).unwrap_err(); // there is no packet type 0
+    /// let answer = error.answer(Version::V5_0, Sender::Client).packet().unwrap();
+    /// assert_eq!(answer.to_vec(Version::V5_0)?, [0xE0, 1, 0x81]);
+    /// assert_eq!(error.answer(Version::V3_1_1, Sender::Client).packet(), None); // it just closes
+    /// # Ok::<(), sans_mqtt::EncodeError>(())
+    /// ```
+    pub fn answer(&self, version: Version, sender: Sender) -> Answer {
+        let violation = self.violation;
+        let connect = violation.packet_type() == Some(PacketType::Connect);
+        match (violation.kind, sender) {
+            (ErrorKind::NotConnect, _) => Answer::Close,
+            (ErrorKind::ProtocolLevel, Sender::Client) => Answer::Connack(violation.reason()),
+            // No other return code of CONNACK is for malformed packets, and there are no others with a reason.
+            _ if !version.is_5() => Answer::Close,
+            (_, Sender::Client) if connect => Answer::Connack(violation.reason()),
+            // Whatever is wrong with it, a server sends no CONNECT.
+            _ if connect => Answer::Disconnect(ReasonCode::PROTOCOL_ERROR),
+            _ => Answer::Disconnect(violation.reason()),
         }
     }
 }
 
 /// What a receiver sends when it gives a connection up; see [`DecodeError::answer`].
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Answer {
-    /// A CONNACK with this reason code, in the receiver's own version, then it closes.
+    /// A CONNACK with this reason code, then it closes.
     Connack(ReasonCode),
     /// A DISCONNECT with this reason code, then it closes.
     Disconnect(ReasonCode),
@@ -455,19 +475,30 @@ pub enum Answer {
     Close,
 }
 
+impl Answer {
+    /// The packet to send, which every version can express in which it is the answer.
+    pub fn packet(self) -> Option<Packet<'static>> {
+        match self {
+            Self::Connack(reason) => Some(Connack { reason, ..Connack::default() }.into()),
+            Self::Disconnect(reason) => Some(Disconnect { reason, ..Disconnect::default() }.into()),
+            Self::Close => None,
+        }
+    }
+}
+
 /// The packet can't be written: the caller's fault, or the caller's buffer is too small.
 ///
 /// Nothing has been written when this is returned.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// The data breaks a rule of MQTT; [`Violation::field`] names it.
     #[error("{0}")]
     Invalid(Violation),
-    /// The sink can't take the whole packet of `needed` bytes.
+    /// The sink can't take all that is to be written.
     #[error("no room for {needed} bytes")]
     NoRoom {
-        /// The length of the packet in bytes.
+        /// Its length in bytes: that of the packet, or of its head if that is written alone.
         needed: usize,
     },
 }

@@ -11,6 +11,11 @@
     clippy::unwrap_used
 )]
 
+#[cfg(target_pointer_width = "16")]
+compile_error!(
+    "a packet has up to 268,435,460 bytes, which a `usize` of 16 bits can't count: 32 bits are needed"
+);
+
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(feature = "std")]
@@ -26,6 +31,7 @@ mod property;
 mod reason;
 mod rule;
 mod session;
+mod show;
 mod time;
 mod topic;
 mod version;

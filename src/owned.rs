@@ -1,5 +1,7 @@
 //! Packets that own their bytes (feature `bytes`): the frame as it was received, and the version it is in.
 
+use core::fmt;
+
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Violation};
@@ -19,7 +21,7 @@ use crate::wire::{Frame, PacketType, Sink, Split};
 /// assert!(matches!(packet.get(), Packet::Publish(Publish { topic: "a", payload: b"x", .. })));
 /// # Ok::<(), sans_mqtt::DecodeError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct PacketBuf {
     frame: Bytes,
     version: Version,
@@ -33,14 +35,15 @@ impl PacketBuf {
     /// As [`Packet::decode`]; and [`ErrorKind::Truncated`] or [`ErrorKind::Trailing`] of [`Field::Packet`] for less or
     /// more than one packet.
     pub fn decode(version: Version, frame: Bytes) -> Result<Self, DecodeError> {
-        let (kind, offset) = match Frame::split(&frame, usize::MAX)? {
-            Split::Frame(whole, []) => {
-                Packet::decode(version, whole)?;
-                return Ok(Self { frame, version });
-            }
-            Split::Frame(whole, _) => (ErrorKind::Trailing, whole.bytes().len()),
-            Split::Incomplete(_) => (ErrorKind::Truncated, frame.len()),
-        };
+        let (kind, offset) =
+            match Frame::split(&frame, usize::MAX).map_err(|error| error.in_version(version))? {
+                Split::Frame(whole, []) => {
+                    Packet::decode(version, whole)?;
+                    return Ok(Self { frame, version });
+                }
+                Split::Frame(whole, _) => (ErrorKind::Trailing, whole.bytes().len()),
+                Split::Incomplete(_) => (ErrorKind::Truncated, frame.len()),
+            };
         let violation = Violation { kind, field: Field::Packet, scope: None, version: Some(version) };
         Err(DecodeError { violation, value: 0, offset: offset as u32 })
     }
@@ -75,6 +78,12 @@ impl PacketBuf {
     /// The encoded packet.
     pub const fn bytes(&self) -> &Bytes {
         &self.frame
+    }
+}
+
+impl fmt::Debug for PacketBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PacketBuf").field("version", &self.version).field("packet", &self.get()).finish()
     }
 }
 

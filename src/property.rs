@@ -4,10 +4,11 @@ use core::fmt;
 
 use crate::error::{EncodeError, ErrorKind, Field};
 use crate::packet::Qos;
+use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
     Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, VarInt, Writer, check_binary,
-    check_str, check_text, check_topic, invalid, sum, varint_len,
+    check_str, check_text, check_topic, invalid, scopes, sum, varint_len,
 };
 
 /// The wire type of a value with the rule for it.
@@ -56,10 +57,6 @@ struct Row {
     server_only: u16,
 }
 
-macro_rules! scopes {
-    ($($scope:ident)*) => { 0 $(| Scope::$scope.bit())* };
-}
-
 /// The Rust type of a value, and its conversions from and to [`Raw`].
 macro_rules! value {
     (type Flag) => { bool };
@@ -81,6 +78,9 @@ macro_rules! value {
     (read Text $raw:ident) => { if let Raw::Text(text) = $raw { Some(text) } else { None } };
     (read Topic $raw:ident) => { if let Raw::Text(text) = $raw { Some(text) } else { None } };
     (read $long:ident $raw:ident) => { if let Raw::Number(n) = $raw { Some(n) } else { None } };
+
+    (debug Binary $value:ident) => { Binary($value) };
+    (debug $other:ident $value:ident) => { $value };
 
     (raw MaximumQos $value:ident) => { Raw::Number($value as u32) };
     (raw Binary $value:ident) => { Raw::Binary($value) };
@@ -116,7 +116,7 @@ macro_rules! properties {
         }
 
         /// A property with its value.
-        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+        #[derive(Clone, Copy, Eq, Hash, PartialEq)]
         #[non_exhaustive]
         pub enum Property<'a> {
             $(#[doc = $doc] $variant(value!(type $kind)),)+
@@ -147,6 +147,23 @@ macro_rules! properties {
                         Raw::Pair(name, value) => Some(Self::UserProperty(name, value)),
                         _ => None,
                     },
+                }
+            }
+        }
+
+        /// Authentication Data is shown by its length alone.
+        impl fmt::Debug for Property<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                if let Self::AuthenticationData(data) = self {
+                    return f.debug_tuple("AuthenticationData").field(&Hidden(data)).finish();
+                }
+                match self {
+                    $(Self::$variant(value) => {
+                        f.debug_tuple(stringify!($variant)).field(&value!(debug $kind value)).finish()
+                    })+
+                    Self::UserProperty(name, value) => {
+                        f.debug_tuple("UserProperty").field(name).field(value).finish()
+                    }
                 }
             }
         }
@@ -284,12 +301,6 @@ impl PropertyId {
     }
 }
 
-impl fmt::Display for PropertyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 impl Row {
     #[inline(always)]
     fn of(number: u8) -> Option<&'static Self> {
@@ -359,6 +370,14 @@ impl PropertySet {
     #[inline(always)]
     pub(crate) fn insert(&mut self, id: PropertyId) {
         self.0 |= 1 << id as u8;
+    }
+}
+
+impl FromIterator<PropertyId> for PropertySet {
+    fn from_iter<I: IntoIterator<Item = PropertyId>>(ids: I) -> Self {
+        let mut set = Self::EMPTY;
+        ids.into_iter().for_each(|id| set.insert(id));
+        set
     }
 }
 
@@ -611,7 +630,9 @@ impl<'a> Element<'a> for Property<'a> {
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let row = row(reader)?;
         let raw = value(reader, row)?;
-        Self::from_raw(row.id, raw).ok_or_else(|| absent(reader, row.id))
+        // Never an error: the value is of the kind that the row says.
+        Self::from_raw(row.id, raw)
+            .ok_or_else(|| reader.bad(ErrorKind::PropertyValue, Field::Property(row.id), reader.offset(), 0))
     }
 
     fn check(&self, cx: Context) -> Check {

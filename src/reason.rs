@@ -2,9 +2,9 @@
 
 use core::fmt;
 
-use crate::error::ErrorKind;
+use crate::error::{EncodeError, ErrorKind};
 use crate::version::{Sender, Version};
-use crate::wire::{Check, Context, Decoded, Element, Mode, Reader, Scope, Sink, Writer, invalid};
+use crate::wire::{Check, Context, Decoded, Element, Mode, Reader, Scope, Sink, Writer, invalid, scopes};
 use crate::{Field, PacketType};
 
 /// A reason code (5.0), or what stands for it in older versions.
@@ -31,10 +31,6 @@ struct Row {
     client_only: u16,
     server_only: u16,
     tolerated: u16,
-}
-
-macro_rules! scopes {
-    ($($scope:ident)*) => { 0 $(| Scope::$scope.bit())* };
 }
 
 macro_rules! reasons {
@@ -119,6 +115,12 @@ reasons! {
         server [DISCONNECT];
 }
 
+/// The packets in which either side may report success.
+const SUCCEEDING: u16 = match ReasonCode::SUCCESS.row() {
+    Some(row) => row.packets & !row.client_only & !row.server_only,
+    None => 0,
+};
+
 /// The return codes of a 3.1.1 CONNACK, from 0.
 const RETURN_CODES: [ReasonCode; 6] = [
     ReasonCode::SUCCESS,
@@ -158,21 +160,28 @@ impl ReasonCode {
 
     /// The equivalent return code of a 3.1.1 CONNACK, 0 to 5.
     ///
-    /// Only codes that mean the same have one; see [`nearest_return_code`](Self::nearest_return_code).
+    /// Only codes that mean the same have one; see [`nearest_in`](Self::nearest_in).
     pub fn return_code(self) -> Option<u8> {
         (0..).zip(RETURN_CODES).find_map(|(number, code)| (code == self).then_some(number))
     }
 
-    /// The return code of a 3.1.1 CONNACK that comes nearest. `None`: close the connection without a CONNACK
-    /// `[MQTT-3.2.2-6]`.
+    /// This code, or the one that comes nearest among those that a packet of this type and version may be sent with.
+    /// `None`: there is no such packet for what has to be said.
+    ///
+    /// A server that refuses a 3.1.1 client closes the connection without a CONNACK then `[MQTT-3.2.2-6]`; and one
+    /// that refuses a subscription of a 3.1 client has no way to say so.
     ///
     /// ```
-    /// use sans_mqtt::ReasonCode;
-    /// assert_eq!(ReasonCode::SERVER_BUSY.nearest_return_code(), Some(3));
-    /// assert_eq!(ReasonCode::MALFORMED_PACKET.nearest_return_code(), None);
+    /// use sans_mqtt::{PacketType, ReasonCode, Version};
+    /// let old = |code: ReasonCode, packet| code.nearest_in(packet, Version::V3_1_1);
+    /// let busy = old(ReasonCode::SERVER_BUSY, PacketType::Connack);
+    /// assert_eq!(busy, Some(ReasonCode::SERVER_UNAVAILABLE)); // return code 3
+    /// assert_eq!(old(ReasonCode::MALFORMED_PACKET, PacketType::Connack), None);
+    /// let refused = old(ReasonCode::NOT_AUTHORIZED, PacketType::Suback);
+    /// assert_eq!(refused, Some(ReasonCode::UNSPECIFIED_ERROR)); // 0x80, Failure
     /// ```
-    pub fn nearest_return_code(self) -> Option<u8> {
-        match self {
+    pub fn nearest_in(self, packet_type: PacketType, version: Version) -> Option<Self> {
+        let similar = match self {
             Self::SERVER_BUSY
             | Self::QUOTA_EXCEEDED
             | Self::CONNECTION_RATE_EXCEEDED
@@ -181,8 +190,9 @@ impl ReasonCode {
             Self::BAD_AUTHENTICATION_METHOD => Self::BAD_USER_NAME_OR_PASSWORD,
             Self::BANNED => Self::NOT_AUTHORIZED,
             _ => self,
-        }
-        .return_code()
+        };
+        let any = if self.is_error() { Self::UNSPECIFIED_ERROR } else { self };
+        [self, similar, any].into_iter().find(|code| code.is_allowed_in(packet_type, version))
     }
 
     /// The reason code that a return code of a 3.1.1 CONNACK stands for; `None` from 6 on.
@@ -192,13 +202,13 @@ impl ReasonCode {
 
     /// Whether a packet of this type and version may be sent with this code, by one side at least.
     pub fn is_allowed_in(self, packet_type: PacketType, version: Version) -> bool {
-        self.check_sent(Context { version, sender: None, scope: Scope::of(packet_type) }).is_ok()
+        self.permitted(Context { version, sender: None, scope: Scope::of(packet_type) }, false).is_ok()
     }
 
     /// Whether the packet `cx` may be sent with this code.
     #[inline(always)]
-    pub(crate) fn check_sent(self, cx: Context) -> Result<(), ErrorKind> {
-        self.permitted(cx, false)
+    pub(crate) fn check_sent(self, cx: Context) -> Result<(), EncodeError> {
+        self.permitted(cx, false).map_err(|kind| invalid(cx, kind, Field::ReasonCode))
     }
 
     /// What `byte` means in the packet `cx`, if it may arrive with that.
@@ -214,10 +224,14 @@ impl ReasonCode {
     #[inline(always)]
     fn permitted(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         if !cx.version.is_5() {
-            return self.check_3(cx);
+            return self.check_3(cx, received);
         }
-        // Success is for every packet with a reason code; only AUTH cares who says it.
-        if self == Self::SUCCESS && cx.scope != Scope::AUTH { Ok(()) } else { self.check_5(cx, received) }
+        // Most packets with a reason code say only this.
+        if self == Self::SUCCESS && SUCCEEDING & cx.scope.bit() != 0 {
+            Ok(())
+        } else {
+            self.check_5(cx, received)
+        }
     }
 
     #[inline(never)]
@@ -242,14 +256,32 @@ impl ReasonCode {
     }
 
     /// Before 5.0 only CONNACK and SUBACK have codes.
-    fn check_3(self, cx: Context) -> Result<(), ErrorKind> {
+    fn check_3(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         let known = match (cx.scope, self.0) {
             (Scope::CONNACK, _) => self.return_code().is_some(),
             (Scope::SUBACK, 0..=2) => true,
             (Scope::SUBACK, 0x80) => cx.version >= Version::V3_1_1,
             _ => false,
         };
-        if known { Ok(()) } else { Err(ErrorKind::ReasonCode) }
+        if known {
+            Ok(())
+        } else if !received && self.is_allowed_in(cx.scope.packet_type(), Version::V5_0) {
+            Err(ErrorKind::NotInVersion)
+        } else {
+            Err(ErrorKind::ReasonCode)
+        }
+    }
+}
+
+impl From<u8> for ReasonCode {
+    fn from(number: u8) -> Self {
+        Self(number)
+    }
+}
+
+impl From<ReasonCode> for u8 {
+    fn from(code: ReasonCode) -> Self {
+        code.0
     }
 }
 
@@ -273,7 +305,7 @@ impl<'a> Element<'a> for ReasonCode {
 
     #[inline(always)]
     fn check(&self, cx: Context) -> Check {
-        self.check_sent(cx).map_err(|kind| invalid(cx, kind, Field::ReasonCode)).map(|()| 1)
+        self.check_sent(cx).map(|()| 1)
     }
 
     #[inline(always)]

@@ -222,6 +222,7 @@ const ROWS: &[Row] = rows! {
     NotInVersion [F::PacketType] [] ["3.1.1 §2.2.1"] [];
     NotInVersion [F::SubscriptionOptions] [] ["MQTT-3.8.3-4"] [];
     NotInVersion [] [CONNACK] ["3.1.1 §3.2.1"] [];
+    NotInVersion [F::ReasonCode] [SUBACK] ["MQTT-3.9.3-2"] [];
     NotInVersion [] [PUBACK] ["3.1.1 §3.4.1"] [];
     NotInVersion [] [PUBREC] ["3.1.1 §3.5.1"] [];
     NotInVersion [] [PUBREL] ["3.1.1 §3.6.1"] [];

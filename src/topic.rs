@@ -6,7 +6,7 @@ use crate::wire::{Flaw, check_filter, check_topic};
 
 /// A text is not a topic name or not a topic filter.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{} at byte {at}", kind.name())]
+#[error("{kind}, byte {at}")]
 pub struct TopicError {
     kind: ErrorKind,
     at: usize,
@@ -69,7 +69,7 @@ impl<'a> TopicName<'a> {
 /// assert!(!filter.matches("home/attic/humidity"));
 /// # Ok::<(), sans_mqtt::TopicError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct TopicFilter<'a> {
     text: &'a str,
     share_name: Option<&'a str>,
@@ -87,11 +87,15 @@ impl<'a> TopicFilter<'a> {
     /// without a share name `[MQTT-4.8.2-1]`, or with a wildcard in it or no filter behind it `[MQTT-4.8.2-2]`.
     pub fn new(text: &'a str, version: Version) -> Result<Self, TopicError> {
         checked(text, check_filter(text, version))?;
+        Ok(Self::of_valid(text, version))
+    }
+
+    pub(crate) fn of_valid(text: &'a str, version: Version) -> Self {
         let shared = text.strip_prefix("$share/").filter(|_| version.is_5());
-        Ok(match shared.and_then(|shared| shared.split_once('/')) {
+        match shared.and_then(|shared| shared.split_once('/')) {
             Some((name, filter)) => Self { text, share_name: Some(name), filter },
             None => Self { text, share_name: None, filter: text },
-        })
+        }
     }
 
     /// The whole text, share name included: what SUBSCRIBE and UNSUBSCRIBE carry.
@@ -128,11 +132,23 @@ impl<'a> TopicFilter<'a> {
     }
 }
 
+macro_rules! text {
+    ($($topic:ident)+) => {
+        $(impl AsRef<str> for $topic<'_> {
+            fn as_ref(&self) -> &str {
+                self.as_str()
+            }
+        })+
+    };
+}
+
+text! { TopicName TopicFilter }
+
 /// Whether a valid topic filter, without `$share/NAME/`, matches a valid topic name.
 ///
 /// `+` stands for one level, empty ones included, and `#` for any number of levels, none included. A filter that
-/// begins with either does not match a name that begins with `$` `[MQTT-4.7.2-1]`. Takes time linear in the shorter
-/// text.
+/// begins with either does not match a name that begins with `$` `[MQTT-4.7.2-1]`. Takes time linear in the length of
+/// both texts.
 ///
 /// ```
 /// use sans_mqtt::matches;

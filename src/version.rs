@@ -6,14 +6,19 @@ use core::fmt;
 ///
 /// ```
 /// use sans_mqtt::Version;
-/// assert_eq!(Version::V5_0.level(), 5);
+/// assert_eq!((Version::V5_0.level(), Version::from_level(5)), (5, Some(Version::V5_0)));
 /// assert_eq!(Version::V3_1_1.to_string(), "3.1.1");
 /// assert!(Version::V3_1_1 < Version::V5_0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub enum Version {
     /// MQTT 3.1 (`MQIsdp`, level 3): as 3.1.1, except that the DUP flag may be set on PUBREL, SUBSCRIBE and
-    /// UNSUBSCRIBE, that CONNACK has no Session Present and that SUBACK can't report a failure.
+    /// UNSUBSCRIBE, that CONNACK has no Session Present and that SUBACK can't report a failure. An empty client
+    /// identifier can be decoded, so that a server can refuse it, but not encoded.
+    ///
+    /// Where 3.1 is laxer or unclear, the rules of 3.1.1 hold, which every 3.1 client in use keeps anyway: a user
+    /// name or password that is announced by its flag has to be there (3.1 lets it be missing at the end), unused
+    /// header flags and the reserved byte of CONNACK are 0, and a client identifier may be longer than 23 bytes.
     V3_1,
     /// MQTT 3.1.1 (`MQTT`, level 4).
     V3_1_1,
@@ -25,6 +30,16 @@ pub enum Version {
 impl Version {
     /// Every version, oldest first.
     pub const ALL: [Self; 3] = [Self::V3_1, Self::V3_1_1, Self::V5_0];
+
+    /// The version of a protocol level: 3, 4 or 5.
+    pub const fn from_level(level: u8) -> Option<Self> {
+        match level {
+            3 => Some(Self::V3_1),
+            4 => Some(Self::V3_1_1),
+            5 => Some(Self::V5_0),
+            _ => None,
+        }
+    }
 
     /// The protocol level (5.0: protocol version) byte of a CONNECT.
     pub const fn level(self) -> u8 {
@@ -68,4 +83,23 @@ pub enum Sender {
     Client,
     /// The side that accepted it.
     Server,
+}
+
+impl Sender {
+    /// `client` or `server`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Server => "server",
+        }
+    }
+
+    /// The other side, which receives what this one sends.
+    #[must_use]
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
 }

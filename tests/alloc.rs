@@ -41,7 +41,7 @@ fn decoding_allocates_nothing() {
                 let _ = black_box(PublishHead::split(version, None, &bytes[..bytes.len() / 2]));
             }
             if let Err(error) = Packet::decode(*version, frame) {
-                black_box((error.rules(), error.reason(), error.answer()));
+                black_box((error.rules(), error.reason(), error.answer(*version, sender).packet()));
             }
         });
     }

@@ -1,6 +1,6 @@
 //! Every short topic name and filter, judged level by level as the specification words it.
 
-use sans_mqtt::{ErrorKind, TopicFilter, TopicName, Version, matches};
+use sans_mqtt::{ErrorKind, Subscription, TopicError, TopicFilter, TopicName, Version, matches};
 
 /// Every text of `letters`, up to a length.
 fn texts(letters: &str, longest: usize) -> Vec<String> {
@@ -38,6 +38,12 @@ fn is_match(filter: &[&str], name: &[&str]) -> bool {
     }
 }
 
+/// A subscription with a valid filter gives the same without a look at it.
+fn taken_apart_alike(parsed: Result<TopicFilter<'_>, TopicError>, filter: &str, version: Version) {
+    let subscription = Subscription { filter, ..Subscription::default() };
+    assert!(parsed.is_err() || parsed == Ok(subscription.topic_filter(version)), "{filter}");
+}
+
 #[test]
 fn every_short_filter_is_judged_and_matched() {
     let filters = texts("ab/+#$", 5);
@@ -53,6 +59,7 @@ fn every_short_filter_is_judged_and_matched() {
             let parsed = TopicFilter::new(filter, version);
             assert_eq!(parsed.is_ok(), is_filter(filter), "{filter}");
             assert!(parsed.is_err() || parsed.is_ok_and(|filter| filter.share_name().is_none()));
+            taken_apart_alike(parsed, filter, version);
         }
         let Ok(parsed) = TopicFilter::new(filter, Version::V5_0) else { continue };
         let levels: Vec<&str> = filter.split('/').collect();
@@ -86,8 +93,10 @@ fn every_short_shared_filter_is_judged() {
                 kind => kind,
             });
         assert_eq!(found, expected, "{shared}");
+        taken_apart_alike(parsed, &shared, Version::V5_0);
         // Before 5.0 it is a filter like any other.
         let plain = TopicFilter::new(&shared, Version::V3_1_1);
+        taken_apart_alike(plain, &shared, Version::V3_1_1);
         assert_eq!(plain.is_ok_and(|filter| filter.filter() == shared), is_filter(&shared), "{shared}");
     }
 }

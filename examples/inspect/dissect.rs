@@ -3,8 +3,7 @@
 use std::io;
 
 use sans_mqtt::{
-    Answer, Connack, Connect, DecodeError, Disconnect, Frame, Packet, PacketType, ReasonCode, Sender, Split,
-    Version,
+    Answer, Connect, DecodeError, Frame, Packet, PacketType, ReasonCode, Sender, Split, Version,
 };
 
 use crate::fields::{Fields, Row};
@@ -122,15 +121,9 @@ impl Found {
 
     /// What the receiver sends before it closes the connection, also as bytes; `None` if it just closes.
     pub(crate) fn answer(&self, error: &DecodeError) -> Option<(PacketType, ReasonCode, Vec<u8>)> {
-        let (packet, reason) = match error.answer() {
-            Answer::Connack(reason) => (Packet::from(Connack { reason, ..Connack::default() }), reason),
-            Answer::Disconnect(reason) => {
-                (Packet::from(Disconnect { reason, ..Disconnect::default() }), reason)
-            }
-            _ => return None,
-        };
-        let mut buffer = [0; 8];
-        let len = packet.encode(self.version, &mut &mut buffer[..]).ok()?;
-        Some((packet.packet_type(), reason, buffer.get(..len)?.to_vec()))
+        let answer = error.answer(self.version, self.from.unwrap_or(Sender::Client));
+        let (Answer::Connack(reason) | Answer::Disconnect(reason)) = answer else { return None };
+        let packet = answer.packet()?;
+        Some((packet.packet_type(), reason, packet.to_vec(self.version).ok()?))
     }
 }

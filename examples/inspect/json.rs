@@ -18,7 +18,7 @@ pub(crate) fn line(conversation: &Conversation, found: &Found) -> String {
         "connection": conversation.name,
         "error": error,
         "fields": found.rows.iter().map(|row| &row.json).collect::<Vec<_>>(),
-        "from": found.from.map(words::sender),
+        "from": found.from.map(|from| from.name()),
         "length": found.bytes.len(),
         "missing": missing,
         "offset": found.offset,

@@ -110,7 +110,7 @@ fn fault(found: &Found, error: DecodeError) -> String {
     let at = error.offset();
     let byte =
         found.bytes.get(at).map_or_else(|| "behind the last one".into(), |byte| format!("{byte:#04x}"));
-    let sender = found.from.map_or("sender", words::sender);
+    let sender = found.from.map_or("sender", Sender::name);
     let mut lines = format!("  error   {}\n", error.violation());
     lines += &format!("  where   {}, byte {at} ({byte})\n{}", error.field(), dump(&found.bytes, Some(at)));
     if error.kind() == ErrorKind::ProtocolLevel {

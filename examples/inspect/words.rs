@@ -1,6 +1,6 @@
 //! Values in the words of the specification.
 
-use sans_mqtt::{Field, PacketType, PropertyId, ReasonCode, Sender, Version};
+use sans_mqtt::{Field, PacketType, PropertyId, ReasonCode, Version};
 
 use crate::fields::Row;
 
@@ -120,13 +120,6 @@ pub(crate) fn bytes(count: usize) -> String {
 
 pub(crate) fn hex(bytes: &[u8], separator: &str) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator)
-}
-
-pub(crate) fn sender(sender: Sender) -> &'static str {
-    match sender {
-        Sender::Client => "client",
-        Sender::Server => "server",
-    }
 }
 
 /// What a headline says of a field.

@@ -5,6 +5,7 @@ from collections import defaultdict
 from .book import Huge
 from .encode import encode
 from .strict import Bad, decode
+from .tables import REASONS
 
 
 def check(book, rules):
@@ -128,6 +129,10 @@ def foreign(version, packet):
         return True
     if packet["type"] == "UNSUBACK" and "reasons" in packet:
         return True
+    if packet["type"] == "SUBACK":
+        known = (0, 1, 2, 0x80) if version == "3.1.1" else (0, 1, 2)
+        later = (int(code, 16) for code in packet["reasons"])
+        return any("SUBACK" in REASONS.get(code, "").split() and code not in known for code in later)
     return packet["type"] == "SUBSCRIBE" and any(set(entry) != {"filter", "qos"} for entry in packet["filters"])
 
 

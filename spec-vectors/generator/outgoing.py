@@ -500,10 +500,10 @@ def old_and_new_fields(book, version):
             version,
             base(version, "SUBACK", reasons=[value]),
             "reasons",
-            "reason-code",
+            "reason-code" if value == "0x03" else "not-in-version",
             ["MQTT-3.9.3-2"],
             f"code-{value}",
-            f"SUBACK has no code {value}.",
+            f"SUBACK has no code {value}." if value == "0x03" else f"SUBACK has {value} only in later versions.",
         )
     if version == "3.1":
         book.refuses(

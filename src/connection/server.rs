@@ -122,7 +122,7 @@ impl<S: Store> Server<S> {
         Ok(())
     }
 
-    /// Refuses the client. Before 5.0 the return code nearest to `reason` is sent, or none if there is no such.
+    /// Refuses the client, with the code nearest to `reason` that its version has, if there is one.
     ///
     /// # Errors
     ///
@@ -131,13 +131,9 @@ impl<S: Store> Server<S> {
         if self.phase != Phase::Deciding || !reason.is_error() {
             return Err(UsageError::NotAsked);
         }
-        let farewell = if reason.is_allowed_in(PacketType::Connack, self.version) {
-            Farewell::Connack(reason)
-        } else {
-            match reason.nearest_return_code().and_then(ReasonCode::from_return_code) {
-                Some(reason) if !self.version.is_5() => Farewell::Connack(reason),
-                _ => Farewell::None,
-            }
+        let farewell = match reason.nearest_in(PacketType::Connack, self.version) {
+            Some(reason) => Farewell::Connack(reason),
+            None => Farewell::None,
         };
         self.close(Cause::Refused(reason), farewell);
         Ok(())

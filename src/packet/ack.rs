@@ -19,7 +19,7 @@ use crate::wire::{Check, Context, Decoded, Mode, Reader, Sink, start};
 /// assert!(refused.to_vec(Version::V3_1_1).is_err()); // which knows no reason code there
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Ack<'a> {
     /// The packet identifier of the PUBLISH.
     pub packet_id: PacketId,

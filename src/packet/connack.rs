@@ -16,7 +16,7 @@ use crate::wire::{Check, Context, Decoded, Mode, Reader, Scope, Sink, invalid, s
 /// assert_eq!(refused.to_vec(Version::V3_1_1)?, [0x20, 2, 0, 5]);
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Connack<'a> {
     /// Whether the server has a session of this client. Not in 3.1.
     pub session_present: bool,
@@ -60,12 +60,7 @@ impl<'a> Connack<'a> {
     }
 
     fn write_with<S: Sink + ?Sized>(&self, properties: &impl Section, cx: Context, out: &mut S) -> Check {
-        self.reason.check_sent(cx).map_err(|kind| match kind {
-            ErrorKind::ReasonCode if !cx.version.is_5() => {
-                invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode)
-            }
-            kind => invalid(cx, kind, Field::ReasonCode),
-        })?;
+        self.reason.check_sent(cx)?;
         if self.session_present && self.reason != ReasonCode::SUCCESS {
             return Err(invalid(cx, ErrorKind::SessionPresent, Field::SessionPresent));
         }

@@ -1,8 +1,11 @@
 //! CONNECT.
 
+use core::fmt;
+
 use super::{Qos, first_byte};
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::property::{Joined, Properties, Property, Section, section_len};
+use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
     Check, Context, Decoded, Frame, Mode, PacketType, Plain, Reader, Scope, Sink, check_binary, check_str,
@@ -20,7 +23,7 @@ use crate::wire::{
 /// });
 /// assert_eq!(connect.encoded_len(Version::V3_1_1), Ok(44));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Connect<'a> {
     /// Whether to forget an earlier session (3.1.1: Clean Session, which also lets this one end with the connection).
     pub clean_start: bool,
@@ -54,7 +57,7 @@ impl Default for Connect<'_> {
 }
 
 /// The message that the server publishes when a client is gone.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Will<'a> {
     /// The QoS to publish it with.
     pub qos: Qos,
@@ -66,6 +69,35 @@ pub struct Will<'a> {
     pub topic: &'a str,
     /// The payload (3.1.1: will message), at most 65,535 bytes.
     pub payload: &'a [u8],
+}
+
+/// The password is shown by its length alone.
+impl fmt::Debug for Connect<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { clean_start, keep_alive, properties, client_id, will, user_name, password } = self;
+        f.debug_struct("Connect")
+            .field("clean_start", clean_start)
+            .field("keep_alive", keep_alive)
+            .field("properties", properties)
+            .field("client_id", client_id)
+            .field("will", will)
+            .field("user_name", user_name)
+            .field("password", &password.map(Hidden))
+            .finish()
+    }
+}
+
+impl fmt::Debug for Will<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { qos, retain, properties, topic, payload } = self;
+        f.debug_struct("Will")
+            .field("qos", qos)
+            .field("retain", retain)
+            .field("properties", properties)
+            .field("topic", topic)
+            .field("payload", &Binary(payload))
+            .finish()
+    }
 }
 
 const USER_NAME: u8 = 0x80;
@@ -86,7 +118,7 @@ impl<'a> Connect<'a> {
     /// `[MQTT-3.1.0-1]`; or the bytes end or are no text before that is known.
     ///
     /// ```
-    /// use sans_mqtt::{Answer, Connect, Frame, Packet, ReasonCode, Split, Version};
+    /// use sans_mqtt::{Answer, Connect, Frame, Packet, ReasonCode, Sender, Split, Version};
     /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let Split::Frame(first, _) = Frame::split(b"\x10\x0D\0\x04MQTT\x04\x02\0\x3C\0\x01a", 1024)? else { panic!() };
     /// let version = Connect::version(first)?;
@@ -97,7 +129,8 @@ impl<'a> Connect<'a> {
     /// let Split::Frame(future, _) = Frame::split(b"\x10\x0D\0\x04MQTT\x06\x02\0\x3C\0\x01a", 1024)? else { panic!() };
     /// let error = Connect::version(future).unwrap_err();
     /// assert_eq!(error.value(), 6);
-    /// assert_eq!(error.answer(), Answer::Connack(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION));
+    /// let answer = error.answer(Version::V5_0, Sender::Client); // 5.0, the newest version that we speak
+    /// assert_eq!(answer, Answer::Connack(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION));
     /// # Ok(()) }
     /// ```
     pub fn version(frame: Frame<'_>) -> Result<Version, DecodeError> {

@@ -15,7 +15,7 @@ use crate::wire::{Check, Context, Decoded, Mode, Reader, Sink, start_bare};
 /// assert_eq!(Packet::from(with_will).to_vec(Version::V5_0)?, [0xE0, 1, 4]);
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Disconnect<'a> {
     /// Why the connection ends; 0 (Normal disconnection) before 5.0.
     pub reason: ReasonCode,
@@ -47,7 +47,7 @@ impl<'a> Disconnect<'a> {
 /// let step = Auth { reason: ReasonCode::CONTINUE_AUTHENTICATION, properties: (&properties).into() };
 /// assert_eq!(Packet::from(step).encoded_len(Version::V5_0), Ok(30));
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Auth<'a> {
     /// `SUCCESS`, `CONTINUE_AUTHENTICATION` or `RE_AUTHENTICATE`.
     pub reason: ReasonCode,

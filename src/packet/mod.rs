@@ -38,7 +38,7 @@ use crate::wire::{
 /// assert_eq!((topic, payload), ("a/b", &b"h"[..]));
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Packet<'a> {
     /// CONNECT
     Connect(Connect<'a>),
@@ -376,8 +376,8 @@ mod outcome {
     #[inline(always)]
     pub(super) fn read<'a, M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<(ReasonCode, Properties<'a>)> {
         let reason = if reader.is_empty() || !reader.cx.version.is_5() {
-            // AUTH may not leave out what it would mean by that when a client sends it, but it can't leave out its
-            // properties anyway.
+            // What a client may not say in an AUTH is not accepted here by silence either: the properties that an
+            // AUTH must have are missing, too.
             ReasonCode::SUCCESS
         } else {
             reader.reason()?
@@ -398,7 +398,7 @@ mod outcome {
             return Ok((0, 0));
         }
         if cx.version.is_5() {
-            reason.check_sent(cx).map_err(|kind| invalid(cx, kind, Field::ReasonCode))?;
+            reason.check_sent(cx)?;
         } else if reason != ReasonCode::SUCCESS {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         }

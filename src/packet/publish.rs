@@ -1,8 +1,11 @@
 //! PUBLISH: whole, head only, and forwarded to somebody else.
 
+use core::fmt;
+
 use super::{Delivery, Nowhere, Qos};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
+use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
     Check, Context, Decoded, Header, Iter, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer,
@@ -24,7 +27,7 @@ use crate::wire::{
 /// assert_eq!(out, "\x32\x1C\0\x11attic/temperature\0\x01\0".bytes().chain("24 °C".bytes()).collect::<Vec<_>>());
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Default, Eq, PartialEq)]
 pub struct Publish<'a> {
     /// Whether this is perhaps not the first try. Not at QoS 0.
     pub dup: bool,
@@ -41,6 +44,20 @@ pub struct Publish<'a> {
     pub payload: &'a [u8],
 }
 
+impl fmt::Debug for Publish<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { dup, retain, delivery, topic, properties, payload } = self;
+        f.debug_struct("Publish")
+            .field("dup", dup)
+            .field("retain", retain)
+            .field("delivery", delivery)
+            .field("topic", topic)
+            .field("properties", properties)
+            .field("payload", &Binary(payload))
+            .finish()
+    }
+}
+
 /// PUBLISH without its payload, which is written or read piece by piece from where it lies.
 ///
 /// ```
@@ -55,7 +72,7 @@ pub struct Publish<'a> {
 /// assert_eq!((read, payload.len()), (head, 0));
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct PublishHead<'a> {
     /// As in [`Publish`].
     pub dup: bool,
@@ -72,7 +89,7 @@ pub struct PublishHead<'a> {
 }
 
 /// What [`PublishHead::split`] found.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[must_use]
 pub enum HeadSplit<'a> {
     /// The head of a PUBLISH, and the input behind it: the payload as far as it is there, and perhaps more packets.
@@ -83,6 +100,16 @@ pub enum HeadSplit<'a> {
     Other(PacketType),
 }
 
+impl fmt::Debug for HeadSplit<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(head, rest) => f.debug_tuple("Head").field(head).field(&Hidden(rest)).finish(),
+            Self::Incomplete(needed) => f.debug_tuple("Incomplete").field(needed).finish(),
+            Self::Other(packet_type) => f.debug_tuple("Other").field(packet_type).finish(),
+        }
+    }
+}
+
 impl<'a> PublishHead<'a> {
     /// Reads the head of a PUBLISH from the front of `input`, in which the payload need not have arrived.
     ///
@@ -90,15 +117,19 @@ impl<'a> PublishHead<'a> {
     /// [`Packet::decode_from`](crate::Packet::decode_from). Limit the head by the size of your buffer: it is
     /// `input.len()` plus what [`HeadSplit::Incomplete`] asks for.
     ///
+    /// Nothing is remembered between calls: each reads the head from its first byte. Call again only when as many
+    /// bytes have come as were asked for, which is one field at a time; with every byte, a long topic would be read
+    /// again and again.
+    ///
     /// # Errors
     ///
-    /// [`DecodeError`], as soon as the bytes that are there decide it.
+    /// [`DecodeError`], as soon as the fixed header is complete and the bytes that are there decide it.
     pub fn split(
         version: Version,
         sender: Option<Sender>,
         input: &'a [u8],
     ) -> Result<HeadSplit<'a>, DecodeError> {
-        let Some((header, body)) = Header::read(input)? else {
+        let Some((header, body)) = Header::read(input).map_err(|error| error.in_version(version))? else {
             return Ok(HeadSplit::Incomplete(if input.is_empty() { 2 } else { 1 }));
         };
         if header.packet_type != PacketType::Publish {
@@ -266,7 +297,7 @@ impl<'a> Publish<'a> {
     /// What belongs to the connection that the message came by is never copied: Topic Alias and Subscription
     /// Identifiers. A message that came with an alias instead of a topic needs its topic filled in.
     ///
-    /// Gives the properties that the copy had to drop, because `version` has none.
+    /// Gives the properties of the message that the copy had to drop, because `version` has none.
     ///
     /// # Errors
     ///
@@ -346,7 +377,7 @@ impl<'a> Publish<'a> {
 }
 
 /// What a copy of a message for another receiver has of its own; see [`Publish::forward`].
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Forward<'a> {
     /// Whether this is perhaps not the first try.
     pub dup: bool,
@@ -354,11 +385,12 @@ pub struct Forward<'a> {
     pub retain: bool,
     /// The QoS, with the packet identifier that it needs.
     pub delivery: Delivery,
-    /// What is left of the lifetime of the message, in seconds. `None`: as the message says.
+    /// What is left of the lifetime of the message, in seconds. `None`: as the message says. A message without one
+    /// gets this one. Before 5.0 it is left out.
     pub message_expiry_interval: Option<u32>,
-    /// The identifiers of the subscriptions that matched.
+    /// The identifiers of the subscriptions that matched. Before 5.0 they are left out.
     pub subscription_identifiers: &'a [u32],
-    /// The Topic Alias towards the receiver.
+    /// The Topic Alias towards the receiver. Before 5.0 it is left out, and the topic name is always there.
     pub alias: Alias,
 }
 
@@ -379,9 +411,7 @@ impl Forward<'_> {
         if version.is_5() || source.is_empty() {
             return PropertySet::EMPTY;
         }
-        let mut dropped = PropertySet::EMPTY;
-        source.ids().iter().filter(|id| !of_connection(*id)).for_each(|id| dropped.insert(id));
-        dropped
+        source.ids().iter().filter(|id| !of_connection(*id)).collect()
     }
 }
 

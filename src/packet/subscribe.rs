@@ -4,6 +4,8 @@ use super::{PacketId, Qos, first_byte};
 use crate::error::{ErrorKind, Field};
 use crate::property::{Properties, Section, section_len};
 use crate::reason::ReasonCode;
+use crate::topic::TopicFilter;
+use crate::version::Version;
 use crate::wire::{
     Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Value, Writer, check_filter, check_str,
     invalid, start, strip_share,
@@ -22,7 +24,7 @@ use crate::wire::{
 /// assert_eq!(subscribe.to_vec(Version::V3_1_1)?, *b"\x82\x0C\0\x01\0\x07attic/+\x01");
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Subscribe<'a> {
     /// The packet identifier.
     pub packet_id: PacketId,
@@ -86,6 +88,21 @@ impl<'a> Subscribe<'a> {
 }
 
 impl<'a> Subscription<'a> {
+    /// The filter of a received subscription, taken apart. `version` is that of the packet.
+    ///
+    /// Decoding has validated it. That of a subscription which was made otherwise is not validated here:
+    /// [`TopicFilter::new`] does that.
+    ///
+    /// ```
+    /// use sans_mqtt::{Subscription, Version};
+    /// let subscription = Subscription { filter: "$share/workers/jobs/#", ..Subscription::default() };
+    /// let filter = subscription.topic_filter(Version::V5_0);
+    /// assert_eq!((filter.share_name(), filter.filter()), (Some("workers"), "jobs/#"));
+    /// ```
+    pub fn topic_filter(&self, version: Version) -> TopicFilter<'a> {
+        TopicFilter::of_valid(self.filter, version)
+    }
+
     fn options(&self) -> u8 {
         self.qos as u8
             | if self.no_local { NO_LOCAL } else { 0 }
@@ -113,9 +130,7 @@ impl<'a> Subscription<'a> {
             Ok(())
         }
     }
-}
 
-impl<'a> Subscription<'a> {
     #[inline(always)]
     fn read_options<M: Mode>(reader: &mut Reader<'a, '_, M>, filter: &[u8]) -> Decoded<u8> {
         let start = reader.offset();
@@ -183,7 +198,7 @@ impl<'a> Element<'a> for Subscription<'a> {
 /// assert_eq!(suback.to_vec(Version::V3_1_1)?, [0x90, 4, 0, 1, 1, 0x80]);
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Suback<'a> {
     /// The packet identifier of the SUBSCRIBE.
     pub packet_id: PacketId,

@@ -15,7 +15,7 @@ use crate::wire::{
 /// assert_eq!(unsubscribe.to_vec(Version::V3_1_1)?, *b"\xA2\x0B\0\x01\0\x07attic/+");
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Unsubscribe<'a> {
     /// The packet identifier.
     pub packet_id: PacketId,

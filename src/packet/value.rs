@@ -1,7 +1,7 @@
 //! Values that several packets share.
 
 use core::fmt;
-use core::num::NonZeroU16;
+use core::num::{NonZeroU16, TryFromIntError};
 
 /// A packet identifier: 1 to 65,535.
 ///
@@ -54,6 +54,21 @@ impl From<NonZeroU16> for PacketId {
     }
 }
 
+impl From<PacketId> for NonZeroU16 {
+    fn from(id: PacketId) -> Self {
+        id.0
+    }
+}
+
+/// As for [`NonZeroU16`]: any number but 0.
+impl TryFrom<u16> for PacketId {
+    type Error = TryFromIntError;
+
+    fn try_from(id: u16) -> Result<Self, TryFromIntError> {
+        NonZeroU16::try_from(id).map(Self)
+    }
+}
+
 impl From<PacketId> for u16 {
     fn from(id: PacketId) -> Self {
         id.get()
@@ -95,6 +110,18 @@ impl Qos {
             2 => Self::ExactlyOnce,
             _ => return None,
         })
+    }
+
+    /// The number, 0 to 2.
+    #[inline(always)]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+}
+
+impl fmt::Display for Qos {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.number(), f)
     }
 }
 

@@ -4,6 +4,7 @@ use core::fmt;
 
 use super::varint::VarInt;
 use crate::error::{DecodeError, ErrorKind, Field, Violation};
+use crate::show::Hidden;
 use crate::version::{Sender, Version};
 
 macro_rules! packet_types {
@@ -21,6 +22,11 @@ macro_rules! packet_types {
             #[inline(always)]
             pub const fn from_number(number: u8) -> Option<Self> {
                 match number { $($number => Some(Self::$variant),)+ _ => None }
+            }
+
+            /// The number, 1 to 15.
+            pub const fn number(self) -> u8 {
+                self as u8
             }
 
             /// The name as the specification writes it, `PUBLISH` for example.
@@ -68,7 +74,13 @@ packet_types! {
     Auth AUTH 15,
 }
 
-const FLAGGED: u16 = Scope::PUBREL.bit() | Scope::SUBSCRIBE.bit() | Scope::UNSUBSCRIBE.bit();
+/// A set of scopes: `scopes!(PUBACK PUBREC)`.
+macro_rules! scopes {
+    ($($scope:ident)*) => { 0 $(| $crate::wire::Scope::$scope.bit())* };
+}
+pub(crate) use scopes;
+
+const FLAGGED: u16 = scopes!(PUBREL SUBSCRIBE UNSUBSCRIBE);
 
 impl PacketType {
     /// The reserved flags in the low half of the first byte (those of PUBLISH vary).
@@ -100,14 +112,8 @@ impl PacketType {
     }
 }
 
-impl fmt::Display for PacketType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
 /// What the tables speak of: a packet type, or the will inside CONNECT, which has properties of its own.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub(crate) struct Scope(u8);
 
 impl Scope {
@@ -129,6 +135,12 @@ impl Scope {
             Some(packet_type) => packet_type,
             None => PacketType::Connect,
         }
+    }
+}
+
+impl fmt::Debug for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if *self == Self::WILL { "WILL" } else { self.packet_type().name() })
     }
 }
 
@@ -180,7 +192,7 @@ impl Header {
                 Field::RemainingLength,
                 Some(Scope::of(packet_type)),
                 1,
-                0x80,
+                byte(input, 1),
             )),
         }
     }
@@ -192,7 +204,7 @@ fn error(kind: ErrorKind, field: Field, scope: Option<Scope>, offset: u32, value
 }
 
 /// Exactly one packet, cut by its fixed header; nothing in it has been read yet.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Frame<'a> {
     pub(crate) header: Header,
     bytes: &'a [u8],
@@ -201,14 +213,30 @@ pub struct Frame<'a> {
 }
 
 /// What [`Frame::split`] found.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[must_use]
 pub enum Split<'a> {
     /// A whole packet, and the input behind it.
     Frame(Frame<'a>, &'a [u8]),
-    /// The packet is not complete: this many more bytes are needed, exactly once the fixed header is complete, at
-    /// least (it is 1 then, or 2 for empty input) before.
+    /// The packet is not complete. So many bytes are missing; as long as the fixed header is not complete either, at
+    /// least so many.
     Incomplete(usize),
+}
+
+/// A packet may hold a password, so its bytes are not shown.
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Frame").field(&self.packet_type()).field(&Hidden(self.bytes)).finish()
+    }
+}
+
+impl fmt::Debug for Split<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(frame, rest) => f.debug_tuple("Frame").field(frame).field(&Hidden(rest)).finish(),
+            Self::Incomplete(needed) => f.debug_tuple("Incomplete").field(needed).finish(),
+        }
+    }
 }
 
 impl<'a> Frame<'a> {

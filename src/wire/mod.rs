@@ -13,7 +13,7 @@ pub use observe::{Observer, Value};
 pub use seq::{Iter, Seq};
 pub use sink::Sink;
 
-pub(crate) use frame::{Context, Header, Scope};
+pub(crate) use frame::{Context, Header, Scope, scopes};
 pub(crate) use observe::Trusted;
 pub(crate) use observe::{Mode, Observed, Plain};
 pub(crate) use reader::{Decoded, Reader};

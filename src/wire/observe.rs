@@ -1,13 +1,15 @@
 //! Watching the decoder at work, at no cost when nobody does.
 
+use core::fmt;
 use core::ops::Range;
 
 use super::PacketType;
 use crate::error::Field;
 use crate::reason::ReasonCode;
+use crate::show::Binary;
 
 /// The value of a field as an [`Observer`] sees it.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Value<'a> {
     /// The packet type.
@@ -28,10 +30,28 @@ pub enum Value<'a> {
     Binary(&'a [u8]),
 }
 
+impl fmt::Debug for Value<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PacketType(packet_type) => f.debug_tuple("PacketType").field(packet_type).finish(),
+            Self::Bit(bit) => f.debug_tuple("Bit").field(bit).finish(),
+            Self::Flags(flags) => f.debug_tuple("Flags").field(flags).finish(),
+            Self::Number(number) => f.debug_tuple("Number").field(number).finish(),
+            Self::Reason(reason) => f.debug_tuple("Reason").field(reason).finish(),
+            Self::Text(text) => f.debug_tuple("Text").field(text).finish(),
+            Self::Pair(name, value) => f.debug_tuple("Pair").field(name).field(value).finish(),
+            Self::Binary(data) => f.debug_tuple("Binary").field(&Binary(data)).finish(),
+        }
+    }
+}
+
 /// Sees every field with its place as the decoder reads it; see [`Packet::observe`](crate::Packet::observe).
 ///
 /// A field is shown once it has been read, before it is known whether the rest of the packet is valid. A length in
-/// front of a text or of binary data belongs to the span of the field.
+/// front of a text or of binary data belongs to the span of the field. Fields come in the order of their bytes: in a
+/// CONNECT, properties behind the client identifier are those of the will.
+///
+/// Values are shown as they are, passwords too.
 ///
 /// ```
 /// use core::ops::Range;

@@ -41,12 +41,6 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         Self { rest: body, end: header.len + body.len(), missing, cx, mode }
     }
 
-    /// A reader of a list that was validated in `version` and `scope`.
-    #[inline(always)]
-    pub(crate) fn list(bytes: &'a [u8], version: Version, scope: Scope, mode: &'m mut M) -> Self {
-        Self::part(bytes, bytes.len(), Context { version, sender: None, scope }, mode)
-    }
-
     /// A reader of a part of a packet that ends at the offset `end` of it.
     #[inline(always)]
     pub(crate) fn part(bytes: &'a [u8], end: usize, cx: Context, mode: &'m mut M) -> Self {

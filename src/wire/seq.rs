@@ -3,13 +3,12 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::frame::{Context, Scope};
+use super::frame::Context;
 use super::observe::{Mode, Trusted};
 use super::reader::{Decoded, Reader};
 use super::sink::{Check, Sink, Writer, invalid};
 use super::varint;
 use crate::error::{ErrorKind, Field};
-use crate::version::Version;
 
 /// A list in a packet: received bytes that `decode` has validated, or a slice that the caller built.
 ///
@@ -27,11 +26,10 @@ use crate::version::Version;
 pub struct Seq<'a, T>(Inner<'a, T>);
 
 enum Inner<'a, T> {
-    /// Validated for this version and packet.
+    /// Validated for this version, packet and sender.
     Wire {
         bytes: &'a [u8],
-        version: Version,
-        scope: Scope,
+        cx: Context,
     },
     List(&'a [T]),
 }
@@ -70,7 +68,7 @@ impl<'a, T> Seq<'a, T> {
 
     #[inline(always)]
     pub(crate) const fn wire(bytes: &'a [u8], cx: Context) -> Self {
-        Self(Inner::Wire { bytes, version: cx.version, scope: cx.scope })
+        Self(Inner::Wire { bytes, cx })
     }
 
     /// Whether there is no element.
@@ -89,9 +87,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     #[inline]
     pub fn iter(&self) -> Iter<'a, T> {
         Iter(match self.0 {
-            Inner::Wire { bytes, version, scope } => {
-                Source::Wire { rest: bytes, version, scope, element: PhantomData }
-            }
+            Inner::Wire { bytes, cx } => Source::Wire { rest: bytes, cx, element: PhantomData },
             Inner::List(list) => Source::List(list.iter()),
         })
     }
@@ -120,15 +116,28 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
         Ok(())
     }
 
-    /// Checks the list for a packet, and gives its length in bytes. What was received in the same place is known to
-    /// be good.
+    /// The bytes of a list that was received in the place where it is sent now, from the side that sends it if that
+    /// counts.
+    #[inline(always)]
+    fn known_good(&self, cx: Context) -> Option<&'a [u8]> {
+        match self.0 {
+            Inner::Wire { bytes, cx: from }
+                if from.version == cx.version
+                    && from.scope == cx.scope
+                    && (cx.sender.is_none() || cx.sender == from.sender) =>
+            {
+                Some(bytes)
+            }
+            _ => None,
+        }
+    }
+
+    /// Checks the list for a packet, and gives its length in bytes.
     #[inline(always)]
     pub(crate) fn check(&self, cx: Context) -> Check {
-        match self.0 {
-            Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => {
-                Ok(bytes.len())
-            }
-            _ => self.check_elements(cx),
+        match self.known_good(cx) {
+            Some(bytes) => Ok(bytes.len()),
+            None => self.check_elements(cx),
         }
     }
 
@@ -150,12 +159,10 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     /// Writes the list, which was checked for `cx`.
     #[inline(always)]
     pub(crate) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut Writer<'_, S>) {
-        match self.0 {
-            Inner::Wire { bytes, version, scope } if version == cx.version && scope == cx.scope => {
-                out.bytes(bytes);
-            }
-            Inner::List([]) => {}
-            _ => self.write_elements(out),
+        match self.known_good(cx) {
+            Some(bytes) => out.bytes(bytes),
+            None if self.is_empty() => {}
+            None => self.write_elements(out),
         }
     }
 
@@ -236,6 +243,8 @@ impl<'a, T: Element<'a>> PartialEq for Seq<'a, T> {
     }
 }
 
+impl<'a, T: Element<'a> + Eq> Eq for Seq<'a, T> {}
+
 impl<'a, T: Element<'a>> IntoIterator for Seq<'a, T> {
     type Item = T;
     type IntoIter = Iter<'a, T>;
@@ -260,16 +269,14 @@ impl<'a, T: Element<'a>> IntoIterator for &Seq<'a, T> {
 pub struct Iter<'a, T>(Source<'a, T>);
 
 enum Source<'a, T> {
-    Wire { rest: &'a [u8], version: Version, scope: Scope, element: PhantomData<T> },
+    Wire { rest: &'a [u8], cx: Context, element: PhantomData<T> },
     List(core::slice::Iter<'a, T>),
 }
 
 impl<T> Clone for Iter<'_, T> {
     fn clone(&self) -> Self {
         Self(match &self.0 {
-            Source::Wire { rest, version, scope, element } => {
-                Source::Wire { rest, version: *version, scope: *scope, element: *element }
-            }
+            Source::Wire { rest, cx, element } => Source::Wire { rest, cx: *cx, element: *element },
             Source::List(list) => Source::List(list.clone()),
         })
     }
@@ -302,9 +309,9 @@ impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
     fn next(&mut self) -> Option<T> {
         match &mut self.0 {
             Source::Wire { rest: [], .. } => None,
-            Source::Wire { rest, version, scope, .. } => {
+            Source::Wire { rest, cx, .. } => {
                 let mut trusted = Trusted;
-                let mut reader = Reader::list(rest, *version, *scope, &mut trusted);
+                let mut reader = Reader::part(rest, rest.len(), *cx, &mut trusted);
                 // Never an error: the bytes were validated when they were decoded.
                 let element = T::read(&mut reader).ok();
                 *rest = reader.rest();

@@ -19,6 +19,11 @@ use crate::error::{EncodeError, ErrorKind, Field};
 /// assert_eq!(buffer[..written], [0xC0, 0]);
 /// # Ok(()) }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` takes no encoded bytes",
+    note = "to write into an array or a slice, lend a slice of it that is cut as it fills up: `&mut &mut buffer[..]`",
+    note = "a `Vec<u8>` is a sink with the feature `alloc`, any `bytes::BufMut` in a `BufSink` with `bytes`"
+)]
 pub trait Sink {
     /// Whether `n` more bytes can be taken. After `true`, that many bytes of [`put`](Self::put) must not fail.
     fn reserve(&mut self, n: usize) -> bool;

@@ -47,7 +47,14 @@ pub(crate) fn split(input: &[u8], max_size: usize) -> Result<Split<'_>, DecodeEr
             for version in Version::ALL {
                 // 3.1.1 has no rule against large packets: it is for the receiver to say.
                 let ruled = error.kind() != ErrorKind::PacketTooLarge || version == Version::V5_0;
-                reject(error.in_version(version), version, input, ruled);
+                let error = error.in_version(version);
+                assert_eq!(error.value(), input[error.offset()]);
+                reject(error, version, input, ruled);
+                // Who knows the version says it.
+                if error.kind() != ErrorKind::PacketTooLarge {
+                    assert_eq!(PublishHead::split(version, None, input), Err(error));
+                    assert_eq!(PacketBuf::decode(version, input.to_vec().into()).err(), Some(error));
+                }
             }
         }
         (split, size) => panic!("{split:?}, but the packet has {size:?} bytes"),
@@ -64,7 +71,10 @@ pub(crate) fn decode(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, D
             None => decoded,
         };
         match (from, decoded) {
-            (Ok(from), _) => assert_eq!(Ok(from), decoded, "{sender:?}"),
+            (Ok(from), _) => {
+                assert_eq!(Ok(from), decoded, "{sender:?}");
+                trusted(&from);
+            }
             (Err(from), Err(error)) if from == error => {}
             (Err(from), _) => {
                 assert_eq!(from.kind(), ErrorKind::Sender, "{sender:?}: {from}");
@@ -92,6 +102,12 @@ fn reject(error: DecodeError, version: Version, bytes: &[u8], ruled: bool) {
     assert!(error.reason().is_error());
     let text = error.to_string();
     assert!(text.contains(error.field().name()) && text.contains(error.rule()), "{text}");
+    for sender in [Sender::Client, Sender::Server] {
+        // An answer is always one that can be given.
+        if let Some(answer) = error.answer(version, sender).packet() {
+            assert!(send(version, Some(sender.other()), &answer).is_ok(), "{error:?}: {answer:?}");
+        }
+    }
 }
 
 /// A packet that was decoded from `frame`.
@@ -103,16 +119,6 @@ fn accept(version: Version, frame: Frame<'_>, packet: &Packet<'_>) {
     }
     let owned = PacketBuf::decode(version, bytes.to_vec().into()).unwrap();
     assert_eq!(owned.get(), *packet);
-    with_lists(packet, |listed| {
-        assert_eq!(listed, packet);
-        // A received list is trusted where it came from, and nowhere else.
-        for version in Version::ALL {
-            assert_eq!(listed.to_vec(version), packet.to_vec(version));
-        }
-        for (listed, received) in properties_of(listed).into_iter().zip(properties_of(packet)) {
-            assert_eq!(elsewhere(listed), elsewhere(received));
-        }
-    });
     let encoded = match packet.to_vec(version) {
         Ok(encoded) => encoded,
         Err(error) => {
@@ -131,6 +137,28 @@ fn accept(version: Version, frame: Frame<'_>, packet: &Packet<'_>) {
     let (body, left_out) = bytes[header..].split_at(encoded.len() - shortest);
     assert_eq!(&encoded[shortest..], body);
     assert!(left_out.is_empty() || has_short_form(packet) && left_out.iter().all(|byte| *byte == 0));
+}
+
+/// A received list is trusted where it came from, and nowhere else.
+fn trusted(packet: &Packet<'_>) {
+    with_lists(packet, |listed| {
+        assert_eq!(listed, packet);
+        for (version, sender) in Version::ALL.into_iter().flat_map(|v| SENDERS.map(|sender| (v, sender))) {
+            assert_eq!(send(version, sender, listed), send(version, sender, packet), "{sender:?}");
+        }
+        for (listed, received) in properties_of(listed).into_iter().zip(properties_of(packet)) {
+            assert_eq!(elsewhere(listed), elsewhere(received));
+        }
+    });
+}
+
+fn send(version: Version, sender: Option<Sender>, packet: &Packet<'_>) -> Result<Vec<u8>, EncodeError> {
+    let mut out = Vec::new();
+    match sender {
+        None => packet.encode(version, &mut out)?,
+        Some(sender) => packet.encode_from(version, sender, &mut out)?,
+    };
+    Ok(out)
 }
 
 /// Whether reason code and properties, or the latter, can be left out.

@@ -53,18 +53,18 @@ fn survives_damage(version: Version, frame: Frame<'_>) -> bool {
             match Frame::split(black_box(damaged), 1024) {
                 Ok(Split::Frame(frame, _)) => match Packet::decode(version, frame) {
                     Ok(packet) => packet.encoded_len(version).is_ok(),
-                    Err(error) => tells(error, bytes.len()),
+                    Err(error) => tells(error, version, bytes.len()),
                 },
                 Ok(Split::Incomplete(missing)) => missing > 0,
-                Err(error) => tells(error, bytes.len()),
+                Err(error) => tells(error, version, bytes.len()),
             }
         })
     })
 }
 
 /// Whether the error points into the packet or to its end, and names a rule and a reason.
-fn tells(error: DecodeError, len: usize) -> bool {
-    black_box(error.answer());
+fn tells(error: DecodeError, version: Version, len: usize) -> bool {
+    black_box(error.answer(version, Sender::Client).packet());
     error.offset() <= len && error.reason().is_error() && !error.rules().is_empty()
 }
 
