@@ -21,7 +21,7 @@ fn smoke() {
                         Step::Event(Event::Connect(_)) => server.accept(Properties::EMPTY, &mut s2c).unwrap(),
                         Step::Event(Event::Publish(p, None)) => {
                             assert_eq!(p.payload, [got as u8]);
-                            got += 1
+                            got += 1;
                         }
                         Step::Event(e) => panic!("{e:?}"),
                         Step::Wait(Wait::Read(_)) => break,
@@ -36,7 +36,7 @@ fn smoke() {
                         Step::Event(Event::Connected(_)) => {}
                         Step::Event(Event::Acked { reason, .. }) => {
                             assert_eq!(reason, ReasonCode::SUCCESS);
-                            acked += 1
+                            acked += 1;
                         }
                         Step::Event(e) => panic!("{e:?}"),
                         Step::Wait(Wait::Read(_)) => break,

@@ -86,7 +86,7 @@ BY_HAND = [
     ("property.rs", "AUTH without properties, quickly", "if !M::OBSERVED && @(ON || @scope != Scope::AUTH@)@ &&"),
     ("property.rs", "an empty section of AUTH", "if len != 0 || @!ON && @scope == Scope::AUTH {"),
     ("property.rs", "AUTH without properties, written", "self.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
-    ("reason.rs", "success in AUTH", "self == Self::SUCCESS && @(ON || @cx.scope != Scope::AUTH@)@ {"),
+    ("reason.rs", "success in AUTH", "self == Self::SUCCESS && @(ON || @SUCCEEDING & cx.scope.bit() != 0@)@ {"),
     ("reason.rs", "CONNACK before 5.0", "(Scope::CONNACK, _) => @ON || @self.return_code()"),
     ("reason.rs", "SUBACK failure in 3.1", "(Scope::SUBACK, 0x80) => @ON || @cx.version"),
     ("reason.rs", "codes before 5.0", "_ => @ON || @false,"),

@@ -252,7 +252,7 @@ impl<R: Role, S: Store> Connection<R, S> {
 
     #[inline(never)]
     fn resend_all(&mut self, out: &mut (impl Sink + ?Sized)) -> Option<PacketId> {
-        while let Some(id) = self.session.outbox.unreleased().or(self.session.outbox.unsent()) {
+        while let Some(id) = self.session.outbox.next_unsent() {
             let slot = self.session.outbox.get(self.session.store.outgoing(), id)?;
             if slot.is_lost() {
                 return Some(self.drop_next(id));

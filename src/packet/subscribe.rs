@@ -78,6 +78,7 @@ impl<'a> Subscribe<'a> {
 
     #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+        let cx = Context { scope: Scope::SUBSCRIBE, ..cx };
         let property_len = self.properties.property_len(cx)?;
         let body = 2 + section_len(cx, property_len) + self.filters.check_some(cx, Field::TopicFilter)?;
         let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;

@@ -104,6 +104,11 @@ impl Outbox {
         PacketId::new(self.unreleased)
     }
 
+    /// The first packet of either kind.
+    pub(crate) fn next_unsent(&self) -> Option<PacketId> {
+        self.unreleased().or_else(|| self.unsent())
+    }
+
     /// Makes a list of the slots that are free: at the beginning, and when the table has grown.
     pub(crate) fn arrange<K>(&mut self, slots: &mut [OutgoingSlot<K>]) {
         let len = slots.len();
@@ -286,7 +291,8 @@ impl Outbox {
         self.list(flight).remove(slots, id.get());
         self.len -= 1;
         self.charged -= u16::from(charged);
-        let next = id.get().checked_add(len).unwrap_or(match index(id.get(), slots.len()) {
+        // The next identifier of the same slot.
+        let next = id.get().checked_add(len).unwrap_or_else(|| match index(id.get(), slots.len()) {
             0 => len,
             at => at as u16,
         });
