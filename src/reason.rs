@@ -117,7 +117,7 @@ reasons! {
 
 /// The packets in which either side may report success.
 const SUCCEEDING: u16 = match ReasonCode::SUCCESS.row() {
-    Some(row) => row.packets & !row.client_only & !row.server_only,
+    Some(Row { packets, client_only, server_only, .. }) => *packets & !*client_only & !*server_only,
     None => 0,
 };
 

@@ -142,8 +142,11 @@ pub(crate) const fn arrived(arrival: Option<Arrival>, packet: Arriving, version:
 }
 
 #[cfg(test)]
+#[expect(clippy::std_instead_of_alloc, reason = "tests have std")]
 mod tests {
-    use std::fmt::Write;
+    extern crate std;
+
+    use core::fmt::Write;
     use std::string::String;
 
     use super::*;
@@ -191,7 +194,7 @@ mod tests {
         out.push_str("|\n");
     }
 
-    fn text(value: &impl std::fmt::Debug) -> String {
+    fn text(value: &impl core::fmt::Debug) -> String {
         let text = std::format!("{value:?}");
         match text.strip_prefix("Some(").and_then(|text| text.strip_suffix(')')) {
             Some(text) => text.into(),
@@ -205,14 +208,14 @@ mod tests {
         let mut out =
             String::from("Outgoing: what is known of the identifier, and the acknowledgement that came.\n\n");
         row(&mut out, [String::new()].into_iter().chain(ANSWERS.iter().map(text)));
-        row(&mut out, std::iter::repeat_n("---".into(), 1 + ANSWERS.len()));
+        row(&mut out, core::iter::repeat_n("---".into(), 1 + ANSWERS.len()));
         for flight in FLIGHTS {
             let cells = ANSWERS.map(|by| text(&answered(flight, by)));
             row(&mut out, [text(&flight)].into_iter().chain(cells));
         }
         out.push_str("\nIncoming: what is known of the identifier, and the packet that came.\n\n");
         row(&mut out, [String::new()].into_iter().chain(ARRIVINGS.iter().map(text)));
-        row(&mut out, std::iter::repeat_n("---".into(), 1 + ARRIVINGS.len()));
+        row(&mut out, core::iter::repeat_n("---".into(), 1 + ARRIVINGS.len()));
         for arrival in ARRIVALS {
             let cells = ARRIVINGS.map(|packet| {
                 let [old, new] = [Version::V3_1_1, Version::V5_0].map(|v| text(&arrived(arrival, packet, v)));
