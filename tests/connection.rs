@@ -1,10 +1,12 @@
 //! What a caller may count on: sizes, threads, tokens, and that a refused command changes nothing.
 
+use std::sync::Arc;
+
 use allocation_counter::measure;
 use sans_mqtt::{
     AckToken, Acknowledge, Buffer, Client, Config, Connack, Connect, Delivery, Event, Fixed, FixedCaller,
-    Heap, Instant, Message, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Role, Server,
-    Session, Step, Store, StoreError, Subscription, UsageError, Version, Wait,
+    Heap, Instant, Keep, Message, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Role,
+    Server, Session, Step, Store, StoreError, Subscription, UsageError, Version, Wait,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -208,4 +210,54 @@ fn acknowledgements_keep_the_order_of_the_messages() {
     assert_eq!(out, [0x40, 2, 0, 9, 0x40, 2, 0, 3]);
     // The refused one is forgotten, the other waits for its PUBREL.
     assert_eq!(client.session().incoming_in_flight(), 1);
+}
+
+/// A message that a thousand connections have, and that exists once.
+#[derive(Default)]
+struct Shared(Option<Arc<Stored>>);
+
+struct Stored {
+    topic: String,
+    payload: Vec<u8>,
+}
+
+impl Keep for Shared {
+    fn keep(&mut self, _: &Message<'_>) -> Result<(), StoreError> {
+        Err(StoreError::Full)
+    }
+
+    fn message(&self) -> Option<Message<'_>> {
+        let stored = self.0.as_deref()?;
+        Some(Message { topic: &stored.topic, payload: &stored.payload, ..Message::default() })
+    }
+}
+
+#[test]
+fn a_thousand_subscribers_share_a_message() {
+    let message = Arc::new(Stored { topic: "t".into(), payload: vec![b'x'; 1000] });
+    let mut out = Vec::new();
+    let mut sessions = Vec::new();
+    for _ in 0..1000 {
+        let mut subscriber = client(Version::V5_0, Heap::<Shared>::new(4, 0), &[]);
+        let sent = Message { topic: &message.topic, payload: &message.payload, ..MESSAGE };
+        subscriber.publish_kept(&sent, Shared(Some(message.clone())), &mut out).unwrap();
+        sessions.push(subscriber.into_session());
+    }
+    assert_eq!(Arc::strong_count(&message), 1001);
+    // It is what is sent again, and let go when it is acknowledged.
+    for session in sessions {
+        let mut next = Client::new(Version::V3_1, &Config::default(), session);
+        out.clear();
+        next.connect(NOW, &Connect { clean_start: false, client_id: "a", ..Connect::default() }, &mut out)
+            .unwrap();
+        out.clear();
+        let (done, _) = handle(&mut next, &[0x20, 2, 0, 0], &mut out, token);
+        assert!(done.is_empty() && out.starts_with(b"\x3A\xED\x07\0\x01t\0\x01xxx"));
+        let (done, _) = handle(&mut next, &[0x40, 2, 0, 1], &mut out, |event| match event {
+            Event::Acked { id, .. } => Some(id),
+            _ => None,
+        });
+        assert_eq!(done, [PacketId::MIN]);
+    }
+    assert_eq!(Arc::strong_count(&message), 1);
 }
