@@ -14,6 +14,7 @@ pub(crate) struct Out {
     pub(crate) topic: String,
     pub(crate) payload: Vec<u8>,
     pub(crate) retain: bool,
+    pub(crate) properties: bool,
     /// Whether its PUBLISH was sent in this connection, and its PUBREL.
     pub(crate) published: bool,
     released: bool,
@@ -35,20 +36,22 @@ pub(crate) struct Life {
 }
 
 impl Life {
-    pub(crate) fn add(&mut self, id: u16, flight: Flight, topic: &str, payload: &[u8], retain: bool) {
+    pub(crate) fn add(&mut self, id: u16, flight: Flight) -> &mut Out {
         self.seq += 1;
         let out = Out {
             flight,
             seq: self.seq,
-            topic: topic.into(),
-            payload: payload.into(),
-            retain,
+            topic: String::new(),
+            payload: Vec::new(),
+            properties: false,
+            retain: false,
             published: false,
             released: false,
             droppable: false,
         };
         let before = self.out.insert(id, out);
         assert!(before.is_none(), "identifier {id} is in use: {before:?}");
+        self.out.get_mut(&id).unwrap()
     }
 
     pub(crate) fn end(&mut self, id: u16) {
@@ -159,11 +162,6 @@ impl Watch {
     pub(crate) fn refuses(&self, out: &Out, size: usize) -> bool {
         let qos = if out.flight == Flight::AtLeastOnce { Qos::AtLeastOnce } else { Qos::ExactlyOnce };
         size > self.maximum_packet_size || qos > self.maximum_qos || out.retain && !self.retain
-    }
-
-    /// Whether `id` waits for the application to acknowledge it, or for the acknowledgement to be sent.
-    pub(crate) fn is_pending(&self, id: u16) -> bool {
-        self.pending.iter().any(|queue| queue.contains(&id))
     }
 
     /// The watched side took a packet.
@@ -344,15 +342,21 @@ impl Watch {
         let charged = self.life.charged();
         must(charged < self.receive_maximum, "more than Receive Maximum")?;
         let Some(out) = self.life.out.get(&id) else { return Err("a message that was not accepted") };
-        let flight =
-            if publish.delivery.qos() == Qos::AtLeastOnce { Flight::AtLeastOnce } else { Flight::ExactlyOnce };
+        let flight = if publish.delivery.qos() == Qos::AtLeastOnce {
+            Flight::AtLeastOnce
+        } else {
+            Flight::ExactlyOnce
+        };
         must(out.flight == flight && !out.published && !out.droppable, "a message that is not to be sent")?;
         let waits = |out: &Out| {
-            !out.published && !out.droppable && matches!(out.flight, Flight::AtLeastOnce | Flight::ExactlyOnce)
+            !out.published
+                && !out.droppable
+                && matches!(out.flight, Flight::AtLeastOnce | Flight::ExactlyOnce)
         };
         let first = self.life.out.values().filter(|out| waits(out)).map(|out| out.seq).min();
         must(first == Some(out.seq), "messages out of order")?;
-        let same = (&*out.topic, &*out.payload, out.retain) == (publish.topic, publish.payload, publish.retain);
+        let same =
+            (&*out.topic, &*out.payload, out.retain) == (publish.topic, publish.payload, publish.retain);
         must(same, "another message than the one accepted")?;
         // A message that was accepted in this connection has never been sent.
         must(publish.dup == (out.seq <= self.life.begun_at), "DUP")?;
