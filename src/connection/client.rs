@@ -46,7 +46,12 @@ impl<S: Store> Client<S> {
     /// A client that speaks `version`, with a session of its own or one that it had before.
     pub fn new(version: Version, config: &Config, session: Session<S>) -> Self {
         let connect_timeout = u32::try_from(config.connect_timeout.as_millis()).unwrap_or(u32::MAX);
-        Self::create(ClientRole { clean_start: true, nameless: false, connect_timeout }, version, config, session)
+        Self::create(
+            ClientRole { clean_start: true, nameless: false, connect_timeout },
+            version,
+            config,
+            session,
+        )
     }
 
     /// Sends CONNECT, once. The limits of the [`Config`] are added to its properties.

@@ -259,11 +259,14 @@ fn shown_trial(talks: &[(String, Value)], rules: &[Rule]) -> Trial {
         .iter()
         .filter(|rule| rule.layer == "session" && (rule.kind == "statement" || !BROKER.contains(&&*rule.id)))
         .collect();
-    let of = |version| wanted.iter().filter(|rule| rule.kind == "statement" && rule.version == version).count();
+    let of =
+        |version| wanted.iter().filter(|rule| rule.kind == "statement" && rule.version == version).count();
     assert_eq!((of("3.1.1"), of("5.0")), (18, 34));
     let missing: Vec<String> = wanted
         .iter()
-        .filter(|rule| !shown.contains(&(rule.id.clone(), if rule.version == "5.0" { "5.0" } else { "3.1.1" })))
+        .filter(|rule| {
+            !shown.contains(&(rule.id.clone(), if rule.version == "5.0" { "5.0" } else { "3.1.1" }))
+        })
         .map(|rule| format!("{} {}", rule.version, rule.id))
         .collect();
     Trial::test("every_session_rule_has_a_conversation", move || {

@@ -156,7 +156,12 @@ fn code(reason: ReasonCode) -> Value {
 }
 
 /// An event as the vectors write it.
-fn told(event: Event<'_>, topic: &str, version: Version, tokens: &mut Vec<Option<AckToken>>) -> Outcome<Value> {
+fn told(
+    event: Event<'_>,
+    topic: &str,
+    version: Version,
+    tokens: &mut Vec<Option<AckToken>>,
+) -> Outcome<Value> {
     let named = |packet: Packet<'_>, name: &str| {
         let mut value = fields::of(&packet, version);
         value["type"] = json!(name);
@@ -316,7 +321,9 @@ impl Side<'_> {
             "out" => self.expect_out(&on, value),
             "event" => self.expect_event(&on, value),
             // The first is what this project recommends, so it is what the crate has to do.
-            "either" => value[0].as_array().ok_or("no alternative")?.iter().try_for_each(|step| self.step(step)),
+            "either" => {
+                value[0].as_array().ok_or("no alternative")?.iter().try_for_each(|step| self.step(step))
+            }
             other => Err(format!("unknown step {other}")),
         }
     }
@@ -421,7 +428,9 @@ impl Side<'_> {
             let mut now = Instant::from_millis(self.now);
             for _ in 0..10_000 {
                 let due = either!(&line.machine, machine => machine.poll_timeout());
-                let Some(due) = due.filter(|due| due.as_millis() <= end && line.closed.is_none()) else { break };
+                let Some(due) = due.filter(|due| due.as_millis() <= end && line.closed.is_none()) else {
+                    break;
+                };
                 now = now.max(due);
                 let out = &mut line.out;
                 either!(&mut line.machine, machine => machine.handle_timeout(now, out));
@@ -451,22 +460,25 @@ impl Side<'_> {
                 })?
             }
             (Machine::Client(client), "subscribe") => {
-                fields::with_packet(&with(command, "SUBSCRIBE", &[("packet_id", json!(1))]), |packet| match packet {
-                    Packet::Subscribe(subscribe) => {
-                        let filters: Vec<_> = subscribe.filters.iter().collect();
-                        client.subscribe(&filters, subscribe.properties, &mut line.out).map(drop)
+                fields::with_packet(&with(command, "SUBSCRIBE", &[("packet_id", json!(1))]), |packet| {
+                    match packet {
+                        Packet::Subscribe(subscribe) => {
+                            let filters: Vec<_> = subscribe.filters.iter().collect();
+                            client.subscribe(&filters, subscribe.properties, &mut line.out).map(drop)
+                        }
+                        _ => unreachable!(),
                     }
-                    _ => unreachable!(),
                 })?
             }
             (Machine::Client(client), "unsubscribe") => {
-                fields::with_packet(&with(command, "UNSUBSCRIBE", &[("packet_id", json!(1))]), |packet| match packet
-                {
-                    Packet::Unsubscribe(unsubscribe) => {
-                        let filters: Vec<_> = unsubscribe.filters.iter().collect();
-                        client.unsubscribe(&filters, unsubscribe.properties, &mut line.out).map(drop)
+                fields::with_packet(&with(command, "UNSUBSCRIBE", &[("packet_id", json!(1))]), |packet| {
+                    match packet {
+                        Packet::Unsubscribe(unsubscribe) => {
+                            let filters: Vec<_> = unsubscribe.filters.iter().collect();
+                            client.unsubscribe(&filters, unsubscribe.properties, &mut line.out).map(drop)
+                        }
+                        _ => unreachable!(),
                     }
-                    _ => unreachable!(),
                 })?
             }
             (Machine::Server(server), "accept") => {
@@ -477,16 +489,18 @@ impl Side<'_> {
             }
             (Machine::Server(server), "reject") => server.reject(fields::code(&command["reason"])),
             (Machine::Server(server), "suback" | "unsuback") => {
-                fields::with_packet(&with(command, "SUBACK", &[("packet_id", json!(1))]), |packet| match packet {
-                    Packet::Suback(suback) => {
-                        let reasons: Vec<_> = suback.reasons.iter().collect();
-                        if name == "suback" {
-                            server.suback(&reasons, suback.properties, &mut line.out)
-                        } else {
-                            server.unsuback(&reasons, suback.properties, &mut line.out)
+                fields::with_packet(&with(command, "SUBACK", &[("packet_id", json!(1))]), |packet| {
+                    match packet {
+                        Packet::Suback(suback) => {
+                            let reasons: Vec<_> = suback.reasons.iter().collect();
+                            if name == "suback" {
+                                server.suback(&reasons, suback.properties, &mut line.out)
+                            } else {
+                                server.unsuback(&reasons, suback.properties, &mut line.out)
+                            }
                         }
+                        _ => unreachable!(),
                     }
-                    _ => unreachable!(),
                 })?
             }
             (machine, "publish") => {
@@ -503,7 +517,8 @@ impl Side<'_> {
                 let token = token.and_then(|token| line.tokens.get_mut(token as usize)?.take());
                 let token = token.ok_or("no such token")?;
                 let reason = fields::code(&command["reason"]);
-                either!(machine, machine => machine.ack(token, reason, &mut line.out)).map_err(UsageError::from)
+                either!(machine, machine => machine.ack(token, reason, &mut line.out))
+                    .map_err(UsageError::from)
             }
             (machine, "disconnect") => {
                 fields::with_packet(&with(command, "DISCONNECT", &[]), |packet| match packet {
@@ -522,8 +537,12 @@ impl Side<'_> {
             }
             (Ok(()), Some(why)) => Err(format!("is done, and should be refused: {why}")),
             (Err(error), None) => Err(format!("is refused: {error}")),
-            (Err(error), Some(why)) if usage(&error) != why => Err(format!("is refused with {error}, not: {why}")),
-            (Err(_), Some(_)) if line.out.len() > before => Err("is refused, and something is written".to_owned()),
+            (Err(error), Some(why)) if usage(&error) != why => {
+                Err(format!("is refused with {error}, not: {why}"))
+            }
+            (Err(_), Some(_)) if line.out.len() > before => {
+                Err("is refused, and something is written".to_owned())
+            }
             (Err(_), Some(_)) => line.run(now),
         }
     }
@@ -622,7 +641,9 @@ impl Side<'_> {
             expected["token"] = event["token"].clone();
         }
         let any = |name: &str, known: Vec<String>, expected: &mut Value| -> Outcome {
-            let Some(wanted) = expected.as_object_mut().and_then(|map| map.remove(name)) else { return Ok(()) };
+            let Some(wanted) = expected.as_object_mut().and_then(|map| map.remove(name)) else {
+                return Ok(());
+            };
             let fits = wanted.as_array().unwrap().iter().any(|one| known.iter().any(|known| one == known));
             if fits { Ok(()) } else { Err(format!("{name} {known:?}, one of {wanted} expected")) }
         };
