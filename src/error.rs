@@ -127,6 +127,19 @@ kinds! {
     StoreFull "store-full" "more unacknowledged messages than there is room for" QUOTA_EXCEEDED,
     /// A Topic Alias that this side does not take.
     TopicAlias "topic-alias" "a Topic Alias above Topic Alias Maximum" TOPIC_ALIAS_INVALID,
+    /// A QoS above the Maximum QoS of the server.
+    MaximumQos "maximum-qos" "above Maximum QoS" QOS_NOT_SUPPORTED,
+    /// RETAIN although the server does not retain messages.
+    RetainNotAvailable "retain-not-available" "messages are not retained here" RETAIN_NOT_SUPPORTED,
+    /// A wildcard although the server does not support it.
+    WildcardNotAvailable "wildcard-not-available" "wildcards are not supported here"
+        WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED,
+    /// A Subscription Identifier although the server does not support it.
+    SubscriptionIdNotAvailable "subscription-id-not-available" "Subscription Identifiers are not supported here"
+        SUBSCRIPTION_IDENTIFIERS_NOT_SUPPORTED,
+    /// A shared subscription although the server does not support it.
+    SharedNotAvailable "shared-not-available" "shared subscriptions are not supported here"
+        SHARED_SUBSCRIPTIONS_NOT_SUPPORTED,
     /// Text or binary data of more than 65,535 bytes, or a packet of more than 268,435,455 (encoding only).
     TooLong "too-long" "too long to be encoded" PACKET_TOO_LARGE,
     /// Data that the version can't express (encoding only).

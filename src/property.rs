@@ -483,13 +483,13 @@ pub(crate) trait Section {
 
 /// Properties of the machine's own in front of the caller's.
 pub(crate) struct Joined<'a> {
-    pub(crate) own: &'a [Property<'a>],
+    pub(crate) own: &'a [Option<Property<'a>>],
     pub(crate) callers: Properties<'a>,
 }
 
 impl<'a> Joined<'a> {
     fn iter(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
-        self.own.iter().copied().chain(self.callers.iter())
+        self.own.iter().copied().flatten().chain(self.callers.iter())
     }
 }
 

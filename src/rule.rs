@@ -202,6 +202,13 @@ const ROWS: &[Row] = rows! {
     Sender [] [DISCONNECT] ["3.1.1 §3.14"] [];
     Sender [] [] ["3.1.1 §2.2.1"] ["5.0 §2.1.2"];
 
+    MaximumQos [] [CONNECT] [] ["MQTT-3.2.2-12", "5.0 §3.2.2.3.4"];
+    MaximumQos [] [] [] ["MQTT-3.2.2-11", "5.0 §3.2.2.3.4"];
+    RetainNotAvailable [] [CONNECT] [] ["MQTT-3.2.2-13", "5.0 §3.2.2.3.5"];
+    RetainNotAvailable [] [] [] ["MQTT-3.2.2-14", "5.0 §3.2.2.3.5"];
+    WildcardNotAvailable [] [] [] ["5.0 §3.2.2.3.11"];
+    SubscriptionIdNotAvailable [] [] [] ["5.0 §3.2.2.3.12"];
+    SharedNotAvailable [] [] [] ["5.0 §3.2.2.3.13"];
     UnexpectedPacket [] [CONNECT] ["MQTT-3.1.0-2"] ["MQTT-3.1.0-2"];
     UnexpectedPacket [] [CONNACK] ["MQTT-4.8.0-1", "3.1.1 §3.2"] ["MQTT-3.2.0-2"];
     UnexpectedPacket [] [AUTH] [] ["MQTT-4.12.0-6", "MQTT-4.12.0-7", "5.0 §4.12"];
@@ -231,5 +238,5 @@ const ROWS: &[Row] = rows! {
     NotInVersion [] [PUBCOMP] ["3.1.1 §3.7.1"] [];
     NotInVersion [] [UNSUBACK] ["3.1.1 §3.11.1"] [];
     NotInVersion [] [DISCONNECT] ["3.1.1 §3.14.1"] [];
-    ClientId [] [] ["MQTT-3.1.3-7"] [];
+    ClientId [] [] ["MQTT-3.1.3-8", "MQTT-3.1.3-7"] [];
 };

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use allocation_counter::measure;
 use sans_mqtt::{
     AckToken, Acknowledge, Buffer, Client, Config, Connack, Connect, Delivery, Event, Fixed, FixedCaller,
-    Heap, Instant, Keep, Message, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Role,
-    Server, Session, Step, Store, StoreError, Subscription, UsageError, Version, Wait,
+    Heap, Instant, Keep, Message, Packet, PacketId, Properties, Property, PropertyId, Publish, Qos,
+    ReasonCode, Role, Server, Session, Step, Store, StoreError, Subscription, UsageError, Version, Wait,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -132,7 +132,7 @@ fn a_refused_command_changes_nothing() {
     fails(
         &mut client,
         Message { qos: Qos::ExactlyOnce, ..MESSAGE },
-        UsageError::MaximumQos(Qos::AtLeastOnce),
+        UsageError::NotAvailable(PropertyId::MaximumQos),
     );
     fails(&mut client, Message { payload: &long, ..MESSAGE }, UsageError::TooLarge { size: 48, limit: 30 });
     fails(&mut client, Message { payload: &long[..18], ..MESSAGE }, UsageError::Store(StoreError::Full));

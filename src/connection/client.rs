@@ -3,8 +3,8 @@
 use super::output::Output;
 use super::{Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Connack, Connect, Packet, PacketId, Qos, Subscribe, Subscription, Unsubscribe};
-use crate::property::{Properties, Property, PropertyId};
+use crate::packet::{Connack, Connect, Packet, PacketId, Subscribe, Subscription, Unsubscribe};
+use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Answer, Answered, Flight, Record, Session, Store, StoreError};
 use crate::time::Instant;
@@ -68,13 +68,9 @@ impl<S: Store> Client<S> {
         if self.phase != Phase::Idle {
             return Err(UsageError::NotAsked);
         }
-        let limits = [
-            Property::ReceiveMaximum(self.receive_maximum),
-            Property::MaximumPacketSize(self.maximum_packet_size),
-        ];
-        let limits: &[Property<'_>] = if self.version.is_5() { &limits } else { &[] };
+        let limits = self.own_limits.announcement(self.version);
         let mut output = Output::new(out, u32::MAX, 0, || Ok(()));
-        let written = connect.encode_with(self.version, limits, &mut output);
+        let written = connect.encode_with(self.version, &limits, &mut output);
         output.done(written)?;
         self.tell(now);
         self.sent = true;
@@ -82,7 +78,7 @@ impl<S: Store> Client<S> {
         self.role.clean_start = connect.clean_start;
         self.role.nameless = connect.client_id.is_empty();
         self.deadline = self.now.plus_millis(self.role.connect_timeout);
-        self.limits.keep_alive = connect.keep_alive;
+        self.keep_alive = connect.keep_alive;
         self.session.expiry = match self.version {
             Version::V5_0 => connect.properties.session_expiry_interval().unwrap_or(0),
             _ if connect.clean_start => 0,
@@ -102,6 +98,9 @@ impl<S: Store> Client<S> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
+        if let Some(id) = self.limits.not_available(filters.iter().copied(), properties) {
+            return Err(UsageError::NotAvailable(id));
+        }
         let packet =
             |packet_id| Packet::Subscribe(Subscribe { packet_id, properties, filters: filters.into() });
         self.ask(Flight::Subscribe, packet, out)
@@ -158,14 +157,10 @@ impl<S: Store> Client<S> {
         if let Some(expiry) = properties.session_expiry_interval() {
             self.session.expiry = expiry;
         }
-        let standard = Limits::default();
-        self.limits = Limits {
-            receive_maximum: properties.receive_maximum().unwrap_or(standard.receive_maximum),
-            maximum_packet_size: properties.maximum_packet_size().unwrap_or(standard.maximum_packet_size),
-            maximum_qos: properties.maximum_qos().unwrap_or(Qos::ExactlyOnce),
-            retain_available: properties.retain_available().unwrap_or(true),
-            keep_alive: properties.server_keep_alive().unwrap_or(self.limits.keep_alive),
-        };
+        if let Some(seconds) = properties.server_keep_alive() {
+            self.keep_alive = seconds;
+        }
+        self.limits = Limits::announced(properties);
         Ok(Some(Event::Connected(connack)))
     }
 
@@ -238,7 +233,7 @@ impl Side for ClientRole {
 
     /// The longest silence that Keep Alive allows.
     fn deadline<S>(connection: &Client<S>) -> Instant {
-        match connection.limits.keep_alive {
+        match connection.keep_alive {
             0 => Instant::NEVER,
             _ if connection.deadline != Instant::NEVER => Instant::NEVER,
             seconds => connection.active.plus_millis(u32::from(seconds) * 1000),

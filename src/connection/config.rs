@@ -2,25 +2,45 @@
 
 use core::time::Duration;
 
-use crate::packet::Qos;
+use crate::packet::{Qos, Subscription};
+use crate::property::{Properties, Property, PropertyId};
+use crate::version::{Sender, Version};
 
 /// What this side allows. Nothing here is exceeded, whatever the peer sends.
 ///
-/// | option | default | what happens when it is exceeded |
-/// |---|---|---|
-/// | `receive_maximum` | 16 | 5.0: DISCONNECT with 0x93 |
-/// | `maximum_packet_size` | 1 MiB | 5.0: DISCONNECT with 0x95 |
-/// | `maximum_connect_size` | 16 KiB | the connection is closed |
-/// | `connect_timeout` | 10 s | the connection is closed |
-/// | `ping_timeout` | 10 s | the connection is closed |
-/// | `headroom` | 32 bytes | `publish` leaves that much room in the sink |
+/// | option | default | announced (5.0) by | what happens to a peer that exceeds it |
+/// |---|---|---|---|
+/// | `receive_maximum` | 16 | both | 0x93 |
+/// | `maximum_packet_size` | 1 MiB | both | 0x95 |
+/// | `maximum_qos` | 2 | server | 0x9B |
+/// | `retain_available` | yes | server | 0x9A |
+/// | `wildcard_subscription_available` | yes | server | 0xA2 |
+/// | `subscription_identifier_available` | yes | server | 0xA1 |
+/// | `shared_subscription_available` | yes | server | 0x9E |
+/// | `maximum_connect_size` | 16 KiB | no | the connection is closed |
+/// | `connect_timeout` | 10 s | no | the connection is closed |
+/// | `ping_timeout` | 10 s | no | the connection is closed |
+/// | `headroom` | 32 bytes | no | |
+///
+/// Older versions announce nothing and have no reason codes: there a packet that is too large closes the connection, the
+/// store is what limits unacknowledged messages, and the rest is not enforced.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Config {
-    /// How many messages of QoS 1 and 2 the peer may have unacknowledged, from 1. Announced in 5.0; if the store has room
-    /// for fewer, that is announced. Older versions have no such limit, there the store's is the only one.
+    /// How many messages of QoS 1 and 2 the peer may have unacknowledged, from 1. If the store has room for fewer, that
+    /// is announced.
     pub receive_maximum: u16,
-    /// The largest packet to accept in bytes, with its fixed header; announced in 5.0.
+    /// The largest packet to accept in bytes, with its fixed header.
     pub maximum_packet_size: u32,
+    /// The highest QoS that clients may publish with.
+    pub maximum_qos: Qos,
+    /// Whether clients may have messages retained.
+    pub retain_available: bool,
+    /// Whether clients may subscribe with wildcards.
+    pub wildcard_subscription_available: bool,
+    /// Whether clients may give Subscription Identifiers.
+    pub subscription_identifier_available: bool,
+    /// Whether clients may have shared subscriptions.
+    pub shared_subscription_available: bool,
     /// The largest CONNECT that a server accepts, in bytes.
     pub maximum_connect_size: u32,
     /// How long a server waits for CONNECT, and a client for CONNACK.
@@ -36,6 +56,11 @@ impl Default for Config {
         Self {
             receive_maximum: 16,
             maximum_packet_size: 1 << 20,
+            maximum_qos: Qos::ExactlyOnce,
+            retain_available: true,
+            wildcard_subscription_available: true,
+            subscription_identifier_available: true,
+            shared_subscription_available: true,
             maximum_connect_size: 16 << 10,
             connect_timeout: Duration::from_secs(10),
             ping_timeout: Duration::from_secs(10),
@@ -44,7 +69,30 @@ impl Default for Config {
     }
 }
 
-/// What the peer allows, as agreed when the connection was made.
+impl Config {
+    /// What is announced of it by a side whose store has room for `capacity` messages.
+    pub(super) fn limits(&self, sender: Sender, capacity: u16) -> Limits {
+        let both = Limits {
+            receive_maximum: self.receive_maximum.min(capacity).max(1),
+            maximum_packet_size: self.maximum_packet_size.max(1),
+            ..Limits::default()
+        };
+        match sender {
+            Sender::Client => both,
+            Sender::Server => Limits {
+                maximum_qos: self.maximum_qos,
+                retain_available: self.retain_available,
+                wildcard_subscription_available: self.wildcard_subscription_available,
+                subscription_identifier_available: self.subscription_identifier_available,
+                shared_subscription_available: self.shared_subscription_available,
+                ..both
+            },
+        }
+    }
+}
+
+/// What one side allows the other, as it was announced in CONNECT or CONNACK; in versions that announce nothing, what
+/// [`Default`] says: anything.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -52,12 +100,18 @@ pub struct Limits {
     pub receive_maximum: u16,
     /// The largest packet in bytes, with its fixed header.
     pub maximum_packet_size: u32,
+    /// The highest Topic Alias; 0: none.
+    pub topic_alias_maximum: u16,
     /// The highest QoS of a message.
     pub maximum_qos: Qos,
     /// Whether messages may be retained.
     pub retain_available: bool,
-    /// The longest silence in seconds; 0: any.
-    pub keep_alive: u16,
+    /// Whether subscriptions may have wildcards.
+    pub wildcard_subscription_available: bool,
+    /// Whether subscriptions may have identifiers.
+    pub subscription_identifier_available: bool,
+    /// Whether subscriptions may be shared.
+    pub shared_subscription_available: bool,
 }
 
 impl Default for Limits {
@@ -65,9 +119,81 @@ impl Default for Limits {
         Self {
             receive_maximum: u16::MAX,
             maximum_packet_size: u32::MAX,
+            topic_alias_maximum: 0,
             maximum_qos: Qos::ExactlyOnce,
             retain_available: true,
-            keep_alive: 0,
+            wildcard_subscription_available: true,
+            subscription_identifier_available: true,
+            shared_subscription_available: true,
         }
+    }
+}
+
+/// The properties that say what is allowed.
+pub(super) type Announcement = [Option<Property<'static>>; 8];
+
+impl Limits {
+    /// What the properties of a CONNECT or CONNACK announce.
+    pub(super) fn announced(properties: Properties<'_>) -> Self {
+        let mut limits = Self::default();
+        for property in properties {
+            match property {
+                Property::ReceiveMaximum(n) => limits.receive_maximum = n,
+                Property::MaximumPacketSize(n) => limits.maximum_packet_size = n,
+                Property::TopicAliasMaximum(n) => limits.topic_alias_maximum = n,
+                Property::MaximumQos(qos) => limits.maximum_qos = qos,
+                Property::RetainAvailable(yes) => limits.retain_available = yes,
+                Property::WildcardSubscriptionAvailable(yes) => limits.wildcard_subscription_available = yes,
+                Property::SubscriptionIdentifierAvailable(yes) => {
+                    limits.subscription_identifier_available = yes;
+                }
+                Property::SharedSubscriptionAvailable(yes) => limits.shared_subscription_available = yes,
+                _ => {}
+            }
+        }
+        limits
+    }
+
+    /// What is asked of a server that does not support it: the property that says so.
+    pub(super) fn not_available<'a>(
+        &self,
+        filters: impl Iterator<Item = Subscription<'a>>,
+        properties: Properties<'_>,
+    ) -> Option<PropertyId> {
+        if !self.subscription_identifier_available && properties.subscription_identifier().is_some() {
+            return Some(PropertyId::SubscriptionIdentifierAvailable);
+        }
+        if self.wildcard_subscription_available && self.shared_subscription_available {
+            return None;
+        }
+        filters.map(|subscription| subscription.topic_filter(Version::V5_0)).find_map(|filter| {
+            if !self.wildcard_subscription_available && filter.has_wildcard() {
+                return Some(PropertyId::WildcardSubscriptionAvailable);
+            }
+            let shared = !self.shared_subscription_available && filter.share_name().is_some();
+            shared.then_some(PropertyId::SharedSubscriptionAvailable)
+        })
+    }
+
+    /// The properties that announce this: those that differ from what their absence means. Nothing before 5.0.
+    pub(super) fn announcement(&self, version: Version) -> Announcement {
+        let standard = Self::default();
+        let if_not = |is_standard: bool, property| Some(property).filter(|_| version.is_5() && !is_standard);
+        [
+            if_not(
+                self.receive_maximum == standard.receive_maximum,
+                Property::ReceiveMaximum(self.receive_maximum),
+            ),
+            if_not(
+                self.maximum_packet_size == standard.maximum_packet_size,
+                Property::MaximumPacketSize(self.maximum_packet_size),
+            ),
+            if_not(self.topic_alias_maximum == 0, Property::TopicAliasMaximum(self.topic_alias_maximum)),
+            if_not(self.maximum_qos == Qos::ExactlyOnce, Property::MaximumQos(self.maximum_qos)),
+            if_not(self.retain_available, Property::RetainAvailable(false)),
+            if_not(self.wildcard_subscription_available, Property::WildcardSubscriptionAvailable(false)),
+            if_not(self.subscription_identifier_available, Property::SubscriptionIdentifierAvailable(false)),
+            if_not(self.shared_subscription_available, Property::SharedSubscriptionAvailable(false)),
+        ]
     }
 }

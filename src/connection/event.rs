@@ -2,7 +2,7 @@
 
 use crate::error::{DecodeError, ErrorKind, Field, Violation};
 use crate::packet::{Connack, Connect, Disconnect, PacketId, Qos, Suback, Subscribe, Unsuback, Unsubscribe};
-use crate::property::Properties;
+use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::Handle;
 use crate::{EncodeError, StoreError};
@@ -266,12 +266,12 @@ pub enum UsageError {
         /// The peer's Maximum Packet Size in bytes.
         limit: u32,
     },
-    /// The peer supports no QoS above this.
-    #[error("the peer's maximum QoS is {}", *.0 as u8)]
-    MaximumQos(Qos),
-    /// The peer does not retain messages.
-    #[error("the peer does not retain messages")]
-    RetainNotAvailable,
+    /// The server does not support this, as the property of that name said; [`Limits`](crate::Limits) has them all.
+    #[error("beyond what the server supports: {0}")]
+    NotAvailable(PropertyId),
+    /// A client without an identifier has to be given one, and no other may be `[MQTT-3.2.2-16]`.
+    #[error("Assigned Client Identifier is for clients without an identifier, and for these it is needed")]
+    AssignedClientIdentifier,
     /// A Topic Alias is none of the caller's business.
     #[error("a message has no Topic Alias")]
     TopicAlias,

@@ -10,6 +10,7 @@ use crate::session::{
     Answer, Answered, Arrival, Arrived, Arriving, Flight, Handle, Keep, Message, Owed, Record, Store,
     StoreError, answered, arrived,
 };
+use crate::version::Sender;
 use crate::wire::{Scope, Sink};
 
 /// The longest acknowledgement that is sent without properties.
@@ -99,10 +100,10 @@ impl<R: Role, S: Store> Connection<R, S> {
     #[inline(always)]
     fn check_message(&self, message: &Message<'_>) -> Result<(), UsageError> {
         if message.qos > self.limits.maximum_qos {
-            return Err(UsageError::MaximumQos(self.limits.maximum_qos));
+            return Err(UsageError::NotAvailable(PropertyId::MaximumQos));
         }
         if message.retain && !self.limits.retain_available {
-            return Err(UsageError::RetainNotAvailable);
+            return Err(UsageError::NotAvailable(PropertyId::RetainAvailable));
         }
         if !message.properties.is_empty() && message.properties.topic_alias().is_some() {
             return Err(UsageError::TopicAlias);
@@ -356,6 +357,14 @@ impl<R: Role, S: Store> Connection<R, S> {
             return Err(self.violation(ErrorKind::TopicAlias, field, Scope::PUBLISH));
         }
         let qos = delivery.qos();
+        if matches!(R::SENDER, Sender::Server) && self.version.is_5() {
+            if qos > self.own_limits.maximum_qos {
+                return Err(self.violation(ErrorKind::MaximumQos, Field::Qos, Scope::PUBLISH));
+            }
+            if retain && !self.own_limits.retain_available {
+                return Err(self.violation(ErrorKind::RetainNotAvailable, Field::Retain, Scope::PUBLISH));
+            }
+        }
         let incoming = Incoming { topic, qos, retain, dup, properties, payload };
         let (id, arriving) = match delivery {
             Delivery::AtMostOnce => return Ok(Some(Event::Publish(incoming, None))),
@@ -412,7 +421,7 @@ impl<R: Role, S: Store> Connection<R, S> {
     /// `[MQTT-3.3.4-7]` `[MQTT-3.3.4-9]`
     #[inline(always)]
     fn check_quota(&self) -> Flow<()> {
-        if self.version.is_5() && self.session.inbox.charged() >= self.receive_maximum {
+        if self.version.is_5() && self.session.inbox.charged() >= self.own_limits.receive_maximum {
             return Err(self.violation(ErrorKind::ReceiveMaximum, Field::PacketId, Scope::PUBLISH));
         }
         Ok(())

@@ -116,8 +116,12 @@ pub struct Connection<R, S> {
     acknowledge: Acknowledge,
     /// Set when the connection ends.
     cause: Cause,
+    /// What the peer allows, and what this side does.
     limits: Limits,
-    receive_maximum: u16,
+    own_limits: Limits,
+    /// In seconds; 0: off.
+    keep_alive: u16,
+    /// The largest packet to accept now.
     maximum_packet_size: u32,
     headroom: u32,
     /// In milliseconds.
@@ -158,7 +162,8 @@ impl<R: Role, S: Store> Connection<R, S> {
             acknowledge: Acknowledge::Automatic,
             cause: Cause::Local,
             limits: Limits::default(),
-            receive_maximum: config.receive_maximum.min(capacity).max(1),
+            own_limits: config.limits(R::SENDER, capacity),
+            keep_alive: 0,
             maximum_packet_size: config.maximum_packet_size,
             headroom: u32::try_from(config.headroom).unwrap_or(u32::MAX),
             ping_timeout: millis(config.ping_timeout),
@@ -424,6 +429,16 @@ impl<R: Role, S: Store> Connection<R, S> {
     /// What the peer allows.
     pub const fn limits(&self) -> Limits {
         self.limits
+    }
+
+    /// What this side allows.
+    pub const fn own_limits(&self) -> Limits {
+        self.own_limits
+    }
+
+    /// The longest silence of the client that was agreed, in seconds; 0: any.
+    pub const fn keep_alive(&self) -> u16 {
+        self.keep_alive
     }
 
     /// The session.

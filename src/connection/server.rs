@@ -5,8 +5,8 @@ use super::{
     Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, Timer, UsageError, Wait,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Connack, Connect, Packet, PacketId, Suback};
-use crate::property::{Properties, Property, PropertyId};
+use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe};
+use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Record, Session, Store};
 use crate::time::Instant;
@@ -35,10 +35,10 @@ pub type Server<S> = Connection<ServerRole, S>;
 pub struct ServerRole {
     /// Of the CONNECT that the application decides on.
     clean_start: bool,
+    /// Whether it has no client identifier.
+    nameless: bool,
     /// The packet that the application has to answer, the number of its filters, and what the answer is.
     asked: Option<(PacketId, PacketType, usize)>,
-    /// The largest packet once the client is known.
-    maximum_packet_size: u32,
 }
 
 impl Role for ServerRole {}
@@ -46,8 +46,7 @@ impl Role for ServerRole {}
 impl<S: Store> Server<S> {
     /// A server that waits for a CONNECT from now on, with an empty session.
     pub fn new(now: Instant, config: &Config, empty: Session<S>) -> Self {
-        let role =
-            ServerRole { clean_start: true, asked: None, maximum_packet_size: config.maximum_packet_size };
+        let role = ServerRole { clean_start: true, nameless: false, asked: None };
         let mut server = Self::create(role, Version::V5_0, config, empty);
         server.maximum_packet_size = config.maximum_packet_size.min(config.maximum_connect_size);
         server.now = now;
@@ -84,12 +83,12 @@ impl<S: Store> Server<S> {
         if self.phase != Phase::Deciding {
             return Err(UsageError::NotAsked);
         }
+        let assigned = properties.assigned_client_identifier().is_some();
+        if self.version.is_5() && self.role.nameless != assigned {
+            return Err(UsageError::AssignedClientIdentifier);
+        }
         let resumed = self.session.exists;
-        let limits = [
-            Property::ReceiveMaximum(self.receive_maximum),
-            Property::MaximumPacketSize(self.role.maximum_packet_size),
-        ];
-        let limits: &[Property<'_>] = if self.version.is_5() { &limits } else { &[] };
+        let limits = self.own_limits.announcement(self.version);
         let session_present = resumed && self.version != Version::V3_1;
         let store = &mut self.session.store;
         let record = || {
@@ -100,7 +99,7 @@ impl<S: Store> Server<S> {
         };
         let mut output = Output::new(out, self.limits.maximum_packet_size, 0, record);
         let connack = Connack { session_present, reason: ReasonCode::SUCCESS, properties };
-        let written = connack.encode_with(self.version, limits, &mut output);
+        let written = connack.encode_with(self.version, &limits, &mut output);
         output.done(written)?;
         if resumed {
             self.session.go_on();
@@ -113,11 +112,11 @@ impl<S: Store> Server<S> {
             self.session.expiry = expiry;
         }
         if let Some(keep_alive) = properties.server_keep_alive() {
-            self.limits.keep_alive = keep_alive;
+            self.keep_alive = keep_alive;
         }
         self.phase = Phase::Open;
         self.deadline = Instant::NEVER;
-        self.maximum_packet_size = self.role.maximum_packet_size;
+        self.maximum_packet_size = self.own_limits.maximum_packet_size;
         self.active = self.now;
         Ok(())
     }
@@ -216,23 +215,55 @@ impl<S: Store> Server<S> {
     }
 
     /// CONNECT came.
-    fn connected<'i>(&mut self, connect: Connect<'i>) -> Event<'i> {
+    fn connected<'i>(&mut self, connect: Connect<'i>) -> Flow<Option<Event<'i>>> {
+        // An empty client identifier is for the server to replace, in a session that nobody can ask for again, or in 5.0.
+        let nameless = connect.client_id.is_empty();
+        if nameless
+            && (self.version == Version::V3_1 || self.version == Version::V3_1_1 && !connect.clean_start)
+        {
+            return Err(self.violation(ErrorKind::ClientId, Field::ClientId, Scope::CONNECT));
+        }
+        if let Some(will) = connect.will.filter(|_| self.version.is_5()) {
+            if will.qos > self.own_limits.maximum_qos {
+                return Err(self.violation(ErrorKind::MaximumQos, Field::WillQos, Scope::CONNECT));
+            }
+            if will.retain && !self.own_limits.retain_available {
+                return Err(self.violation(ErrorKind::RetainNotAvailable, Field::WillRetain, Scope::CONNECT));
+            }
+        }
         let properties = connect.properties;
-        let standard = Limits::default();
-        self.limits = Limits {
-            receive_maximum: properties.receive_maximum().unwrap_or(standard.receive_maximum),
-            maximum_packet_size: properties.maximum_packet_size().unwrap_or(standard.maximum_packet_size),
-            keep_alive: connect.keep_alive,
-            ..standard
-        };
+        self.limits = Limits::announced(properties);
+        self.keep_alive = connect.keep_alive;
         self.role.clean_start = connect.clean_start;
         self.session.expiry = match self.version {
             Version::V5_0 => properties.session_expiry_interval().unwrap_or(0),
             _ if connect.clean_start => 0,
             _ => u32::MAX,
         };
+        self.role.nameless = nameless;
         self.phase = Phase::Deciding;
-        Event::Connect(connect)
+        Ok(Some(Event::Connect(connect)))
+    }
+
+    /// A client may ask only for what it was told that there is.
+    fn check_subscribe(&self, subscribe: &Subscribe<'_>) -> Flow<()> {
+        let (filters, properties) = (subscribe.filters.iter(), subscribe.properties);
+        let missing =
+            self.version.is_5().then(|| self.own_limits.not_available(filters, properties)).flatten();
+        let (kind, field) = match missing {
+            None => return Ok(()),
+            Some(PropertyId::WildcardSubscriptionAvailable) => {
+                (ErrorKind::WildcardNotAvailable, Field::TopicFilter)
+            }
+            Some(PropertyId::SharedSubscriptionAvailable) => {
+                (ErrorKind::SharedNotAvailable, Field::TopicFilter)
+            }
+            Some(_) => {
+                let field = Field::Property(PropertyId::SubscriptionIdentifier);
+                (ErrorKind::SubscriptionIdNotAvailable, field)
+            }
+        };
+        Err(self.violation(kind, field, Scope::SUBSCRIBE))
     }
 
     /// What the first packet is, if it is a CONNECT.
@@ -267,9 +298,10 @@ impl Side for ServerRole {
     ) -> Flow<Option<Event<'i>>> {
         let opening = connection.phase == Phase::Opening;
         match *packet {
-            Packet::Connect(connect) if opening => Ok(Some(connection.connected(connect))),
+            Packet::Connect(connect) if opening => connection.connected(connect),
             packet if opening => Err(connection.unexpected(&packet)),
             Packet::Subscribe(subscribe) => {
+                connection.check_subscribe(&subscribe)?;
                 let filters = subscribe.filters.iter().count();
                 connection.ask(subscribe.packet_id, PacketType::Suback, filters, frame, out)?;
                 Ok(Some(Event::Subscribe(subscribe)))
@@ -302,21 +334,21 @@ impl Side for ServerRole {
     /// A client of another version is told that it is one `[MQTT-3.1.2-2]`, and one of 5.0 what is wrong.
     fn refusal<S: Store>(connection: &Server<S>, error: &super::ProtocolError) -> Farewell {
         let reason = error.reason();
-        match error.kind() {
-            ErrorKind::ProtocolLevel => Farewell::Connack(reason),
-            _ if connection.version.is_5()
-                && error.violation().packet_type() == Some(PacketType::Connect)
-                && reason.is_allowed_in(PacketType::Connack, Version::V5_0) =>
-            {
-                Farewell::Connack(reason)
-            }
-            _ => Farewell::None,
+        let connect = error.violation().packet_type() == Some(PacketType::Connect);
+        let told = match error.kind() {
+            ErrorKind::ProtocolLevel | ErrorKind::ClientId => true,
+            _ => connect && connection.version.is_5(),
+        };
+        if told && reason.is_allowed_in(PacketType::Connack, connection.version) {
+            Farewell::Connack(reason)
+        } else {
+            Farewell::None
         }
     }
 
     /// One and a half times the Keep Alive `[MQTT-3.1.2-22]`.
     fn deadline<S>(connection: &Server<S>) -> Instant {
-        match connection.limits.keep_alive {
+        match connection.keep_alive {
             0 => Instant::NEVER,
             seconds => connection.active.plus_millis(u32::from(seconds) * 1500),
         }

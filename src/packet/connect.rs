@@ -203,7 +203,12 @@ impl<'a> Connect<'a> {
     }
 
     /// Writes the packet with `own` properties in front of its own.
-    pub(crate) fn encode_with(&self, version: Version, own: &[Property<'_>], out: &mut impl Sink) -> Check {
+    pub(crate) fn encode_with(
+        &self,
+        version: Version,
+        own: &[Option<Property<'_>>],
+        out: &mut impl Sink,
+    ) -> Check {
         let cx = Context { version, sender: Some(Sender::Client), scope: Scope::CONNECT };
         self.write_with(&Joined { own, callers: self.properties }, cx, out)
     }

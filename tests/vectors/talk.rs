@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use sans_mqtt::{
     AckToken, Acknowledge, Boxed, Cause, Client, Config, Event, Heap, IncomingSlot, Instant, Message,
-    OutgoingSlot, Packet, PacketId, ReasonCode, Record, Role, Server, Session, Step, Store, StoreError,
-    UsageError, Version, Wait,
+    OutgoingSlot, Packet, PacketId, PropertyId, ReasonCode, Record, Role, Server, Session, Step, Store,
+    StoreError, UsageError, Version, Wait,
 };
 use serde_json::{Value, json};
 
@@ -671,8 +671,9 @@ fn usage(error: &UsageError) -> &'static str {
     match error {
         UsageError::WindowFull(_) => "quota",
         UsageError::NotConnected => "not-connected",
-        UsageError::MaximumQos(_) => "maximum-qos",
-        UsageError::RetainNotAvailable => "retain",
+        UsageError::NotAvailable(PropertyId::MaximumQos) => "maximum-qos",
+        UsageError::NotAvailable(PropertyId::RetainAvailable) => "retain",
+        UsageError::NotAvailable(_) => "not-available",
         UsageError::TooLarge { .. } => "too-large",
         UsageError::StaleToken => "stale",
         UsageError::NotAsked => "not-asked",
