@@ -127,6 +127,10 @@ kinds! {
     StoreFull "store-full" "more unacknowledged messages than there is room for" QUOTA_EXCEEDED,
     /// A Topic Alias that this side does not take.
     TopicAlias "topic-alias" "a Topic Alias above Topic Alias Maximum" TOPIC_ALIAS_INVALID,
+    /// An AUTH out of turn.
+    Authentication "authentication" "out of turn" PROTOCOL_ERROR,
+    /// Another authentication method than that of the CONNECT, or one without it.
+    AuthenticationMethod "authentication-method" "not the method of the CONNECT" PROTOCOL_ERROR,
     /// A QoS above the Maximum QoS of the server.
     MaximumQos "maximum-qos" "above Maximum QoS" QOS_NOT_SUPPORTED,
     /// RETAIN although the server does not retain messages.

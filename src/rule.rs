@@ -202,6 +202,8 @@ const ROWS: &[Row] = rows! {
     Sender [] [DISCONNECT] ["3.1.1 §3.14"] [];
     Sender [] [] ["3.1.1 §2.2.1"] ["5.0 §2.1.2"];
 
+    Authentication [] [] [] ["5.0 §4.12", "MQTT-4.12.0-2", "MQTT-4.12.0-3", "MQTT-4.12.1-1"];
+    AuthenticationMethod [] [] [] ["MQTT-4.12.0-5", "MQTT-4.12.0-6"];
     MaximumQos [] [CONNECT] [] ["MQTT-3.2.2-12", "5.0 §3.2.2.3.4"];
     MaximumQos [] [] [] ["MQTT-3.2.2-11", "5.0 §3.2.2.3.4"];
     RetainNotAvailable [] [CONNECT] [] ["MQTT-3.2.2-13", "5.0 §3.2.2.3.5"];

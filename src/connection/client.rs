@@ -1,5 +1,6 @@
 //! What only a client does.
 
+use super::auth::Authentication;
 use super::output::Output;
 use super::{Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
@@ -36,8 +37,6 @@ pub struct ClientRole {
     clean_start: bool,
     /// Whether the server has to choose the client identifier.
     nameless: bool,
-    /// In milliseconds.
-    connect_timeout: u32,
 }
 
 impl Role for ClientRole {}
@@ -45,13 +44,7 @@ impl Role for ClientRole {}
 impl<S: Store> Client<S> {
     /// A client that speaks `version`, with a session of its own or one that it had before.
     pub fn new(version: Version, config: &Config, session: Session<S>) -> Self {
-        let connect_timeout = u32::try_from(config.connect_timeout.as_millis()).unwrap_or(u32::MAX);
-        Self::create(
-            ClientRole { clean_start: true, nameless: false, connect_timeout },
-            version,
-            config,
-            session,
-        )
+        Self::create(ClientRole { clean_start: true, nameless: false }, version, config, session)
     }
 
     /// Sends CONNECT, once. The limits of the [`Config`] are added to its properties.
@@ -75,9 +68,10 @@ impl<S: Store> Client<S> {
         self.tell(now);
         self.sent = true;
         self.phase = Phase::Opening;
+        self.authentication = Authentication::begin(connect.properties);
         self.role.clean_start = connect.clean_start;
         self.role.nameless = connect.client_id.is_empty();
-        self.deadline = self.now.plus_millis(self.role.connect_timeout);
+        self.deadline = self.now.plus_millis(self.connect_timeout);
         self.keep_alive = connect.keep_alive;
         self.session.expiry = match self.version {
             Version::V5_0 => connect.properties.session_expiry_interval().unwrap_or(0),
@@ -149,8 +143,13 @@ impl<S: Store> Client<S> {
             let field = Field::Property(PropertyId::AssignedClientIdentifier);
             return Err(self.violation(ErrorKind::MissingProperty, field, Scope::CONNACK));
         }
+        if !self.authentication.is_same(connack.properties) {
+            let field = Field::Property(PropertyId::AuthenticationMethod);
+            return Err(self.violation(ErrorKind::AuthenticationMethod, field, Scope::CONNACK));
+        }
         self.resumed = self.agree_on_session(connack.session_present)?;
         self.session.epoch = self.session.epoch.wrapping_add(1);
+        self.authentication.end();
         self.phase = Phase::Open;
         self.deadline = Instant::NEVER;
         let properties = connack.properties;
@@ -201,6 +200,7 @@ impl Side for ClientRole {
     ) -> Flow<Option<Event<'i>>> {
         let opening = connection.phase == Phase::Opening;
         match *packet {
+            Packet::Auth(ref auth) => connection.authenticated(auth),
             Packet::Connack(connack) if opening => connection.connack(connack),
             packet if opening => Err(connection.unexpected(&packet)),
             Packet::Suback(suback) => {

@@ -1,7 +1,9 @@
 //! What a connection tells its caller.
 
 use crate::error::{DecodeError, ErrorKind, Field, Violation};
-use crate::packet::{Connack, Connect, Disconnect, PacketId, Qos, Suback, Subscribe, Unsuback, Unsubscribe};
+use crate::packet::{
+    Auth, Connack, Connect, Disconnect, PacketId, Qos, Suback, Subscribe, Unsuback, Unsubscribe,
+};
 use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::Handle;
@@ -163,6 +165,9 @@ pub enum Event<'i> {
     Suback(Suback<'i>),
     /// To a client: the answer to its UNSUBSCRIBE.
     Unsuback(Unsuback<'i>),
+    /// The next step of an authentication; answer it with `auth`, or if it is the client's, and the connection not open
+    /// yet, with `accept` or `reject`. The last one of the server says success and needs no answer.
+    Auth(Auth<'i>),
     /// The peer ends the connection. [`Wait::Closed`] comes next.
     Disconnect(Disconnect<'i>),
 }
@@ -272,6 +277,10 @@ pub enum UsageError {
     /// A client without an identifier has to be given one, and no other may be `[MQTT-3.2.2-16]`.
     #[error("Assigned Client Identifier is for clients without an identifier, and for these it is needed")]
     AssignedClientIdentifier,
+    /// A client that named an authentication method is accepted with that method, and no other client with any
+    /// `[MQTT-4.12.0-5]` `[MQTT-4.12.0-6]`.
+    #[error("not the Authentication Method of the CONNECT")]
+    AuthenticationMethod,
     /// A Topic Alias is none of the caller's business.
     #[error("a message has no Topic Alias")]
     TopicAlias,

@@ -1,6 +1,7 @@
 //! One connection: bytes and time in, events and bytes out. What both sides do is here, what one of them does in
 //! `client` and `server`.
 
+mod auth;
 mod client;
 mod config;
 mod event;
@@ -29,6 +30,7 @@ use crate::session::{Handle, Message, Session, Store};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
 use crate::wire::{Context, Frame, Scope, Sink, Split};
+use auth::Authentication;
 use output::Output;
 
 /// How far a connection is.
@@ -38,8 +40,10 @@ enum Phase {
     Idle,
     /// Between CONNECT and CONNACK; a server waits for CONNECT.
     Opening,
-    /// The application has to answer CONNECT.
+    /// The application has to answer CONNECT, or AUTH.
     Deciding,
+    /// A server has answered CONNECT with AUTH and waits for the client's.
+    Authenticating,
     Open,
     /// The farewell is owed.
     Closing,
@@ -124,7 +128,9 @@ pub struct Connection<R, S> {
     /// The largest packet to accept now.
     maximum_packet_size: u32,
     headroom: u32,
+    authentication: Authentication,
     /// In milliseconds.
+    connect_timeout: u32,
     ping_timeout: u32,
     /// The latest time that the caller told.
     now: Instant,
@@ -166,6 +172,8 @@ impl<R: Role, S: Store> Connection<R, S> {
             keep_alive: 0,
             maximum_packet_size: config.maximum_packet_size,
             headroom: u32::try_from(config.headroom).unwrap_or(u32::MAX),
+            authentication: Authentication::default(),
+            connect_timeout: millis(config.connect_timeout),
             ping_timeout: millis(config.ping_timeout),
             now: Instant::default(),
             active: Instant::default(),
@@ -221,7 +229,7 @@ impl<R: Role, S: Store> Connection<R, S> {
                     return Err(Wait::Decide.into());
                 }
             }
-            Phase::Opening => {}
+            Phase::Opening | Phase::Authenticating => {}
             Phase::Idle | Phase::Deciding => return Err(Wait::Decide.into()),
             Phase::Closing | Phase::Closed => return Err(self.say_farewell(out).into()),
         }
@@ -244,7 +252,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         let decoded = R::decode(self, frame);
         let event = match &decoded {
             Err(error) => return Err(Stop::Fail((*error).into())),
-            Ok(packet) if self.phase == Phase::Opening => R::packet(self, packet, frame, out)?,
+            Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, frame, out)?,
             Ok(Packet::Publish(publish)) => self.published(publish)?,
             Ok(Packet::Puback(ack)) => self.puback(ack)?,
             Ok(Packet::Pubrec(ack)) => self.pubrec(ack, out)?,
@@ -286,7 +294,7 @@ impl<R: Role, S: Store> Connection<R, S> {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = match self.phase {
             Phase::Open => R::deadline(self).min(self.deadline),
-            Phase::Opening | Phase::Closing => self.deadline,
+            Phase::Opening | Phase::Authenticating | Phase::Closing => self.deadline,
             Phase::Idle | Phase::Deciding | Phase::Closed => Instant::NEVER,
         };
         Some(deadline).filter(|deadline| *deadline != Instant::NEVER)
@@ -297,7 +305,7 @@ impl<R: Role, S: Store> Connection<R, S> {
     pub fn handle_timeout(&mut self, now: Instant, out: &mut (impl Sink + ?Sized)) {
         self.tell(now);
         match self.phase {
-            Phase::Opening if self.now >= self.deadline => {
+            Phase::Opening | Phase::Authenticating if self.now >= self.deadline => {
                 self.close(Cause::Timeout(Timer::Connect), Farewell::None);
             }
             Phase::Closing if self.now >= self.deadline => self.farewell = Farewell::None,

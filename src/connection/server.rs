@@ -1,5 +1,6 @@
 //! What only a server does.
 
+use super::auth::Authentication;
 use super::output::Output;
 use super::{
     Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, Timer, UsageError, Wait,
@@ -83,6 +84,9 @@ impl<S: Store> Server<S> {
         if self.phase != Phase::Deciding {
             return Err(UsageError::NotAsked);
         }
+        if !self.authentication.is_same(properties) {
+            return Err(UsageError::AuthenticationMethod);
+        }
         let assigned = properties.assigned_client_identifier().is_some();
         if self.version.is_5() && self.role.nameless != assigned {
             return Err(UsageError::AssignedClientIdentifier);
@@ -114,6 +118,7 @@ impl<S: Store> Server<S> {
         if let Some(keep_alive) = properties.server_keep_alive() {
             self.keep_alive = keep_alive;
         }
+        self.authentication.end();
         self.phase = Phase::Open;
         self.deadline = Instant::NEVER;
         self.maximum_packet_size = self.own_limits.maximum_packet_size;
@@ -241,6 +246,7 @@ impl<S: Store> Server<S> {
             _ => u32::MAX,
         };
         self.role.nameless = nameless;
+        self.authentication = Authentication::begin(properties);
         self.phase = Phase::Deciding;
         Ok(Some(Event::Connect(connect)))
     }
@@ -296,9 +302,15 @@ impl Side for ServerRole {
         frame: Frame<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        let opening = connection.phase == Phase::Opening;
+        let opening = connection.phase != Phase::Open;
         match *packet {
-            Packet::Connect(connect) if opening => connection.connected(connect),
+            Packet::Connect(connect) if connection.phase == Phase::Opening => connection.connected(connect),
+            Packet::Auth(ref auth) if connection.phase != Phase::Opening => connection.authenticated(auth),
+            // Instead of going on with the authentication, a client may give up [MQTT-3.1.2-30].
+            Packet::Disconnect(disconnect) if connection.phase == Phase::Authenticating => {
+                connection.close(Cause::Peer(disconnect.reason), Farewell::None);
+                Ok(Some(Event::Disconnect(disconnect)))
+            }
             packet if opening => Err(connection.unexpected(&packet)),
             Packet::Subscribe(subscribe) => {
                 connection.check_subscribe(&subscribe)?;
