@@ -260,9 +260,9 @@ class Talk:
     def closed(self, cause, shows="", **more):
         self.event("closed", cause=cause, shows=shows, **more)
 
-    def fault(self, rules, reasons=("0x82",), shows="", cause="violation"):
+    def fault(self, rules, reasons=("0x82",), shows=""):
         """The peer is cut off; in 5.0 after a DISCONNECT with one of the reason codes, or without."""
-        more = {"rules": self.rules(rules)} if rules else {}
+        cause, more = "violation", {"rules": self.rules(rules)}
         if not self.new:
             self.closed(cause, shows, **more)
             return

@@ -93,7 +93,6 @@ struct Line {
     machine: Machine,
     /// The key of its session, once it is known.
     client_id: String,
-    clean: bool,
     input: Vec<u8>,
     out: Vec<u8>,
     events: VecDeque<Value>,
@@ -112,7 +111,6 @@ impl Line {
         let wait = either!(&mut self.machine, machine => settle(&mut **machine, now, &mut rest, out, events, tokens))?;
         if let Some(connect) = events.iter().rfind(|event| event["type"] == "connect") {
             self.client_id = connect["client_id"].as_str().unwrap_or_default().to_owned();
-            self.clean = connect["clean_start"] == true;
         }
         match wait {
             Wait::Closed(cause) if self.closed.is_none() => {
@@ -412,7 +410,6 @@ impl Side<'_> {
         let line = Line {
             machine,
             client_id: String::new(),
-            clean: true,
             input: Vec::new(),
             out: Vec::new(),
             events: VecDeque::new(),
@@ -550,15 +547,13 @@ impl Side<'_> {
         }
     }
 
-    /// Finds the session of the client that is going to be accepted.
+    /// Finds the session of the client that is going to be accepted. It is gone if the server has no use for it.
     fn resume(&mut self, on: &str) -> Outcome {
         self.collect();
-        let line = self.line(on)?;
-        let (client_id, clean) = (line.client_id.clone(), line.clean);
-        let Some(session) = self.take(&client_id).filter(|_| !clean) else { return Ok(()) };
-        match &mut self.line(on)?.machine {
-            Machine::Server(server) => drop(server.resume(session).map_err(|_| "can't resume")?),
-            Machine::Client(_) => return Err("a client can't accept".to_owned()),
+        let client_id = self.line(on)?.client_id.clone();
+        let Some(session) = self.take(&client_id) else { return Ok(()) };
+        if let Machine::Server(server) = &mut self.line(on)?.machine {
+            drop(server.resume(session));
         }
         Ok(())
     }
