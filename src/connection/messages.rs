@@ -196,7 +196,7 @@ impl<R: Role, S: Store> Connection<R, S> {
                 return;
             }
             self.put(Packet::Pubrel(Ack { packet_id: id, ..Ack::default() }), out);
-            self.session.outbox.pubrel_sent(self.session.store.outgoing_mut(), id);
+            self.session.outbox.pass(self.session.store.outgoing_mut(), id);
         }
     }
 
@@ -273,7 +273,7 @@ impl<R: Role, S: Store> Connection<R, S> {
     }
 
     fn drop_next(&mut self, id: PacketId) -> PacketId {
-        self.session.outbox.pass(self.session.store.outgoing(), id);
+        self.session.outbox.pass(self.session.store.outgoing_mut(), id);
         self.dropped = Some(id);
         id
     }

@@ -21,7 +21,7 @@ pub struct OutgoingSlot<K> {
 const LOST: u8 = 1;
 /// It takes one of the peer's Receive Maximum.
 const CHARGED: u8 = 2;
-/// It has been sent in this connection.
+/// It has been sent in this connection, or will not be.
 const SENT: u8 = 4;
 
 impl<K> Linked for OutgoingSlot<K> {
@@ -232,29 +232,22 @@ impl Outbox {
     pub(crate) fn resent<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
         self.pass(slots, id);
         if let Some(slot) = slot_mut(slots, id.get()) {
-            slot.marks |= SENT | CHARGED;
+            slot.marks |= CHARGED;
             self.charged += 1;
         }
     }
 
-    /// A PUBREL was sent.
-    #[inline]
-    pub(crate) fn pubrel_sent<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
-        self.pass(slots, id);
-        if let Some(slot) = slot_mut(slots, id.get()) {
-            slot.marks |= SENT;
-        }
-    }
-
-    /// Nothing more has to be sent of this packet.
+    /// Nothing more has to be sent of this packet in this connection.
     #[inline(always)]
-    pub(crate) fn pass<K>(&mut self, slots: &[OutgoingSlot<K>], id: PacketId) {
-        let Some(slot) = slot(slots, id.get()).filter(|slot| slot.marks & SENT == 0) else { return };
+    pub(crate) fn pass<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & SENT == 0) else { return };
+        slot.marks |= SENT;
         if slot.marks & LOST == 0 && slot.flight != Some(Flight::Released) {
             self.resuming -= 1;
         }
         // What was sent first in this connection is behind all that was not.
-        let next = entry(slots, slot.links.next).filter(|(_, slot)| slot.marks & SENT == 0);
+        let next = slot.links.next;
+        let next = entry(slots, next).filter(|(_, slot)| slot.marks & SENT == 0);
         let next = next.map_or(0, |(id, _)| id.get());
         if self.unsent == id.get() {
             self.unsent = next;
