@@ -19,6 +19,9 @@ pub struct OutgoingSlot<K> {
 
 /// The session that the message belonged to is over.
 const LOST: u8 = 1;
+/// It is not sent any more, though its session goes on: it is too large, or the caller gave it up. If it is of QoS 2, the
+/// peer may have it and wait for PUBREL; so it is released like one that is acknowledged, and only then forgotten.
+const DROPPED: u8 = 8;
 /// It takes one of the peer's Receive Maximum.
 const CHARGED: u8 = 2;
 /// It has been sent in this connection, or will not be.
@@ -39,6 +42,16 @@ impl<K> OutgoingSlot<K> {
 
     pub(crate) fn is_lost(&self) -> bool {
         self.marks & LOST != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.marks & DROPPED != 0
+    }
+
+    /// Whether it waits for an answer and is still to be sent.
+    fn is_wanted(&self) -> bool {
+        self.marks & (LOST | DROPPED) == 0 && self.flight != Some(Flight::Released)
     }
 }
 
@@ -242,9 +255,7 @@ impl Outbox {
     pub(crate) fn pass<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
         let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & SENT == 0) else { return };
         slot.marks |= SENT;
-        if slot.marks & LOST == 0 && slot.flight != Some(Flight::Released) {
-            self.resuming -= 1;
-        }
+        self.resuming -= u16::from(slot.is_wanted());
         // What was sent first in this connection is behind all that was not.
         let next = slot.links.next;
         let next = entry(slots, next).filter(|(_, slot)| slot.marks & SENT == 0);
@@ -256,11 +267,11 @@ impl Outbox {
         }
     }
 
-    /// Gives up a packet that has to be sent again.
-    pub(crate) fn lose<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
-        if let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & (SENT | LOST) == 0) {
-            slot.marks |= LOST;
-            self.resuming -= 1;
+    /// Gives up a message that has to be sent again.
+    pub(crate) fn give_up<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        if let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & SENT == 0) {
+            self.resuming -= u16::from(slot.is_wanted());
+            slot.marks |= DROPPED;
         }
     }
 
@@ -296,13 +307,11 @@ impl Outbox {
         self.unreleased = self.released.first;
         (self.charged, self.resuming) = (0, 0);
         for slot in slots.iter_mut().filter(|slot| slot.flight.is_some()) {
-            slot.marks &= LOST;
+            slot.marks &= LOST | DROPPED;
             if lost || matches!(slot.flight, Some(Flight::Subscribe | Flight::Unsubscribe)) {
                 slot.marks |= LOST;
             }
-            if slot.marks & LOST == 0 && slot.flight != Some(Flight::Released) {
-                self.resuming += 1;
-            }
+            self.resuming += u16::from(slot.is_wanted());
         }
     }
 
