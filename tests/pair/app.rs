@@ -39,6 +39,8 @@ pub(crate) struct App {
     pub(crate) sent: Vec<Sent>,
     /// The messages that have no end yet.
     pub(crate) live: BTreeMap<PacketId, u32>,
+    /// Those that were dropped, and of which something may be left.
+    pub(crate) dropped: BTreeMap<PacketId, u32>,
     /// SUBSCRIBE and UNSUBSCRIBE that wait.
     pub(crate) asks: BTreeMap<PacketId, Do>,
     /// How many times each of the peer's messages came.
@@ -76,6 +78,16 @@ impl App {
     pub(crate) fn ended(&mut self, id: PacketId, end: End) {
         let number = self.live.remove(&id).expect("a message that is on its way");
         assert_eq!(self.sent[number as usize].end.replace(end), None);
+        if matches!(end, End::Dropped(_)) {
+            self.dropped.insert(id, number);
+        }
+    }
+
+    /// The application crashed before that was written down.
+    pub(crate) fn again(&mut self, id: PacketId) {
+        let number = self.dropped.remove(&id).expect("a message that was dropped");
+        self.sent[number as usize].end = None;
+        self.live.insert(id, number);
     }
 
     /// All that is on its way is gone with its session.

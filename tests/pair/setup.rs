@@ -164,3 +164,4 @@ pub(crate) fn publishes(qos: Qos, n: usize) -> Vec<Do> {
 }
 
 pub(crate) const QOS: [Qos; 3] = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
+pub(crate) const VERSIONS: [Version; 3] = [Version::V3_1, Version::V3_1_1, Version::V5_0];

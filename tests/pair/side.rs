@@ -1,5 +1,7 @@
 //! One side: a machine, its sink and input, and the application, with the loop that the documentation asks for.
 
+use std::collections::BTreeSet;
+
 use sans_mqtt::{
     Acknowledge, Client, Connect, Flight, Instant, PacketId, Properties, Property, ReasonCode, Record, Sender,
     Server, Session, StoreError, UsageError, Version, Wait,
@@ -37,6 +39,8 @@ pub(crate) struct Side<'s> {
     pub(crate) clean: bool,
     /// Before 5.0, that the session ends with this connection.
     ends: bool,
+    /// Whether the machine has forgotten what it told the application.
+    restarted: bool,
     pub(crate) packets: u64,
 }
 
@@ -61,6 +65,7 @@ impl<'s> Side<'s> {
             connections: 0,
             clean: false,
             ends: false,
+            restarted: false,
             packets: 0,
         }
     }
@@ -162,12 +167,15 @@ impl<'s> Side<'s> {
 
     /// What the log says of the session, the session itself, the wire and the application agree.
     fn check(&mut self) {
-        let session = self.session();
+        let session = self.session.as_ref().expect("between connections");
         let log = Ledger::of(&session.store().bytes);
         let own = Ledger::of(&export(session));
         assert_eq!(own.summary(), log.summary(), "export and log");
         assert!(usize::from(session.in_flight()) >= log.flows.len());
-        let live: Vec<u16> = self.app.live.keys().map(|id| id.get()).collect();
+        let live = &self.app.live;
+        let in_use = |id: &PacketId| log.flows.contains_key(&id.get());
+        self.app.dropped.retain(|id, _| in_use(id) && !live.contains_key(id));
+        let live: BTreeSet<u16> = live.keys().chain(self.app.dropped.keys()).map(|id| id.get()).collect();
         assert!(log.flows.keys().eq(&live), "{:?} are on their way, not {live:?}", log.flows.keys());
         for (id, number) in &self.app.live {
             let flow = &own.flows[&id.get()];
@@ -181,6 +189,7 @@ impl<'s> Side<'s> {
         let bytes = export(&session);
         self.session = Some(import(session.store(), bytes));
         self.app.stale.clear();
+        self.restarted = true;
         self.check();
     }
 
@@ -203,7 +212,9 @@ impl<'s> Side<'s> {
         // A message may have been accepted without the application being told so.
         for (&id, flow) in &ledger.flows {
             let id = PacketId::new(id).expect("not 0");
-            if !self.app.live.contains_key(&id) {
+            if self.app.dropped.contains_key(&id) && flow.received.is_none() {
+                self.app.again(id);
+            } else if !self.app.live.contains_key(&id) && !self.app.dropped.contains_key(&id) {
                 assert!(flow.number.is_none_or(|number| number as usize == self.app.sent.len()));
                 let lent = matches!(self.app.script[self.app.at], Do::Lend(_));
                 self.app.accepted(Some(id), flow.qos, lent);
@@ -211,6 +222,7 @@ impl<'s> Side<'s> {
         }
         self.app.disconnected();
         self.app.stale.clear();
+        self.restarted = true;
         self.check();
     }
 
@@ -267,6 +279,8 @@ impl<'s> Side<'s> {
                 self.app.came(number, qos);
                 self.app.tokens.extend(token.map(|token| (token, number)));
             }
+            // What is left of a message that was dropped before a restart.
+            Found::Acked(id, _) if self.restarted && self.app.dropped.remove(&id).is_some() => {}
             Found::Acked(id, reason) => self.app.ended(id, End::Acked(reason)),
             Found::Dropped(id) => {
                 let session = self.session();
@@ -274,7 +288,7 @@ impl<'s> Side<'s> {
                 if let Some(message) = session.message(id) {
                     assert_eq!(message.payload, self.setup.payload(self.app.live[&id]));
                 }
-                self.watch.ledger.flows.remove(&id.get());
+                self.watch.dropped(id.get());
                 // The application has forgotten a SUBSCRIBE of an earlier connection.
                 if !matches!(flight, Flight::Subscribe | Flight::Unsubscribe) {
                     self.app.ended(id, End::Dropped(flight == Flight::Released));

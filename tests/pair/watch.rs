@@ -73,6 +73,15 @@ impl Watch {
         self.phase == Phase::Open
     }
 
+    /// A message is given up.
+    pub(crate) fn dropped(&mut self, id: u16) {
+        match self.ledger.flows.get(&id) {
+            // The peer may wait for PUBREL.
+            Some(flow) if flow.qos == Qos::ExactlyOnce && !flow.lost => self.ledger.receive(id),
+            _ => drop(self.ledger.flows.remove(&id)),
+        }
+    }
+
     /// Nothing is owed, asked or counted.
     pub(crate) fn is_at_rest(&self) -> bool {
         let owed = self.pubacks.len() + self.pubrecs.len() + self.pubcomps.len() + self.subacks.len();

@@ -138,6 +138,7 @@ impl World<'_> {
         if matches!(self.sides[who].wait, Wait::Closed(_)) && self.sides[who].sink.bytes.is_empty() {
             progress |= !self.closed[who];
             self.closed[who] = true;
+            self.pipes[1 - who].clear();
         }
         Ok(progress)
     }
