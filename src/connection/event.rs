@@ -149,10 +149,14 @@ pub enum Event<'i> {
         reason: ReasonCode,
     },
     /// A message, SUBSCRIBE or UNSUBSCRIBE of ours will never be acknowledged: its session is lost, its connection is
-    /// over (SUBSCRIBE and UNSUBSCRIBE), or it is too large for this peer. Until the next call of
+    /// over (SUBSCRIBE and UNSUBSCRIBE), it is too large for this peer, or it was given up with
+    /// [`abandon`](crate::Connection::abandon). Until the next call of
     /// [`handle`](crate::Connection::handle), [`Session::message`](crate::Session::message) still has it and
     /// [`Session::flight`](crate::Session::flight) tells how far it came: a message that was
     /// [`Released`](crate::Flight::Released) had reached the peer.
+    ///
+    /// If the session goes on, the peer may already have a message of QoS 2 and wait for PUBREL. That is sent now, and
+    /// the identifier is in use until the peer has confirmed it.
     Dropped {
         /// Its packet identifier.
         id: PacketId,

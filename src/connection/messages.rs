@@ -184,10 +184,23 @@ impl<R: Role, S: Store> Connection<R, S> {
             self.taken = 0;
         }
         if let Some(id) = self.dropped {
-            self.finish(id)?;
+            self.forget(id)?;
             self.dropped = None;
         }
         Ok(())
+    }
+
+    /// The application has been told that a message is dropped.
+    #[cold]
+    fn forget(&mut self, id: PacketId) -> Result<(), Wait> {
+        let slot = self.session.outbox.get(self.session.store.outgoing(), id);
+        if slot.is_some_and(|slot| slot.flight() == Some(Flight::ExactlyOnce) && !slot.is_lost()) {
+            self.record(&Record::Release { id })?;
+            self.session.outbox.release(self.session.store.outgoing_mut(), id);
+            self.session.forget(id);
+            return Ok(());
+        }
+        self.finish(id)
     }
 
     /// Sends the acknowledgements that are owed, as far as there is room.
@@ -207,7 +220,7 @@ impl<R: Role, S: Store> Connection<R, S> {
                 return;
             }
             self.put(Packet::Pubrel(Ack { packet_id: id, ..Ack::default() }), out);
-            self.session.outbox.pubrel_sent(self.session.store.outgoing_mut(), id);
+            self.session.outbox.pass(self.session.store.outgoing_mut(), id);
         }
     }
 
@@ -269,7 +282,8 @@ impl<R: Role, S: Store> Connection<R, S> {
                 return Some(self.drop_next(id));
             }
             let id = self.session.outbox.unsent()?;
-            if self.session.outbox.get(self.session.store.outgoing(), id)?.is_lost() {
+            let slot = self.session.outbox.get(self.session.store.outgoing(), id)?;
+            if slot.is_lost() || slot.is_dropped() {
                 return Some(self.drop_next(id));
             }
             let message = self.session.message(id)?;
@@ -277,15 +291,14 @@ impl<R: Role, S: Store> Connection<R, S> {
                 Ok(()) => self.session.outbox.resent(self.session.store.outgoing_mut(), id),
                 Err(UsageError::NoRoom(_) | UsageError::WindowFull(_)) => return None,
                 // The new connection's limits do not allow it.
-                Err(_) => return Some(self.drop_next(id)),
+                Err(_) => self.session.outbox.give_up(self.session.store.outgoing_mut(), id),
             }
         }
         None
     }
 
     fn drop_next(&mut self, id: PacketId) -> PacketId {
-        self.session.outbox.lose(self.session.store.outgoing_mut(), id);
-        self.session.outbox.pass(self.session.store.outgoing(), id);
+        self.session.outbox.pass(self.session.store.outgoing_mut(), id);
         self.dropped = Some(id);
         id
     }
@@ -309,9 +322,10 @@ impl<R: Role, S: Store> Connection<R, S> {
     /// The message that the caller keeps and has to give now.
     pub(super) fn asks_for(&self) -> Option<PacketId> {
         let id = self.session.outbox.unsent().filter(|_| self.is_open())?;
-        let lost = self.session.outbox.get(self.session.store.outgoing(), id)?.is_lost();
+        let slot = self.session.outbox.get(self.session.store.outgoing(), id)?;
+        let wanted = !slot.is_lost() && !slot.is_dropped();
         let free = self.session.outbox.charged() < self.limits.receive_maximum;
-        (free && !lost && self.session.message(id).is_none()).then_some(id)
+        (free && wanted && self.session.message(id).is_none()).then_some(id)
     }
 
     /// Sends again the message that [`Wait::Resend`] asks for.
@@ -345,7 +359,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         if self.asks_for() != Some(id) {
             return Err(UsageError::NotAsked);
         }
-        self.session.outbox.lose(self.session.store.outgoing_mut(), id);
+        self.session.outbox.give_up(self.session.store.outgoing_mut(), id);
         Ok(())
     }
 
@@ -525,8 +539,16 @@ impl<R: Role, S: Store> Connection<R, S> {
         if what != Answered::Finish {
             return Ok(None);
         }
+        let told = self.is_told(id);
         self.finish(id)?;
-        Ok(Some(Event::Acked { id, reason }))
+        Ok((!told).then_some(Event::Acked { id, reason }))
+    }
+
+    /// Whether the application knows already that a message is dropped.
+    #[inline(always)]
+    pub(super) fn is_told(&self, id: PacketId) -> bool {
+        let slot = self.session.outbox.get(self.session.store.outgoing(), id);
+        slot.is_some_and(|slot| slot.is_dropped() && slot.flight() == Some(Flight::Released))
     }
 
     /// An identifier is free again.

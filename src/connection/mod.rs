@@ -223,7 +223,7 @@ impl<R: Role, S: Store> Connection<R, S> {
             Phase::Open => {
                 self.send_owed(out);
                 if let Some(id) = self.resend_next(out) {
-                    return Ok(Some(Event::Dropped { id }));
+                    return Ok((!self.is_told(id)).then_some(Event::Dropped { id }));
                 }
                 if self.asked {
                     return Err(Wait::Decide.into());

@@ -19,9 +19,12 @@ pub struct OutgoingSlot<K> {
 
 /// The session that the message belonged to is over.
 const LOST: u8 = 1;
+/// It is not sent any more, though its session goes on: it is too large, or the caller gave it up. If it is of QoS 2, the
+/// peer may have it and wait for PUBREL; so it is released like one that is acknowledged, and only then forgotten.
+const DROPPED: u8 = 8;
 /// It takes one of the peer's Receive Maximum.
 const CHARGED: u8 = 2;
-/// It has been sent in this connection.
+/// It has been sent in this connection, or will not be.
 const SENT: u8 = 4;
 
 impl<K> Linked for OutgoingSlot<K> {
@@ -39,6 +42,16 @@ impl<K> OutgoingSlot<K> {
 
     pub(crate) fn is_lost(&self) -> bool {
         self.marks & LOST != 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn is_dropped(&self) -> bool {
+        self.marks & DROPPED != 0
+    }
+
+    /// Whether it waits for an answer and is still to be sent.
+    fn is_wanted(&self) -> bool {
+        self.marks & (LOST | DROPPED) == 0 && self.flight != Some(Flight::Released)
     }
 }
 
@@ -237,29 +250,20 @@ impl Outbox {
     pub(crate) fn resent<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
         self.pass(slots, id);
         if let Some(slot) = slot_mut(slots, id.get()) {
-            slot.marks |= SENT | CHARGED;
+            slot.marks |= CHARGED;
             self.charged += 1;
         }
     }
 
-    /// A PUBREL was sent.
-    #[inline]
-    pub(crate) fn pubrel_sent<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
-        self.pass(slots, id);
-        if let Some(slot) = slot_mut(slots, id.get()) {
-            slot.marks |= SENT;
-        }
-    }
-
-    /// Nothing more has to be sent of this packet.
+    /// Nothing more has to be sent of this packet in this connection.
     #[inline(always)]
-    pub(crate) fn pass<K>(&mut self, slots: &[OutgoingSlot<K>], id: PacketId) {
-        let Some(slot) = slot(slots, id.get()).filter(|slot| slot.marks & SENT == 0) else { return };
-        if slot.marks & LOST == 0 && slot.flight != Some(Flight::Released) {
-            self.resuming -= 1;
-        }
+    pub(crate) fn pass<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & SENT == 0) else { return };
+        slot.marks |= SENT;
+        self.resuming -= u16::from(slot.is_wanted());
         // What was sent first in this connection is behind all that was not.
-        let next = entry(slots, slot.links.next).filter(|(_, slot)| slot.marks & SENT == 0);
+        let next = slot.links.next;
+        let next = entry(slots, next).filter(|(_, slot)| slot.marks & SENT == 0);
         let next = next.map_or(0, |(id, _)| id.get());
         if self.unsent == id.get() {
             self.unsent = next;
@@ -268,11 +272,11 @@ impl Outbox {
         }
     }
 
-    /// Gives up a packet that has to be sent again.
-    pub(crate) fn lose<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
-        if let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & (SENT | LOST) == 0) {
-            slot.marks |= LOST;
-            self.resuming -= 1;
+    /// Gives up a message that has to be sent again.
+    pub(crate) fn give_up<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+        if let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & SENT == 0) {
+            self.resuming -= u16::from(slot.is_wanted());
+            slot.marks |= DROPPED;
         }
     }
 
@@ -309,13 +313,11 @@ impl Outbox {
         self.unreleased = self.released.first;
         (self.charged, self.resuming) = (0, 0);
         for slot in slots.iter_mut().filter(|slot| slot.flight.is_some()) {
-            slot.marks &= LOST;
+            slot.marks &= LOST | DROPPED;
             if lost || matches!(slot.flight, Some(Flight::Subscribe | Flight::Unsubscribe)) {
                 slot.marks |= LOST;
             }
-            if slot.marks & LOST == 0 && slot.flight != Some(Flight::Released) {
-                self.resuming += 1;
-            }
+            self.resuming += u16::from(slot.is_wanted());
         }
     }
 

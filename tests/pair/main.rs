@@ -1,0 +1,22 @@
+//! A client and a server against each other in virtual time, over a network that cuts, delays and splits, with crashes
+//! and stores that fail.
+//!
+//! Each test makes a [`Setup`](setup::Setup), which is data, and has a [`World`](world::World) run it to its end. A
+//! setup that fails is printed. Random ones come from seeds: `PAIR_SEED=n` repeats one, `PAIR_SECONDS=n` goes on for
+//! that long, `PAIR_TRACE=1` prints each packet.
+
+mod app;
+mod crash;
+mod cuts;
+mod ledger;
+mod machine;
+mod pump;
+mod random;
+mod rng;
+mod setup;
+mod side;
+mod small;
+mod store;
+mod tables;
+mod watch;
+mod world;

@@ -1,0 +1,337 @@
+//! One side: a machine, its sink and input, and the application, with the loop that the documentation asks for.
+
+use std::collections::BTreeSet;
+
+use sans_mqtt::{
+    Acknowledge, Client, Connect, Flight, Instant, PacketId, Properties, Property, ReasonCode, Record,
+    Sender, Server, Session, StoreError, UsageError, Version, Wait,
+};
+
+use crate::app::{App, End};
+use crate::ledger::Ledger;
+use crate::machine::{Bounded, Found, Machine, either};
+use crate::rng::Rng;
+use crate::setup::{Acks, CLIENT, Do, SERVER, Setup};
+use crate::store::{Log, export, import};
+use crate::watch::Watch;
+
+/// The side's store has died; all but its log is gone.
+#[derive(Debug)]
+pub(crate) struct Died;
+
+pub(crate) struct Side<'s> {
+    pub(crate) who: usize,
+    pub(crate) setup: &'s Setup,
+    pub(crate) machine: Option<Machine>,
+    /// Between connections; and at a server, as long as nobody has resumed it or begun another.
+    pub(crate) session: Option<Session<Log>>,
+    pub(crate) sink: Bounded,
+    pub(crate) input: Vec<u8>,
+    pub(crate) wait: Wait,
+    /// Whether there is a reason to call `handle`.
+    pub(crate) due: bool,
+    /// What has to be answered: CONNECT, or so many filters of SUBSCRIBE (`true`) or UNSUBSCRIBE.
+    pub(crate) asked: Option<(bool, usize)>,
+    pub(crate) app: App,
+    pub(crate) watch: Watch,
+    pub(crate) rng: Rng,
+    connections: usize,
+    pub(crate) clean: bool,
+    /// Before 5.0, that the session ends with this connection.
+    ends: bool,
+    /// Whether the machine has forgotten what it told the application.
+    restarted: bool,
+    pub(crate) packets: u64,
+}
+
+impl<'s> Side<'s> {
+    pub(crate) fn new(setup: &'s Setup, who: usize) -> Self {
+        let seed = setup.seed.wrapping_mul(2) + who as u64;
+        let log = Log::new(setup.shapes[who]).failing(setup.store_fails, seed);
+        let sender = if who == CLIENT { Sender::Client } else { Sender::Server };
+        Self {
+            who,
+            setup,
+            machine: None,
+            watch: Watch::new(sender, setup.version, &log.bytes),
+            session: Some(Session::new(log)),
+            sink: Bounded { size: setup.sinks[who], ..Bounded::default() },
+            input: Vec::new(),
+            wait: Wait::Decide,
+            due: true,
+            asked: None,
+            app: App::new(&setup.scripts[who]),
+            rng: Rng::new(!seed),
+            connections: 0,
+            clean: false,
+            ends: false,
+            restarted: false,
+            packets: 0,
+        }
+    }
+
+    pub(crate) fn session(&self) -> &Session<Log> {
+        match (&self.session, &self.machine) {
+            (Some(session), _) => session,
+            (None, Some(machine)) => either!(machine, m => m.session()),
+            (None, None) => unreachable!("a side without a session"),
+        }
+    }
+
+    /// The session that bytes are written for, whether it will stay or not.
+    pub(crate) fn store_mut(&mut self) -> &mut Log {
+        match (&mut self.machine, &mut self.session) {
+            (Some(machine), _) => either!(machine, m => m.session_mut()).store_mut(),
+            (None, Some(session)) => session.store_mut(),
+            (None, None) => unreachable!("a side without a session"),
+        }
+    }
+
+    pub(crate) fn log(&self) -> &Log {
+        self.session().store()
+    }
+
+    /// The power will fail when so many bytes of records are written.
+    pub(crate) fn dies_at(&mut self, at: u64) {
+        self.store_mut().dies_at = at;
+        self.session.iter_mut().for_each(|session| session.store_mut().dies_at = at);
+    }
+
+    /// Calls the machine; looks at what it writes.
+    pub(crate) fn call<T>(&mut self, call: impl FnOnce(&mut Machine, &mut Bounded) -> T) -> Result<T, Died> {
+        let before = self.sink.bytes.len();
+        let machine = self.machine.as_mut().expect("a connection");
+        let result = call(machine, &mut self.sink);
+        if self.store_mut().dead {
+            return Err(Died);
+        }
+        self.watch.sent(&self.sink.bytes[before..]);
+        Ok(result)
+    }
+
+    /// A connection begins.
+    pub(crate) fn connect(&mut self, now: Instant) {
+        let config = self.setup.config(self.who, self.connections);
+        let sender = if self.who == CLIENT { Sender::Client } else { Sender::Server };
+        self.watch = Watch::new(sender, self.setup.version, &self.log().bytes);
+        self.connections += 1;
+        (self.wait, self.due) = (Wait::Decide, true);
+        if self.who == SERVER {
+            let empty = Session::new(self.log().next(Record::HEADER.to_vec()));
+            self.machine = Some(Machine::Server(Server::new(now, &config, empty)));
+        } else {
+            let session = self.session.take().expect("a session");
+            let v5 = self.setup.version == Version::V5_0;
+            let clean_start = std::mem::take(&mut self.clean) || (v5 && !session.exists());
+            let expiry = [Property::SessionExpiryInterval(u32::MAX)];
+            let properties = if v5 { Properties::from(&expiry) } else { Properties::EMPTY };
+            let connect =
+                Connect { clean_start, properties, client_id: "c", keep_alive: 1000, ..Connect::default() };
+            self.ends = clean_start && !v5;
+            self.machine = Some(Machine::Client(Client::new(self.setup.version, &config, session)));
+            let connected = self.call(|machine, out| match machine {
+                Machine::Client(client) => client.connect(now, &connect, out),
+                Machine::Server(_) => unreachable!("a client"),
+            });
+            connected.expect("no record").expect("room for CONNECT");
+        }
+        if !matches!(self.setup.acks[self.who], Acks::Automatic) {
+            either!(self.machine.as_mut().unwrap(), m => m.set_acknowledge(Acknowledge::Manual));
+        }
+    }
+
+    /// The connection is over.
+    pub(crate) fn disconnect(&mut self) {
+        let Some(machine) = self.machine.take() else { return };
+        self.packets += self.watch.packets;
+        self.sink.bytes.clear();
+        self.input.clear();
+        (self.asked, self.due) = (None, true);
+        if self.session.is_none() {
+            // What was told to the application is told once, if the store works now.
+            self.session = Some(either!(machine, m => {
+                let mut m = m;
+                let fails = m.session_mut().store_mut().fails.take();
+                let mut session = m.into_session();
+                session.store_mut().fails = fails;
+                session
+            }));
+        }
+        self.app.disconnected();
+        if std::mem::take(&mut self.ends) {
+            // What is on its way is sent again in the next session, whose server knows nothing of it.
+            self.app.live.values().for_each(|n| self.app.sent[*n as usize].loose = true);
+        }
+        self.check();
+    }
+
+    /// What the log says of the session, the session itself, the wire and the application agree.
+    fn check(&mut self) {
+        let session = self.session.as_ref().expect("between connections");
+        let log = Ledger::of(&session.store().bytes);
+        let own = Ledger::of(&export(session));
+        assert_eq!(own.summary(), log.summary(), "export and log");
+        assert!(usize::from(session.in_flight()) >= log.flows.len());
+        let live = &self.app.live;
+        let in_use = |id: &PacketId| log.flows.contains_key(&id.get());
+        self.app.dropped.retain(|id, _| in_use(id) && !live.contains_key(id));
+        let live: BTreeSet<u16> = live.keys().chain(self.app.dropped.keys()).map(|id| id.get()).collect();
+        assert!(log.flows.keys().eq(&live), "{:?} are on their way, not {live:?}", log.flows.keys());
+        for (id, number) in &self.app.live {
+            let flow = &own.flows[&id.get()];
+            assert!(flow.number.is_none_or(|kept| kept == *number), "another message is kept for {id}");
+        }
+    }
+
+    /// Restarts from the exported session.
+    pub(crate) fn restart(&mut self) {
+        let session = self.session.take().expect("between connections");
+        let bytes = export(&session);
+        self.session = Some(import(session.store(), bytes));
+        self.app.stale.clear();
+        self.restarted = true;
+        self.check();
+    }
+
+    /// Restarts from the log, whatever was going on.
+    pub(crate) fn crash(&mut self) {
+        let old = self.log().clone();
+        self.packets += self.watch.packets;
+        self.machine = None;
+        self.sink.bytes.clear();
+        self.input.clear();
+        (self.asked, self.due) = (None, true);
+        self.session = Some(import(&old, old.bytes.clone()));
+        self.dies_at(u64::MAX);
+        let ledger = Ledger::of(&self.log().bytes);
+        for id in self.app.live.keys().copied().collect::<Vec<_>>() {
+            if !ledger.flows.contains_key(&id.get()) {
+                self.app.ended(id, End::Finished);
+            }
+        }
+        // A message may have been accepted without the application being told so.
+        for (&id, flow) in &ledger.flows {
+            let id = PacketId::new(id).expect("not 0");
+            if self.app.dropped.contains_key(&id) && flow.received.is_none() {
+                self.app.again(id);
+            } else if !self.app.live.contains_key(&id) && !self.app.dropped.contains_key(&id) {
+                assert!(flow.number.is_none_or(|number| number as usize == self.app.sent.len()));
+                let lent = matches!(self.app.script[self.app.at], Do::Lend(_));
+                self.app.accepted(Some(id), flow.qos, lent);
+            }
+        }
+        self.app.disconnected();
+        self.app.stale.clear();
+        self.restarted = true;
+        self.check();
+    }
+
+    /// Forgets the session.
+    pub(crate) fn lose(&mut self) {
+        let session = self.session.take().expect("between connections");
+        self.session = Some(Session::new(session.store().next(Record::HEADER.to_vec())));
+        self.app.thrown();
+        self.app.stale.clear();
+    }
+
+    /// Handles what there is until it waits. Whether anything happened.
+    pub(crate) fn handle(&mut self, now: Instant) -> Result<bool, Died> {
+        self.due = false;
+        let mut happened = false;
+        loop {
+            let input = std::mem::take(&mut self.input);
+            let mut rest = &input[..];
+            let before = self.sink.bytes.len();
+            let machine = self.machine.as_mut().expect("a connection");
+            let found = machine.handle(now, &mut rest, &mut self.sink);
+            if self.store_mut().dead {
+                return Err(Died);
+            }
+            self.watch.got(&input[..input.len() - rest.len()]);
+            self.watch.sent(&self.sink.bytes[before..]);
+            happened |= rest.len() < input.len() || before < self.sink.bytes.len();
+            self.input = rest.to_vec();
+            match found {
+                Found::Wait(Wait::Store) => {} // it works again at once
+                Found::Wait(wait) => {
+                    self.wait = wait;
+                    return Ok(happened);
+                }
+                found => self.event(found)?,
+            }
+            happened = true;
+        }
+    }
+
+    fn event(&mut self, found: Found) -> Result<(), Died> {
+        match found {
+            Found::Connect { clean_start } => {
+                if let Some(session) = self.session.take_if(|session| !clean_start && session.exists()) {
+                    let Some(Machine::Server(server)) = &mut self.machine else { unreachable!("a server") };
+                    assert!(!server.resume(session).expect("may be resumed").exists());
+                }
+                self.asked = Some((true, 0));
+            }
+            Found::Connected => {
+                self.watch.ledger = Ledger::of(&self.log().bytes);
+            }
+            Found::Publish { number, qos, token } => {
+                self.app.came(number, qos);
+                self.app.tokens.extend(token.map(|token| (token, number)));
+            }
+            // What is left of a message that was dropped before a restart.
+            Found::Acked(id, _) if self.restarted && self.app.dropped.remove(&id).is_some() => {}
+            Found::Acked(id, reason) => self.app.ended(id, End::Acked(reason)),
+            Found::Dropped(id) => {
+                let session = self.session();
+                let flight = session.flight(id).expect("it can still be read");
+                if let Some(message) = session.message(id) {
+                    assert_eq!(message.payload, self.setup.payload(self.app.live[&id]));
+                }
+                self.watch.dropped(id.get());
+                // The application has forgotten a SUBSCRIBE of an earlier connection.
+                if !matches!(flight, Flight::Subscribe | Flight::Unsubscribe) {
+                    self.app.ended(id, End::Dropped(flight == Flight::Released));
+                }
+            }
+            Found::Asked { subscribe, filters } => {
+                self.asked = Some((subscribe, filters));
+                if self.setup.seed == 0 || self.rng.once_in(2) {
+                    self.answer()?;
+                    assert!(self.asked.is_none(), "there is room if it is called at once");
+                }
+            }
+            Found::Answered(id) => assert!(self.app.asks.remove(&id).is_some()),
+            Found::Disconnect => {}
+            Found::Wait(wait) => unreachable!("{wait:?}"),
+        }
+        Ok(())
+    }
+
+    /// Answers CONNECT, SUBSCRIBE or UNSUBSCRIBE, if there is room.
+    pub(crate) fn answer(&mut self) -> Result<(), Died> {
+        let Some((subscribe, filters)) = self.asked else { return Ok(()) };
+        let reasons = vec![ReasonCode::SUCCESS; filters];
+        let answered = self.call(|machine, out| {
+            let Machine::Server(server) = machine else { unreachable!("a server") };
+            match (filters, subscribe) {
+                (0, _) => server.accept(Properties::EMPTY, out),
+                (_, true) => server.suback(&reasons, Properties::EMPTY, out),
+                (_, false) => server.unsuback(&reasons, Properties::EMPTY, out),
+            }
+        })?;
+        self.due = true;
+        match answered {
+            Ok(()) => self.asked = None,
+            Err(UsageError::NoRoom(_) | UsageError::Store(StoreError::Failed)) => return Ok(()),
+            Err(error) => panic!("{error}"),
+        }
+        if filters == 0 {
+            if self.session.take().is_some() {
+                self.app.thrown();
+            }
+            self.watch.ledger = Ledger::of(&self.log().bytes);
+        }
+        Ok(())
+    }
+}
