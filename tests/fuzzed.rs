@@ -70,7 +70,9 @@ fn what_the_next_server_does_not_take_is_dropped_and_then_all_goes_on() {
         assert!(matches!(step, Step::Event(Event::Dropped { id: dropped }) if dropped == id), "{step:?}");
         assert_eq!(client.session().message(id), Some(message));
         assert!(matches!(client.handle(NOW, &mut &[][..], &mut out), Step::Wait(Wait::Read(2))));
-        assert!(out.is_empty(), "{out:02X?}");
+        // The peer may have a message of QoS 2 from before, and wait for its PUBREL.
+        let release: &[u8] = if message.qos == Qos::ExactlyOnce { &[0x62, 2, 0, 1] } else { &[] };
+        assert_eq!(out, release);
         assert!(client.publish(&small, &mut out).is_ok());
     }
 }
@@ -156,5 +158,5 @@ fn what_was_given_up_stays_so() {
     assert!(!session.exists());
     let mut records = Vec::new();
     session.export(|record| records.push(record.to_string()));
-    assert_eq!(records, ["publish 1 at QoS 1", "begin, all is lost"]);
+    assert_eq!(records, ["publish 1 at QoS 1"]);
 }
