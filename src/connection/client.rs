@@ -61,7 +61,7 @@ impl<S: Store> Client<S> {
         if self.phase != Phase::Idle {
             return Err(UsageError::NotAsked);
         }
-        let limits = self.own_limits.announcement(self.version);
+        let limits = self.announce();
         let mut output = Output::new(out, u32::MAX, 0, || Ok(()));
         let written = connect.encode_with(self.version, &limits, &mut output);
         output.done(written)?;
@@ -73,7 +73,7 @@ impl<S: Store> Client<S> {
         self.role.nameless = connect.client_id.is_empty();
         self.deadline = self.now.plus_millis(self.connect_timeout);
         self.keep_alive = connect.keep_alive;
-        self.session.expiry = match self.version {
+        self.expiry = match self.version {
             Version::V5_0 => connect.properties.session_expiry_interval().unwrap_or(0),
             _ if connect.clean_start => 0,
             _ => u32::MAX,
@@ -153,9 +153,7 @@ impl<S: Store> Client<S> {
         self.phase = Phase::Open;
         self.deadline = Instant::NEVER;
         let properties = connack.properties;
-        if let Some(expiry) = properties.session_expiry_interval() {
-            self.session.expiry = expiry;
-        }
+        self.session.expiry = properties.session_expiry_interval().unwrap_or(self.expiry);
         if let Some(seconds) = properties.server_keep_alive() {
             self.keep_alive = seconds;
         }
@@ -195,7 +193,6 @@ impl Side for ClientRole {
     fn packet<'i, S: Store>(
         connection: &mut Client<S>,
         packet: &Packet<'i>,
-        _: Frame<'i>,
         _: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
         let opening = connection.phase == Phase::Opening;
@@ -235,13 +232,14 @@ impl Side for ClientRole {
     fn deadline<S>(connection: &Client<S>) -> Instant {
         match connection.keep_alive {
             0 => Instant::NEVER,
-            _ if connection.deadline != Instant::NEVER => Instant::NEVER,
             seconds => connection.active.plus_millis(u32::from(seconds) * 1000),
         }
     }
 
     fn timeout<S: Store>(connection: &mut Client<S>) {
         connection.ping = true;
-        connection.deadline = connection.now.plus_millis(connection.ping_timeout);
+        // The first one that is not answered counts.
+        connection.deadline = connection.deadline.min(connection.now.plus_millis(connection.ping_timeout));
+        connection.active = connection.now;
     }
 }

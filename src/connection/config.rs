@@ -70,10 +70,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What is announced of it by a side whose store has room for `capacity` messages.
-    pub(super) fn limits(&self, sender: Sender, capacity: u16) -> Limits {
+    /// What is announced of it.
+    pub(super) fn limits(&self, sender: Sender) -> Limits {
         let both = Limits {
-            receive_maximum: self.receive_maximum.min(capacity).max(1),
+            receive_maximum: self.receive_maximum,
             maximum_packet_size: self.maximum_packet_size.max(1),
             ..Limits::default()
         };

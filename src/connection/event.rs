@@ -33,7 +33,10 @@ pub enum Wait {
     Write(usize),
     /// Give this message, which the caller keeps, to `resend`; or `abandon` it. Input may be read meanwhile.
     Resend(PacketId),
-    /// Answer the last event: `accept` or `reject` a [`Connect`](Event::Connect), `suback` a
+    /// Acknowledge a message: the store has no room to take note of another. Only before 5.0, where the peer does not
+    /// know how many there is room for.
+    Acknowledge,
+    /// Call `connect`, if this is a client that has not. Else answer the last event: `accept` or `reject` a [`Connect`](Event::Connect), `suback` a
     /// [`Subscribe`](Event::Subscribe), `unsuback` an [`Unsubscribe`](Event::Unsubscribe).
     Decide,
     /// The store could not record what happens next. Mend it, or close the transport.
@@ -285,6 +288,9 @@ pub enum UsageError {
     /// `[MQTT-4.12.0-5]` `[MQTT-4.12.0-6]`.
     #[error("not the Authentication Method of the CONNECT")]
     AuthenticationMethod,
+    /// A session that was to end with its connection can't be prolonged in the end.
+    #[error("a session that ends with its connection can't be prolonged")]
+    SessionExpiry,
     /// A Topic Alias is none of the caller's business.
     #[error("a message has no Topic Alias")]
     TopicAlias,

@@ -1,7 +1,9 @@
 //! Messages both ways, and what is owed for them.
 
 use super::output::Output;
-use super::{AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, UsageError, Wait};
+use super::{
+    AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError, Wait,
+};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{Ack, Delivery, Packet, PacketId, Publish, Qos};
 use crate::property::PropertyId;
@@ -286,6 +288,9 @@ impl<R: Role, S: Store> Connection<R, S> {
             if slot.is_lost() || slot.is_dropped() {
                 return Some(self.drop_next(id));
             }
+            if self.session.outbox.charged() >= self.limits.receive_maximum {
+                return None;
+            }
             let message = self.session.message(id)?;
             match self.resend_message(id, &message, out) {
                 Ok(()) => self.session.outbox.resent(self.session.store.outgoing_mut(), id),
@@ -314,7 +319,8 @@ impl<R: Role, S: Store> Connection<R, S> {
         }
         self.check_message(message)?;
         let publish = message.publish(id, true);
-        let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, || Ok(()));
+        // No headroom: what fitted into the sink once has to fit again.
+        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
         let written = publish.encode_from(self.version, R::SENDER, &mut output);
         output.done(written)
     }
@@ -416,12 +422,26 @@ impl<R: Role, S: Store> Connection<R, S> {
     fn note(&mut self, id: PacketId, arrival: Arrival) -> Flow<Handle> {
         self.check_quota()?;
         if !self.session.make_room_for_one() {
-            return Err(self.violation(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH));
+            return Err(self.no_room());
         }
         let slots = self.session.store.incoming_mut();
         let handle = self.session.inbox.insert(slots, id, arrival, ReasonCode::SUCCESS).unwrap_or_default();
         self.session.inbox.charge(slots, handle);
         Ok(handle)
+    }
+
+    /// What makes room in the store: sending an acknowledgement, or the application giving one. If nothing does, the peer
+    /// has more messages under way than the store was made for.
+    #[cold]
+    fn no_room(&self) -> Stop {
+        let (inbox, slots) = (&self.session.inbox, self.session.store.incoming());
+        if inbox.owed(slots).is_some() {
+            return Wait::Write(ACK).into();
+        }
+        if inbox.is_held() {
+            return Wait::Acknowledge.into();
+        }
+        self.violation(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH)
     }
 
     /// A message that was taken comes again; in this connection it counts anew.
@@ -528,7 +548,8 @@ impl<R: Role, S: Store> Connection<R, S> {
     /// What an acknowledgement means for what is known of its identifier.
     #[inline(always)]
     pub(super) fn answered(&self, id: PacketId, by: Answer, packet: Scope) -> Flow<Answered> {
-        match answered(self.session.flight(id), by) {
+        let slot = self.session.outbox.get(self.session.store.outgoing(), id).filter(|slot| !slot.is_lost());
+        match answered(slot.and_then(|slot| slot.flight()), by) {
             Answered::Violation => Err(self.violation(ErrorKind::WrongAck, Field::PacketId, packet)),
             what => Ok(what),
         }

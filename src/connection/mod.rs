@@ -90,7 +90,6 @@ trait Side: Sized {
     fn packet<'i, S: Store>(
         connection: &mut Connection<Self, S>,
         packet: &Packet<'i>,
-        frame: Frame<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>>;
 
@@ -125,6 +124,8 @@ pub struct Connection<R, S> {
     own_limits: Limits,
     /// In seconds; 0: off.
     keep_alive: u16,
+    /// How long the session is to outlive the connection, once that is made, in seconds.
+    expiry: u32,
     /// The largest packet to accept now.
     maximum_packet_size: u32,
     headroom: u32,
@@ -148,6 +149,8 @@ pub struct Connection<R, S> {
     ping: bool,
     /// Whether the application has to answer an event before any other.
     asked: bool,
+    /// Whether the application has just answered what the peer had to wait for.
+    answered: bool,
     /// Whether something was sent since the caller last told the time.
     sent: bool,
     eof: bool,
@@ -157,7 +160,6 @@ pub struct Connection<R, S> {
 
 impl<R: Role, S: Store> Connection<R, S> {
     fn create(role: R, version: Version, config: &Config, session: Session<S>) -> Self {
-        let capacity = session.store().incoming_capacity();
         let millis = |duration: core::time::Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
         Self {
             session,
@@ -168,8 +170,9 @@ impl<R: Role, S: Store> Connection<R, S> {
             acknowledge: Acknowledge::Automatic,
             cause: Cause::Local,
             limits: Limits::default(),
-            own_limits: config.limits(R::SENDER, capacity),
+            own_limits: config.limits(R::SENDER),
             keep_alive: 0,
+            expiry: 0,
             maximum_packet_size: config.maximum_packet_size,
             headroom: u32::try_from(config.headroom).unwrap_or(u32::MAX),
             authentication: Authentication::default(),
@@ -183,6 +186,7 @@ impl<R: Role, S: Store> Connection<R, S> {
             pongs: 0,
             ping: false,
             asked: false,
+            answered: false,
             sent: false,
             eof: false,
             resumed: false,
@@ -252,13 +256,13 @@ impl<R: Role, S: Store> Connection<R, S> {
         let decoded = R::decode(self, frame);
         let event = match &decoded {
             Err(error) => return Err(Stop::Fail((*error).into())),
-            Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, frame, out)?,
+            Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, out)?,
             Ok(Packet::Publish(publish)) => self.published(publish)?,
             Ok(Packet::Puback(ack)) => self.puback(ack)?,
             Ok(Packet::Pubrec(ack)) => self.pubrec(ack, out)?,
             Ok(Packet::Pubrel(ack)) => self.pubrel(ack, out)?,
             Ok(Packet::Pubcomp(ack)) => self.pubcomp(ack)?,
-            Ok(packet) => R::packet(self, packet, frame, out)?,
+            Ok(packet) => R::packet(self, packet, out)?,
         };
         *input = rest;
         if matches!(R::SENDER, Sender::Server) {
@@ -284,7 +288,11 @@ impl<R: Role, S: Store> Connection<R, S> {
     #[inline(always)]
     fn tell(&mut self, now: Instant) {
         self.now = self.now.max(now);
-        if core::mem::take(&mut self.sent) && matches!(R::SENDER, Sender::Client) {
+        let counts = match R::SENDER {
+            Sender::Client => core::mem::take(&mut self.sent),
+            Sender::Server => core::mem::take(&mut self.answered),
+        };
+        if counts {
             self.active = self.now;
         }
     }
@@ -339,17 +347,26 @@ impl<R: Role, S: Store> Connection<R, S> {
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
         self.check_open()?;
+        let expiry = disconnect.properties.session_expiry_interval();
+        if self.session.expiry == 0 && expiry.is_some_and(|expiry| expiry != 0) {
+            return Err(UsageError::SessionExpiry);
+        }
         let packet = Packet::Disconnect(*disconnect);
         if packet.packet_type().may_be_sent_by(R::SENDER, self.version) {
             let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
             let written = packet.encode_from(self.version, R::SENDER, &mut output);
             output.done(written)?;
-            if let Some(expiry) = disconnect.properties.session_expiry_interval() {
-                self.session.expiry = expiry;
-            }
+            self.session.expiry = expiry.unwrap_or(self.session.expiry);
         }
         self.close(Cause::Local, Farewell::None);
         Ok(())
+    }
+
+    /// What is announced now: no more messages than the store has room for beside those of earlier connections.
+    fn announce(&mut self) -> config::Announcement {
+        let room = self.session.store.incoming_capacity().saturating_sub(self.session.inbox.len());
+        self.own_limits.receive_maximum = self.own_limits.receive_maximum.min(room).max(1);
+        self.own_limits.announcement(self.version)
     }
 
     fn check_open(&self) -> Result<(), UsageError> {

@@ -65,10 +65,7 @@ impl<S: Store> Server<S> {
         if self.phase != Phase::Deciding || self.role.clean_start {
             return Err(session);
         }
-        let expiry = self.session.expiry;
-        let mut empty = core::mem::replace(&mut self.session, session);
-        (empty.expiry, self.session.expiry) = (0, expiry);
-        Ok(empty)
+        Ok(core::mem::replace(&mut self.session, session))
     }
 
     /// Accepts the client: sends CONNACK with these properties and the limits of the [`Config`].
@@ -92,7 +89,7 @@ impl<S: Store> Server<S> {
             return Err(UsageError::AssignedClientIdentifier);
         }
         let resumed = self.session.exists;
-        let limits = self.own_limits.announcement(self.version);
+        let limits = self.announce();
         let session_present = resumed && self.version != Version::V3_1;
         let store = &mut self.session.store;
         let record = || {
@@ -112,9 +109,7 @@ impl<S: Store> Server<S> {
         }
         self.resumed = resumed;
         self.session.epoch = self.session.epoch.wrapping_add(1);
-        if let Some(expiry) = properties.session_expiry_interval() {
-            self.session.expiry = expiry;
-        }
+        self.session.expiry = properties.session_expiry_interval().unwrap_or(self.expiry);
         if let Some(keep_alive) = properties.server_keep_alive() {
             self.keep_alive = keep_alive;
         }
@@ -123,6 +118,7 @@ impl<S: Store> Server<S> {
         self.deadline = Instant::NEVER;
         self.maximum_packet_size = self.own_limits.maximum_packet_size;
         self.active = self.now;
+        self.answered = true;
         Ok(())
     }
 
@@ -196,7 +192,7 @@ impl<S: Store> Server<S> {
         output.done(written)?;
         self.role.asked = None;
         self.asked = false;
-        self.sent = true;
+        self.answered = true;
         Ok(())
     }
 
@@ -206,11 +202,10 @@ impl<S: Store> Server<S> {
         id: PacketId,
         with: PacketType,
         filters: usize,
-        frame: Frame<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<()> {
-        // The answer has a byte for each filter, which takes two at least.
-        let size = frame.bytes().len();
+        // A fixed header, the identifier, a property length, and a reason code for each filter.
+        let size = 5 + 2 + 1 + filters;
         if !out.reserve(size) {
             return Err(Wait::Write(size).into());
         }
@@ -240,7 +235,7 @@ impl<S: Store> Server<S> {
         self.limits = Limits::announced(properties);
         self.keep_alive = connect.keep_alive;
         self.role.clean_start = connect.clean_start;
-        self.session.expiry = match self.version {
+        self.expiry = match self.version {
             Version::V5_0 => properties.session_expiry_interval().unwrap_or(0),
             _ if connect.clean_start => 0,
             _ => u32::MAX,
@@ -299,7 +294,6 @@ impl Side for ServerRole {
     fn packet<'i, S: Store>(
         connection: &mut Server<S>,
         packet: &Packet<'i>,
-        frame: Frame<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
         let opening = connection.phase != Phase::Open;
@@ -315,12 +309,12 @@ impl Side for ServerRole {
             Packet::Subscribe(subscribe) => {
                 connection.check_subscribe(&subscribe)?;
                 let filters = subscribe.filters.iter().count();
-                connection.ask(subscribe.packet_id, PacketType::Suback, filters, frame, out)?;
+                connection.ask(subscribe.packet_id, PacketType::Suback, filters, out)?;
                 Ok(Some(Event::Subscribe(subscribe)))
             }
             Packet::Unsubscribe(unsubscribe) => {
                 let filters = unsubscribe.filters.iter().count();
-                connection.ask(unsubscribe.packet_id, PacketType::Unsuback, filters, frame, out)?;
+                connection.ask(unsubscribe.packet_id, PacketType::Unsuback, filters, out)?;
                 Ok(Some(Event::Unsubscribe(unsubscribe)))
             }
             Packet::Pingreq => {
@@ -362,6 +356,8 @@ impl Side for ServerRole {
     fn deadline<S>(connection: &Server<S>) -> Instant {
         match connection.keep_alive {
             0 => Instant::NEVER,
+            // What the client sends meanwhile is not looked at.
+            _ if connection.asked => Instant::NEVER,
             seconds => connection.active.plus_millis(u32::from(seconds) * 1500),
         }
     }

@@ -229,6 +229,12 @@ impl Inbox {
         })
     }
 
+    /// Whether the application has messages to acknowledge.
+    pub(crate) fn is_held(&self) -> bool {
+        let [ones, twos, _] = self.queues;
+        ones.first != 0 || twos.first != 0
+    }
+
     /// A connection begins. What was not acknowledged comes again; what was taken stays, if the session goes on.
     pub(crate) fn rewind(&mut self, slots: &mut [IncomingSlot], goes_on: bool) {
         let len = u16::try_from(slots.len()).unwrap_or(u16::MAX);

@@ -164,8 +164,9 @@ impl<S: Store> Session<S> {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Full`] or [`StoreError::TooLarge`] if the table or its slots are smaller than those that the records
-    /// come from.
+    /// [`StoreError::Full`] or [`StoreError::TooLarge`] if a message or the table is too small for what is
+    /// restored: a table has to be as long as the one that the records come from, or a multiple of it; one that grows
+    /// finds a length.
     pub fn restore(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
         match *record {
             Record::Begin { lost } => self.begin(lost),
@@ -203,12 +204,16 @@ impl<S: Store> Session<S> {
 
     fn restore_flight(&mut self, id: PacketId, flight: Flight) -> Result<(), StoreError> {
         self.drop_flight(id);
-        while !self.outbox.restore(self.store.outgoing_mut(), id, flight) {
+        // A table that doubles gets there in sixteen steps.
+        for _ in 0..=16 {
+            if self.outbox.restore(self.store.outgoing_mut(), id, flight) {
+                return Ok(());
+            }
             if !self.grow_outgoing() {
-                return Err(StoreError::Full);
+                break;
             }
         }
-        Ok(())
+        Err(StoreError::Full)
     }
 
     pub(crate) fn drop_flight(&mut self, id: PacketId) {
