@@ -119,6 +119,8 @@ kinds! {
     SessionExpiry "session-expiry" "a session that ends with its connection can't be prolonged" PROTOCOL_ERROR,
     /// An acknowledgement that nothing waits for.
     WrongAck "wrong-ack" "acknowledges what was not sent" PROTOCOL_ERROR,
+    /// Another number of reason codes than the topic filters that they answer.
+    ReasonCount "reason-count" "one reason code is needed for each topic filter" PROTOCOL_ERROR,
     /// A PUBLISH whose packet identifier is in use.
     PacketIdInUse "packet-id-in-use" "the packet identifier is in use" PROTOCOL_ERROR,
     /// More unacknowledged messages than this side takes.

@@ -220,6 +220,8 @@ const ROWS: &[Row] = rows! {
     WrongAck [] [SUBACK] ["MQTT-3.8.4-2", "MQTT-2.3.1-7"] ["MQTT-3.8.4-2", "MQTT-2.2.1-6"];
     WrongAck [] [UNSUBACK] ["MQTT-3.10.4-4", "MQTT-2.3.1-7"] ["MQTT-3.10.4-5", "MQTT-2.2.1-6"];
     WrongAck [] [] ["3.1.1 §4.3"] ["5.0 §4.3"];
+    ReasonCount [] [SUBACK] ["MQTT-3.8.4-5"] ["MQTT-3.8.4-6", "5.0 §3.9.3"];
+    ReasonCount [] [] [] ["MQTT-3.11.3-1"];
     PacketIdInUse [] [] ["MQTT-2.3.1-4", "MQTT-2.3.1-2"] ["MQTT-2.2.1-4", "MQTT-2.2.1-3"];
     ReceiveMaximum [] [] [] ["MQTT-3.3.4-9", "MQTT-3.3.4-7", "MQTT-4.9.0-2", "5.0 §3.3.4"];
     StoreFull [] [] ["MQTT-4.8.0-2"] ["MQTT-4.13.2-1"];

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use allocation_counter::measure;
 use sans_mqtt::{
-    AckToken, Acknowledge, Buffer, Client, Config, Connack, Connect, Delivery, Event, Fixed, FixedCaller,
-    Heap, Instant, Keep, Message, Packet, PacketId, Properties, Property, PropertyId, Publish, Qos,
-    ReasonCode, Role, Server, Session, Step, Store, StoreError, Subscription, UsageError, Version, Wait,
+    AckToken, Acknowledge, Buffer, Cause, Client, Config, Connack, Connect, Delivery, Event, Fixed,
+    FixedCaller, Heap, Instant, Keep, Message, Packet, PacketId, Properties, Property, PropertyId, Publish,
+    Qos, ReasonCode, Role, Server, Session, Step, Store, StoreError, Subscription, UsageError, Version, Wait,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -261,4 +261,53 @@ fn a_thousand_subscribers_share_a_message() {
         assert_eq!(done, [PacketId::MIN]);
     }
     assert_eq!(Arc::strong_count(&message), 1);
+}
+
+#[test]
+fn a_lost_message_is_sent_as_a_new_one() {
+    let mut before =
+        client(Version::V5_0, Fixed::<2, 64, 2>::default(), &[Property::SessionExpiryInterval(60)]);
+    let mut out = Vec::new();
+    for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
+        before.publish(&Message { qos, ..MESSAGE }, &mut out).unwrap();
+    }
+    // The next server knows nothing of the session, and every place is taken.
+    let mut next = Client::new(Version::V5_0, &Config::default(), before.into_session());
+    next.connect(NOW, &Connect { clean_start: false, client_id: "a", ..Connect::default() }, &mut out)
+        .unwrap();
+    let connack = Packet::Connack(Connack::default()).to_vec(Version::V5_0).unwrap();
+    let mut input = &connack[..];
+    out.clear();
+    let mut dropped = Vec::new();
+    loop {
+        match next.handle(NOW, &mut input, &mut out) {
+            Step::Event(Event::Dropped { id }) => {
+                assert_eq!(next.publish(&MESSAGE, &mut out), Err(StoreError::Full.into()));
+                next.requeue(id, &mut out).unwrap();
+                assert!(next.requeue(id, &mut out).is_err());
+                dropped.push(id.get());
+            }
+            Step::Event(_) => {}
+            Step::Wait(wait) => break assert_eq!(wait, Wait::Read(2)),
+        }
+    }
+    assert_eq!(dropped, [1, 2]);
+    assert_eq!(out, b"\x32\x07\0\x01t\0\x01\0x\x34\x07\0\x01t\0\x02\0x");
+    assert_eq!(next.session().in_flight(), 2);
+}
+
+#[test]
+fn an_answer_speaks_of_each_filter() {
+    let filters = [Subscription { filter: "t", ..Subscription::default() }; 2];
+    let answer = |reasons: &[ReasonCode]| {
+        let mut client = client(Version::V5_0, <Heap>::default(), &[]);
+        let packet_id = client.subscribe(&filters, Properties::EMPTY, &mut Vec::new()).unwrap();
+        let suback = sans_mqtt::Suback { packet_id, reasons: reasons.into(), ..Default::default() };
+        let bytes = Packet::Suback(suback).to_vec(Version::V5_0).unwrap();
+        handle(&mut client, &bytes, &mut Vec::new(), |event| matches!(event, Event::Suback(_)).then_some(()))
+            .1
+    };
+    assert_eq!(answer(&[ReasonCode::SUCCESS; 2]), Wait::Read(2));
+    let Wait::Closed(Cause::Failed(error)) = answer(&[ReasonCode::SUCCESS]) else { panic!() };
+    assert_eq!((error.rule(), error.reason()), ("MQTT-3.8.4-6", ReasonCode::PROTOCOL_ERROR));
 }

@@ -4,10 +4,10 @@ use super::auth::Authentication;
 use super::output::Output;
 use super::{Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Connack, Connect, Packet, PacketId, Subscribe, Subscription, Unsubscribe};
+use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe, Subscription, Unsubscribe};
 use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
-use crate::session::{Answer, Answered, Flight, Record, Session, Store, StoreError};
+use crate::session::{Answer, Flight, Record, Session, Store, StoreError};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
 use crate::wire::{Frame, Scope, Sink};
@@ -97,7 +97,7 @@ impl<S: Store> Client<S> {
         }
         let packet =
             |packet_id| Packet::Subscribe(Subscribe { packet_id, properties, filters: filters.into() });
-        self.ask(Flight::Subscribe, packet, out)
+        self.ask(Flight::Subscribe, filters.len(), packet, out)
     }
 
     /// Unsubscribes. Gives the packet identifier that the [`Event::Unsuback`] will have.
@@ -113,12 +113,13 @@ impl<S: Store> Client<S> {
     ) -> Result<PacketId, UsageError> {
         let packet =
             |packet_id| Packet::Unsubscribe(Unsubscribe { packet_id, properties, filters: filters.into() });
-        self.ask(Flight::Unsubscribe, packet, out)
+        self.ask(Flight::Unsubscribe, filters.len(), packet, out)
     }
 
     fn ask<'p>(
         &mut self,
         flight: Flight,
+        filters: usize,
         packet: impl FnOnce(PacketId) -> Packet<'p>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
@@ -127,7 +128,9 @@ impl<S: Store> Client<S> {
         let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, || Ok(()));
         let written = packet(id).encode_from(self.version, Sender::Client, &mut output);
         output.done(written)?;
-        self.session.outbox.insert(self.session.store.outgoing_mut(), id, flight);
+        let slots = self.session.store.outgoing_mut();
+        self.session.outbox.insert(slots, id, flight);
+        self.session.outbox.set_filters(slots, id, filters);
         self.sent = true;
         Ok(id)
     }
@@ -159,6 +162,19 @@ impl<S: Store> Client<S> {
         }
         self.limits = Limits::announced(properties);
         Ok(Some(Event::Connected(connack)))
+    }
+
+    /// SUBACK or UNSUBACK came, with a reason code for each topic filter; before 5.0 an UNSUBACK has none.
+    fn filters_answered(&mut self, answer: &Suback<'_>, by: Answer, packet: Scope) -> Flow<()> {
+        let id = answer.packet_id;
+        self.answered(id, by, packet)?;
+        let counts = by == Answer::Suback || self.version.is_5();
+        let count = answer.reasons.iter().count();
+        if counts && !self.session.outbox.has_filters(self.session.store.outgoing(), id, count) {
+            return Err(self.violation(ErrorKind::ReasonCount, Field::ReasonCode, packet));
+        }
+        self.finish(id)?;
+        Ok(())
     }
 
     /// Whether the session goes on, for which both sides have to have it.
@@ -201,16 +217,12 @@ impl Side for ClientRole {
             Packet::Connack(connack) if opening => connection.connack(connack),
             packet if opening => Err(connection.unexpected(&packet)),
             Packet::Suback(suback) => {
-                let id = suback.packet_id;
-                let what = connection.answered(id, Answer::Suback, Scope::SUBACK)?;
-                connection.finish(id)?;
-                Ok((what == Answered::Finish).then_some(Event::Suback(suback)))
+                connection.filters_answered(&suback, Answer::Suback, Scope::SUBACK)?;
+                Ok(Some(Event::Suback(suback)))
             }
             Packet::Unsuback(unsuback) => {
-                let id = unsuback.packet_id;
-                let what = connection.answered(id, Answer::Unsuback, Scope::UNSUBACK)?;
-                connection.finish(id)?;
-                Ok((what == Answered::Finish).then_some(Event::Unsuback(unsuback)))
+                connection.filters_answered(&unsuback, Answer::Unsuback, Scope::UNSUBACK)?;
+                Ok(Some(Event::Unsuback(unsuback)))
             }
             Packet::Pingresp => {
                 connection.deadline = Instant::NEVER;

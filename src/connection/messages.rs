@@ -369,6 +369,65 @@ impl<R: Role, S: Store> Connection<R, S> {
         Ok(())
     }
 
+    /// Sends a message again as a new one whose session is lost: during its [`Event::Dropped`], with the identifier that
+    /// it had, and without a copy. If it was [`Released`](Flight::Released), the peer had it already.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotAsked`] if no such event is at hand or the caller keeps the message; else as
+    /// [`publish`](Self::publish). It stays dropped then.
+    pub fn requeue(&mut self, id: PacketId, out: &mut (impl Sink + ?Sized)) -> Result<(), UsageError> {
+        self.check_open()?;
+        let slots = self.session.store.outgoing();
+        let slot =
+            self.session.outbox.get(slots, id).filter(|slot| self.dropped == Some(id) && slot.is_lost());
+        let qos = slot.and_then(|slot| slot.flight()).map_or(Qos::AtMostOnce, Flight::qos);
+        if qos == Qos::AtMostOnce {
+            return Err(UsageError::NotAsked);
+        }
+        if self.session.outbox.charged() >= self.limits.receive_maximum {
+            return Err(UsageError::WindowFull(self.limits.receive_maximum));
+        }
+        // What is kept is taken out for as long as the store is told.
+        let mut kept = S::Keep::default();
+        self.swap_keep(id, &mut kept);
+        let sent = match kept.message() {
+            None => Err(UsageError::NotAsked),
+            Some(message) => self.send_requeued(id, &Message { qos, ..message }, out),
+        };
+        self.swap_keep(id, &mut kept);
+        sent?;
+        let flight = if qos == Qos::ExactlyOnce { Flight::ExactlyOnce } else { Flight::AtLeastOnce };
+        self.session.outbox.renew(self.session.store.outgoing_mut(), id, flight);
+        self.dropped = None;
+        self.sent = true;
+        Ok(())
+    }
+
+    fn swap_keep(&mut self, id: PacketId, keep: &mut S::Keep) {
+        let kept = self.session.outbox.keep(self.session.store.outgoing_mut(), id);
+        kept.into_iter().for_each(|kept| core::mem::swap(kept, keep));
+    }
+
+    fn send_requeued(
+        &mut self,
+        id: PacketId,
+        message: &Message<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
+        self.check_message(message)?;
+        let store = &mut self.session.store;
+        let record = || {
+            // The one in place of the other: a log that ends between them has lost the message, as the session had.
+            store.record(&Record::Finish { id })?;
+            store.record(&Record::Publish { id, qos: message.qos, message: Some(*message) })?;
+            Ok(())
+        };
+        let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, record);
+        let written = message.publish(id, false).encode_from(self.version, R::SENDER, &mut output);
+        output.done(written)
+    }
+
     /// A message came.
     #[inline(always)]
     pub(super) fn published<'i>(&mut self, publish: &Publish<'i>) -> Flow<Option<Event<'i>>> {

@@ -14,6 +14,8 @@ pub struct OutgoingSlot<K> {
     /// What is in it; `None`: free.
     flight: Option<Flight>,
     marks: u8,
+    /// Of a SUBSCRIBE or UNSUBSCRIBE: the number of its topic filters.
+    filters: u16,
     pub(crate) keep: K,
 }
 
@@ -177,6 +179,20 @@ impl Outbox {
         slot_mut(slots, id.get()).map(|slot| &mut slot.keep)
     }
 
+    /// Takes note of how many topic filters the answer to a packet is about.
+    pub(crate) fn set_filters<K>(&self, slots: &mut [OutgoingSlot<K>], id: PacketId, filters: usize) {
+        if let Some(slot) = slot_mut(slots, id.get()) {
+            // More do not fit into a packet with a filter of three bytes each only if that is very large.
+            slot.filters = u16::try_from(filters).unwrap_or(u16::MAX);
+        }
+    }
+
+    /// Whether the answer to a packet may be about so many topic filters.
+    pub(crate) fn has_filters<K>(&self, slots: &[OutgoingSlot<K>], id: PacketId, filters: usize) -> bool {
+        let filters = u16::try_from(filters).unwrap_or(u16::MAX);
+        self.get(slots, id).is_some_and(|slot| slot.filters == filters)
+    }
+
     /// What a packet waits for.
     #[inline(always)]
     pub(crate) fn flight<K>(&self, slots: &[OutgoingSlot<K>], id: PacketId) -> Option<Flight> {
@@ -269,6 +285,19 @@ impl Outbox {
             self.unsent = next;
         } else if self.unreleased == id.get() {
             self.unreleased = next;
+        }
+    }
+
+    /// A lost message is sent as a new one, behind all others.
+    pub(crate) fn renew<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId, flight: Flight) {
+        let Some(before) = self.flight(slots, id) else { return };
+        self.pass(slots, id);
+        self.list(before).remove(slots, id.get());
+        self.sent.push(slots, id.get());
+        self.charged += 1;
+        if let Some(slot) = slot_mut(slots, id.get()) {
+            slot.flight = Some(flight);
+            slot.marks = SENT | CHARGED;
         }
     }
 
