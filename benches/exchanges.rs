@@ -40,7 +40,7 @@ fn message(qos: Qos) -> Message<'static> {
 fn connected<S: Store>(store: S) -> Client<S> {
     let mut client = Client::new(VERSION, &Config::default(), Session::new(store));
     let mut out = Vec::new();
-    client.connect(NOW, &Connect::default(), &mut out).unwrap();
+    client.connect(NOW, &Connect { client_id: "a", ..Connect::default() }, &mut out).unwrap();
     let connack = Packet::Connack(Connack::default()).to_vec(VERSION).unwrap();
     let Step::Event(Event::Connected(_)) = client.handle(NOW, &mut &connack[..], &mut out) else {
         unreachable!("that was a CONNACK")
@@ -83,7 +83,7 @@ fn both_sides(qos: Qos, window: usize) -> Operation {
     let mut client: Client<Heap> = Client::new(VERSION, &Config::default(), Session::default());
     let mut server: Server<Heap> = Server::new(NOW, &Config::default(), Session::default());
     let (mut to_server, mut to_client) = (Vec::new(), Vec::new());
-    client.connect(NOW, &Connect::default(), &mut to_server).unwrap();
+    client.connect(NOW, &Connect { client_id: "a", ..Connect::default() }, &mut to_server).unwrap();
     let Step::Event(Event::Connect(_)) = server.handle(NOW, &mut &to_server[..], &mut to_client) else {
         unreachable!("that was a CONNECT")
     };

@@ -190,6 +190,7 @@ const ROWS: &[Row] = rows! {
     PropertyValue [F::Property(P::WildcardSubscriptionAvailable)] [] [] ["5.0 §3.2.2.3.11"];
     PropertyValue [F::Property(P::SubscriptionIdentifierAvailable)] [] [] ["5.0 §3.2.2.3.12"];
     PropertyValue [F::Property(P::SharedSubscriptionAvailable)] [] [] ["5.0 §3.2.2.3.13"];
+    MissingProperty [F::Property(P::AssignedClientIdentifier)] [] [] ["MQTT-3.2.2-16", "5.0 §3.2.2.3.7"];
     MissingProperty [] [AUTH] [] ["5.0 §3.15.2.2.2"];
     MissingProperty [] [] [] ["5.0 §3.1.2.11.10"];
 
@@ -202,16 +203,17 @@ const ROWS: &[Row] = rows! {
     Sender [] [] ["3.1.1 §2.2.1"] ["5.0 §2.1.2"];
 
     UnexpectedPacket [] [CONNECT] ["MQTT-3.1.0-2"] ["MQTT-3.1.0-2"];
-    UnexpectedPacket [] [CONNACK] ["3.1.1 §3.2"] ["MQTT-3.2.0-2"];
-    UnexpectedPacket [] [] ["MQTT-3.2.0-1"] ["MQTT-3.2.0-1"];
+    UnexpectedPacket [] [CONNACK] ["MQTT-4.8.0-1", "3.1.1 §3.2"] ["MQTT-3.2.0-2"];
+    UnexpectedPacket [] [AUTH] [] ["MQTT-4.12.0-6", "MQTT-4.12.0-7", "5.0 §4.12"];
+    UnexpectedPacket [] [] ["MQTT-3.2.0-1", "3.1.1 §3.2"] ["MQTT-3.2.0-1", "5.0 §3.2"];
     SessionState [] [] ["MQTT-3.2.2-1"] ["MQTT-3.2.2-4", "MQTT-3.2.2-2"];
     SessionExpiry [] [] [] ["5.0 §3.14.2.2.2"];
-    WrongAck [] [SUBACK] ["MQTT-3.8.4-2", "MQTT-2.3.1-7"] ["MQTT-3.8.4-2"];
-    WrongAck [] [UNSUBACK] ["MQTT-2.3.1-7"] ["5.0 §3.11.2"];
+    WrongAck [] [SUBACK] ["MQTT-3.8.4-2", "MQTT-2.3.1-7"] ["MQTT-3.8.4-2", "MQTT-2.2.1-6"];
+    WrongAck [] [UNSUBACK] ["MQTT-3.10.4-4", "MQTT-2.3.1-7"] ["MQTT-3.10.4-5", "MQTT-2.2.1-6"];
     WrongAck [] [] ["3.1.1 §4.3"] ["5.0 §4.3"];
     PacketIdInUse [] [] ["MQTT-2.3.1-4", "MQTT-2.3.1-2"] ["MQTT-2.2.1-4", "MQTT-2.2.1-3"];
-    ReceiveMaximum [] [] [] ["MQTT-3.3.4-9", "MQTT-3.3.4-7", "5.0 §3.3.4"];
-    StoreFull [] [] ["3.1.1 §4.8"] ["5.0 §4.13.2"];
+    ReceiveMaximum [] [] [] ["MQTT-3.3.4-9", "MQTT-3.3.4-7", "MQTT-4.9.0-2", "5.0 §3.3.4"];
+    StoreFull [] [] ["MQTT-4.8.0-2"] ["MQTT-4.13.2-1"];
     TopicAlias [] [] [] ["MQTT-3.3.2-9", "MQTT-3.3.2-11", "5.0 §3.3.4"];
 
     TooLong [F::TopicName, F::TopicFilter, F::WillTopic, F::Property(P::ResponseTopic)] [] ["MQTT-4.7.3-3"] ["MQTT-4.7.3-3"];

@@ -170,7 +170,7 @@ fn a_token_is_good_for_one_message_of_one_connection() {
 
     // The next connection of the session gets the same message again, in the same slot.
     let mut next: Client<Heap> = Client::new(Version::V5_0, &Config::default(), client_a.into_session());
-    next.connect(NOW, &Connect::default(), &mut Vec::new()).unwrap();
+    next.connect(NOW, &Connect { client_id: "a", ..Connect::default() }, &mut Vec::new()).unwrap();
     let connack = Packet::Connack(Connack::default()).to_vec(Version::V5_0).unwrap();
     let (_, wait) = handle(&mut next, &connack, &mut Vec::new(), token);
     assert_eq!(wait, Wait::Read(2));

@@ -4,7 +4,7 @@ use super::output::Output;
 use super::{Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Qos, Subscribe, Subscription, Unsubscribe};
-use crate::property::{Properties, Property};
+use crate::property::{Properties, Property, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Answer, Answered, Flight, Record, Session, Store, StoreError};
 use crate::time::Instant;
@@ -34,6 +34,8 @@ pub type Client<S> = Connection<ClientRole, S>;
 #[derive(Debug)]
 pub struct ClientRole {
     clean_start: bool,
+    /// Whether the server has to choose the client identifier.
+    nameless: bool,
     /// In milliseconds.
     connect_timeout: u32,
 }
@@ -44,7 +46,12 @@ impl<S: Store> Client<S> {
     /// A client that speaks `version`, with a session of its own or one that it had before.
     pub fn new(version: Version, config: &Config, session: Session<S>) -> Self {
         let connect_timeout = u32::try_from(config.connect_timeout.as_millis()).unwrap_or(u32::MAX);
-        Self::create(ClientRole { clean_start: true, connect_timeout }, version, config, session)
+        Self::create(
+            ClientRole { clean_start: true, nameless: false, connect_timeout },
+            version,
+            config,
+            session,
+        )
     }
 
     /// Sends CONNECT, once. The limits of the [`Config`] are added to its properties.
@@ -73,6 +80,7 @@ impl<S: Store> Client<S> {
         self.sent = true;
         self.phase = Phase::Opening;
         self.role.clean_start = connect.clean_start;
+        self.role.nameless = connect.client_id.is_empty();
         self.deadline = self.now.plus_millis(self.role.connect_timeout);
         self.limits.keep_alive = connect.keep_alive;
         self.session.expiry = match self.version {
@@ -136,6 +144,11 @@ impl<S: Store> Client<S> {
         if connack.reason != ReasonCode::SUCCESS {
             self.close(Cause::Refused(connack.reason), Farewell::None);
             return Ok(Some(Event::Refused(connack)));
+        }
+        let assigned = connack.properties.assigned_client_identifier();
+        if self.version.is_5() && self.role.nameless && assigned.is_none() {
+            let field = Field::Property(PropertyId::AssignedClientIdentifier);
+            return Err(self.violation(ErrorKind::MissingProperty, field, Scope::CONNACK));
         }
         self.resumed = self.agree_on_session(connack.session_present)?;
         self.session.epoch = self.session.epoch.wrapping_add(1);
