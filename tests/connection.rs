@@ -238,7 +238,8 @@ fn a_thousand_subscribers_share_a_message() {
     let mut out = Vec::new();
     let mut sessions = Vec::new();
     for _ in 0..1000 {
-        let mut subscriber = client(Version::V5_0, Heap::<Shared>::new(4, 0), &[]);
+        let lasting = [Property::SessionExpiryInterval(60)];
+        let mut subscriber = client(Version::V5_0, Heap::<Shared>::new(4, 0), &lasting);
         let sent = Message { topic: &message.topic, payload: &message.payload, ..MESSAGE };
         subscriber.publish_kept(&sent, Shared(Some(message.clone())), &mut out).unwrap();
         sessions.push(subscriber.into_session());

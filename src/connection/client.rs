@@ -181,8 +181,9 @@ impl<S: Store> Client<S> {
             self.session.go_on();
             return Ok(true);
         }
-        // 3.1.1 sends in a new session what was not acknowledged in the one before [MQTT-4.4.0-1].
-        let lost = clean || self.version.is_5();
+        // 3.1.1 sends in a new session what was not acknowledged in the one before [MQTT-4.4.0-1], unless that ended with
+        // its connection [MQTT-3.1.2-6].
+        let lost = clean || !exists || self.version.is_5();
         self.record(&Record::Begin { lost })?;
         self.session.begin(lost);
         Ok(!lost)
