@@ -1,4 +1,4 @@
-"""Writes rules.json and codec/*.json, or with --check tells whether the files on disk are what it would write.
+"""Writes rules.json, codec/*.json, session/*.json and connection/*.json, or with --check tells whether the files on disk are what it would write.
 
 Python 3.10 or newer, standard library only. The output is the same on every run.
 """
@@ -8,7 +8,8 @@ from pathlib import Path
 
 sys.dont_write_bytecode = True
 
-from generator import check, codes, framing, outgoing, properties, rules, shapes, text, topics, traps
+from generator import check, codes, connections, framing, outgoing, properties, rules, sessions, shapes, talk
+from generator import talks, text, topics, traps
 from generator.book import Book
 
 HERE = Path(__file__).resolve().parent
@@ -26,9 +27,10 @@ def main(arguments):
     if arguments not in ([], ["--check"]):
         raise SystemExit("usage: generate.py [--check]")
     book, known = collect(), rules.load()
-    complaints = check.check(book, known)
-    files = {**book.texts(), "rules.json": rules.text(known)}
-    stale = {f"codec/{path.name}" for path in (HERE / "codec").glob("*.json")} - set(files)
+    complaints = check.check(book, known) + talks.check(talk.CONVERSATIONS, known)
+    files = {**book.texts(), **talk.texts(), "rules.json": rules.text(known)}
+    folders = ("codec", "session", "connection")
+    stale = {f"{name}/{path.name}" for name in folders for path in (HERE / name).glob("*.json")} - set(files)
     if arguments:
         for name, content in files.items():
             path = HERE / name
@@ -49,7 +51,7 @@ def main(arguments):
         key = f"{vector['direction']} {vector['verdict']}"
         counts[key] = counts.get(key, 0) + 1
     print(
-        f"{len(book.ids)} vectors, {len(known)} rules:",
+        f"{len(book.ids)} vectors, {sum(map(len, talk.CONVERSATIONS.values()))} conversations, {len(known)} rules:",
         ", ".join(f"{value} {key}" for key, value in sorted(counts.items())),
     )
 

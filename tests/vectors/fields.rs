@@ -260,7 +260,7 @@ fn borrow(owned: &[(String, Owned)]) -> Result<Vec<Property<'_>>, String> {
     owned.iter().map(|(name, value)| property(name, value)).collect()
 }
 
-fn code(value: &Value) -> ReasonCode {
+pub(crate) fn code(value: &Value) -> ReasonCode {
     let number = value.as_str().and_then(|text| text.strip_prefix("0x"));
     ReasonCode::new(number.map_or(0, |hex| u8::from_str_radix(hex, 16).unwrap()))
 }

@@ -119,11 +119,26 @@ fn vector(file: &str, value: &Value) -> Vector {
     }
 }
 
-fn version(text: &str) -> Version {
+pub(crate) fn version(text: &str) -> Version {
     Version::ALL
         .into_iter()
         .find(|version| version.to_string() == text)
         .unwrap_or_else(|| panic!("version {text}"))
+}
+
+/// The conversations, each with the name of its file.
+pub(crate) fn talks() -> Vec<(String, Value)> {
+    let mut talks = Vec::new();
+    for folder in ["session", "connection"] {
+        let mut files: Vec<_> =
+            std::fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path()).collect();
+        files.sort();
+        for path in files {
+            let file = format!("{folder}::{}", path.file_stem().unwrap().to_string_lossy());
+            talks.extend(json(&path).as_array().unwrap().iter().map(|talk| (file.clone(), talk.clone())));
+        }
+    }
+    talks
 }
 
 pub(crate) fn rules() -> Vec<Rule> {

@@ -1,7 +1,9 @@
-//! Runs every vector of `spec-vectors/codec` as a test of its own name, and checks that every codec-layer rule has one.
+//! Runs every vector of `spec-vectors` as a test of its own name, and checks that every rule of the codec and of the
+//! session layer has one.
 
 mod fields;
 mod load;
+mod talk;
 
 use std::collections::{BTreeSet, HashSet};
 use std::ops::Range;
@@ -9,9 +11,8 @@ use std::sync::Arc;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 use load::{Rule, Vector, Verdict};
-use sans_mqtt::{
-    Connect, DecodeError, EncodeError, Field, Frame, Observer, Packet, Sender, Split, Value, Version,
-};
+use sans_mqtt::{Connect, DecodeError, EncodeError, Field, Frame, Observer, Packet, Sender, Split, Version};
+use serde_json::Value;
 
 fn main() {
     let vectors = load::vectors();
@@ -21,6 +22,14 @@ fn main() {
     trials.extend(vectors.into_iter().map(|vector| {
         let sections = Arc::clone(&sections);
         Trial::test(format!("{}::{}", vector.file, vector.id), move || run(&vector, &sections))
+    }));
+    let talks = load::talks();
+    trials.push(shown_trial(&talks, &rules));
+    trials.extend(talks.into_iter().map(|(file, talk)| {
+        let sections = Arc::clone(&sections);
+        Trial::test(format!("{file}::{}", talk["id"].as_str().unwrap_or_default()), move || {
+            converse(&talk, &sections)
+        })
     }));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
@@ -49,7 +58,7 @@ fn outcome(vector: &Vector) -> Result<Result<Packet<'_>, usize>, DecodeError> {
 fn observed(vector: &Vector, decoded: &Result<Packet<'_>, DecodeError>) -> Result<(), Failed> {
     struct Nothing;
     impl Observer for Nothing {
-        fn field(&mut self, _: Field, _: Range<usize>, _: Value<'_>) {}
+        fn field(&mut self, _: Field, _: Range<usize>, _: sans_mqtt::Value<'_>) {}
     }
     let Ok(Split::Frame(frame, _)) = Frame::split(&vector.bytes, usize::MAX) else { return Ok(()) };
     let observed = Packet::observe(vector.version, vector.sender, frame, &mut Nothing);
@@ -223,6 +232,50 @@ fn coverage_trial(vectors: &[Vector], rules: &[Rule]) -> Trial {
         }
     })
 }
+
+/// Plays a conversation; and again without each expectation in turn, which has to be noticed: nothing comes out
+/// that is not looked at.
+fn converse(talk: &Value, sections: &load::Sections) -> Result<(), Failed> {
+    talk::play(talk, sections, None)?;
+    for (n, step) in talk["steps"].as_array().into_iter().flatten().enumerate() {
+        let expects = ["out", "event", "either"].iter().any(|kind| step.get(*kind).is_some());
+        if expects && talk::play(talk, sections, Some(n)).is_ok() {
+            return Err(format!("step {n} is not needed: {step}").into());
+        }
+    }
+    Ok(())
+}
+
+/// Every session-layer rule that a state machine can show must be named by a step of a conversation that passes.
+fn shown_trial(talks: &[(String, Value)], rules: &[Rule]) -> Trial {
+    let sections = load::sections(rules);
+    let mut shown = BTreeSet::new();
+    for (_, talk) in talks.iter().filter(|(_, talk)| talk::play(talk, &sections, None).is_ok()) {
+        let version = if talk["version"] == "5.0" { "5.0" } else { "3.1.1" };
+        let rules = talk["rules"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        shown.extend(rules.map(|rule| (rule.to_owned(), version)));
+    }
+    let wanted: Vec<&Rule> = rules
+        .iter()
+        .filter(|rule| rule.layer == "session" && (rule.kind == "statement" || !BROKER.contains(&&*rule.id)))
+        .collect();
+    let of =
+        |version| wanted.iter().filter(|rule| rule.kind == "statement" && rule.version == version).count();
+    assert_eq!((of("3.1.1"), of("5.0")), (18, 34));
+    let missing: Vec<String> = wanted
+        .iter()
+        .filter(|rule| {
+            !shown.contains(&(rule.id.clone(), if rule.version == "5.0" { "5.0" } else { "3.1.1" }))
+        })
+        .map(|rule| format!("{} {}", rule.version, rule.id))
+        .collect();
+    Trial::test("every_session_rule_has_a_conversation", move || {
+        if missing.is_empty() { Ok(()) } else { Err(format!("not shown: {missing:?}").into()) }
+    })
+}
+
+/// Rules about what a broker publishes: wills and retained messages.
+const BROKER: [&str; 2] = ["CN-7", "SB-10"];
 
 /// A rejected packet must have an accepted neighbour.
 fn neighbours_trial(vectors: &[Vector]) -> Trial {
