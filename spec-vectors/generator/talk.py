@@ -229,7 +229,7 @@ class Talk:
     def accept(self, present=False, properties=(), shows=""):
         self.command("accept", **({"properties": list(properties)} if self.new else {}))
         code = {"reason": "0x00", "properties": list(properties)} if self.new else {"return_code": 0}
-        self.sends({"type": "CONNACK", "session_present": present, **code}, shows)
+        self.sends({"type": "CONNACK", "session_present": present, **code}, "3:3.1.4-4 5:3.1.4-5 " + shows)
 
     def serve(self, clean=True, present=False, shows="", answer=(), **more):
         self.arrives(clean, **more)
@@ -260,9 +260,9 @@ class Talk:
     def closed(self, cause, shows="", **more):
         self.event("closed", cause=cause, shows=shows, **more)
 
-    def fault(self, rules, reasons=("0x82",), shows="", cause="violation"):
+    def fault(self, rules, reasons=("0x82",), shows=""):
         """The peer is cut off; in 5.0 after a DISCONNECT with one of the reason codes, or without."""
-        more = {"rules": self.rules(rules)} if rules else {}
+        cause, more = "violation", {"rules": self.rules(rules)}
         if not self.new:
             self.closed(cause, shows, **more)
             return

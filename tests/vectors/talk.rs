@@ -93,7 +93,6 @@ struct Line {
     machine: Machine,
     /// The key of its session, once it is known.
     client_id: String,
-    clean: bool,
     input: Vec<u8>,
     out: Vec<u8>,
     events: VecDeque<Value>,
@@ -112,7 +111,6 @@ impl Line {
         let wait = either!(&mut self.machine, machine => settle(&mut **machine, now, &mut rest, out, events, tokens))?;
         if let Some(connect) = events.iter().rfind(|event| event["type"] == "connect") {
             self.client_id = connect["client_id"].as_str().unwrap_or_default().to_owned();
-            self.clean = connect["clean_start"] == true;
         }
         match wait {
             Wait::Closed(cause) if self.closed.is_none() => {
@@ -222,6 +220,7 @@ pub(crate) struct Side<'t> {
     talk: &'t Value,
     version: Version,
     sections: &'t super::load::Sections,
+    rounds: u64,
     now: u64,
     lines: BTreeMap<String, Line>,
     kept: HashMap<String, Kept>,
@@ -229,13 +228,19 @@ pub(crate) struct Side<'t> {
     names: HashMap<String, u64>,
 }
 
-/// Plays a conversation. `skip`: the number of an expectation to leave out.
-pub(crate) fn play(talk: &Value, sections: &super::load::Sections, skip: Option<usize>) -> Outcome {
+/// Plays a conversation. `skip`: the number of an expectation to leave out; `rounds`: no more of what is repeated.
+pub(crate) fn play(
+    talk: &Value,
+    sections: &super::load::Sections,
+    skip: Option<usize>,
+    rounds: u64,
+) -> Outcome {
     let version = super::load::version(talk["version"].as_str().unwrap());
     let mut side = Side {
         talk,
         version,
         sections,
+        rounds,
         now: 1_000_000,
         lines: BTreeMap::new(),
         kept: HashMap::new(),
@@ -310,7 +315,7 @@ impl Side<'_> {
             }
             "nothing" => Ok(()),
             "repeat" => {
-                for _ in 0..value["count"].as_u64().unwrap() {
+                for _ in 0..value["count"].as_u64().unwrap().min(self.rounds) {
                     let names = self.names.clone();
                     for step in value["steps"].as_array().unwrap() {
                         self.step(step).map_err(|error| format!("{step}: {error}"))?;
@@ -412,7 +417,6 @@ impl Side<'_> {
         let line = Line {
             machine,
             client_id: String::new(),
-            clean: true,
             input: Vec::new(),
             out: Vec::new(),
             events: VecDeque::new(),
@@ -550,15 +554,13 @@ impl Side<'_> {
         }
     }
 
-    /// Finds the session of the client that is going to be accepted.
+    /// Finds the session of the client that is going to be accepted. It is gone if the server has no use for it.
     fn resume(&mut self, on: &str) -> Outcome {
         self.collect();
-        let line = self.line(on)?;
-        let (client_id, clean) = (line.client_id.clone(), line.clean);
-        let Some(session) = self.take(&client_id).filter(|_| !clean) else { return Ok(()) };
-        match &mut self.line(on)?.machine {
-            Machine::Server(server) => drop(server.resume(session).map_err(|_| "can't resume")?),
-            Machine::Client(_) => return Err("a client can't accept".to_owned()),
+        let client_id = self.line(on)?.client_id.clone();
+        let Some(session) = self.take(&client_id) else { return Ok(()) };
+        if let Machine::Server(server) = &mut self.line(on)?.machine {
+            drop(server.resume(session));
         }
         Ok(())
     }
