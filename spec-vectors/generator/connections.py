@@ -445,7 +445,7 @@ def limits_of_the_server(t):
 # Keep alive and ends.
 
 
-def given_up(t):
+def given_up(t, shows=""):
     """A server cuts off a client that is silent."""
     if not t.new:
         t.closed("timeout", shows="3:3.1.2-24")
@@ -455,7 +455,7 @@ def given_up(t):
         t.out(t.disconnect_packet("0x8D"))
         t.closed("timeout")
 
-    t.either(spoken, lambda: t.closed("timeout"), shows="5:3.1.2-22 5:4.13.2-1")
+    t.either(spoken, lambda: t.closed("timeout"), shows="5:3.1.2-22 5:4.13.2-1 " + shows)
 
 
 @conversation("connection/alive", "client", BOTH, "A client that has nothing to say sends PINGREQ in time; what it receives does not count.")
@@ -510,7 +510,7 @@ def silence(t):
     t.time(1499)
     t.nothing()
     t.time(2)
-    given_up(t)
+    given_up(t, "5:3.2.2-22")
 
 
 @conversation("connection/alive", "server", BOTH, "What a server sends does not keep its client alive.")

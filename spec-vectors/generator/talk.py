@@ -229,7 +229,7 @@ class Talk:
     def accept(self, present=False, properties=(), shows=""):
         self.command("accept", **({"properties": list(properties)} if self.new else {}))
         code = {"reason": "0x00", "properties": list(properties)} if self.new else {"return_code": 0}
-        self.sends({"type": "CONNACK", "session_present": present, **code}, shows)
+        self.sends({"type": "CONNACK", "session_present": present, **code}, "3:3.1.4-4 5:3.1.4-5 " + shows)
 
     def serve(self, clean=True, present=False, shows="", answer=(), **more):
         self.arrives(clean, **more)

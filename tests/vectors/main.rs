@@ -236,10 +236,10 @@ fn coverage_trial(vectors: &[Vector], rules: &[Rule]) -> Trial {
 /// Plays a conversation; and again without each expectation in turn, which has to be noticed: nothing comes out
 /// that is not looked at.
 fn converse(talk: &Value, sections: &load::Sections) -> Result<(), Failed> {
-    talk::play(talk, sections, None)?;
+    talk::play(talk, sections, None, u64::MAX)?;
     for (n, step) in talk["steps"].as_array().into_iter().flatten().enumerate() {
         let expects = ["out", "event", "either"].iter().any(|kind| step.get(*kind).is_some());
-        if expects && talk::play(talk, sections, Some(n)).is_ok() {
+        if expects && talk::play(talk, sections, Some(n), 3).is_ok() {
             return Err(format!("step {n} is not needed: {step}").into());
         }
     }
@@ -250,7 +250,7 @@ fn converse(talk: &Value, sections: &load::Sections) -> Result<(), Failed> {
 fn shown_trial(talks: &[(String, Value)], rules: &[Rule]) -> Trial {
     let sections = load::sections(rules);
     let mut shown = BTreeSet::new();
-    for (_, talk) in talks.iter().filter(|(_, talk)| talk::play(talk, &sections, None).is_ok()) {
+    for (_, talk) in talks.iter().filter(|(_, talk)| talk::play(talk, &sections, None, 3).is_ok()) {
         let version = if talk["version"] == "5.0" { "5.0" } else { "3.1.1" };
         let rules = talk["rules"].as_array().into_iter().flatten().filter_map(Value::as_str);
         shown.extend(rules.map(|rule| (rule.to_owned(), version)));

@@ -220,6 +220,7 @@ pub(crate) struct Side<'t> {
     talk: &'t Value,
     version: Version,
     sections: &'t super::load::Sections,
+    rounds: u64,
     now: u64,
     lines: BTreeMap<String, Line>,
     kept: HashMap<String, Kept>,
@@ -227,13 +228,19 @@ pub(crate) struct Side<'t> {
     names: HashMap<String, u64>,
 }
 
-/// Plays a conversation. `skip`: the number of an expectation to leave out.
-pub(crate) fn play(talk: &Value, sections: &super::load::Sections, skip: Option<usize>) -> Outcome {
+/// Plays a conversation. `skip`: the number of an expectation to leave out; `rounds`: no more of what is repeated.
+pub(crate) fn play(
+    talk: &Value,
+    sections: &super::load::Sections,
+    skip: Option<usize>,
+    rounds: u64,
+) -> Outcome {
     let version = super::load::version(talk["version"].as_str().unwrap());
     let mut side = Side {
         talk,
         version,
         sections,
+        rounds,
         now: 1_000_000,
         lines: BTreeMap::new(),
         kept: HashMap::new(),
@@ -308,7 +315,7 @@ impl Side<'_> {
             }
             "nothing" => Ok(()),
             "repeat" => {
-                for _ in 0..value["count"].as_u64().unwrap() {
+                for _ in 0..value["count"].as_u64().unwrap().min(self.rounds) {
                     let names = self.names.clone();
                     for step in value["steps"].as_array().unwrap() {
                         self.step(step).map_err(|error| format!("{step}: {error}"))?;
