@@ -57,15 +57,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
         self.check_open()?;
-        if message.qos > self.limits.maximum_qos {
-            return Err(UsageError::MaximumQos(self.limits.maximum_qos));
-        }
-        if message.retain && !self.limits.retain_available {
-            return Err(UsageError::RetainNotAvailable);
-        }
-        if !message.properties.is_empty() && message.properties.topic_alias().is_some() {
-            return Err(UsageError::TopicAlias);
-        }
+        self.check_message(message)?;
         let (limit, headroom) = (self.limits.maximum_packet_size, self.headroom);
         let flight = match message.qos {
             Qos::AtMostOnce => {
@@ -103,6 +95,21 @@ impl<R: Role, S: Store> Connection<R, S> {
         Ok(Some(id))
     }
 
+    /// Whether the peer supports such a message.
+    #[inline(always)]
+    fn check_message(&self, message: &Message<'_>) -> Result<(), UsageError> {
+        if message.qos > self.limits.maximum_qos {
+            return Err(UsageError::MaximumQos(self.limits.maximum_qos));
+        }
+        if message.retain && !self.limits.retain_available {
+            return Err(UsageError::RetainNotAvailable);
+        }
+        if !message.properties.is_empty() && message.properties.topic_alias().is_some() {
+            return Err(UsageError::TopicAlias);
+        }
+        Ok(())
+    }
+
     /// Acknowledges a message, or with an error refuses it (5.0 only: before, any reason acknowledges it). Messages may be
     /// acknowledged in any order; what is sent keeps the order in which they came `[MQTT-4.6.0-2]` `[MQTT-4.6.0-3]`.
     ///
@@ -121,7 +128,10 @@ impl<R: Role, S: Store> Connection<R, S> {
     ) -> Result<(), AckError> {
         match self.try_ack(&token, reason) {
             Ok(()) => {
-                self.send_owed(out);
+                // Behind a DISCONNECT nothing may be sent.
+                if self.is_open() {
+                    self.send_owed(out);
+                }
                 Ok(())
             }
             Err(error) => Err(AckError { token, error }),
@@ -273,6 +283,7 @@ impl<R: Role, S: Store> Connection<R, S> {
     }
 
     fn drop_next(&mut self, id: PacketId) -> PacketId {
+        self.session.outbox.lose(self.session.store.outgoing_mut(), id);
         self.session.outbox.pass(self.session.store.outgoing(), id);
         self.dropped = Some(id);
         id
@@ -287,6 +298,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         if self.session.outbox.charged() >= self.limits.receive_maximum {
             return Err(UsageError::WindowFull(self.limits.receive_maximum));
         }
+        self.check_message(message)?;
         let publish = message.publish(id, true);
         let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, || Ok(()));
         let written = publish.encode_from(self.version, R::SENDER, &mut output);
