@@ -1,14 +1,15 @@
 //! States that the fuzzer found, each as the few calls that lead there.
 
 use sans_mqtt::{
-    AckToken, Acknowledge, Client, Config, Connack, Connect, Disconnect, Event, Heap, Instant, Message,
-    Packet, PacketId, Property, Publish, Qos, ReasonCode, Session, Step, Version, Wait,
+    AckToken, Acknowledge, Cause, Client, Config, Connack, Connect, Delivery, Disconnect, Event, Fixed,
+    FixedCaller, Heap, IncomingSlot, Inline, Instant, Message, OutgoingSlot, Packet, PacketId, Property,
+    Publish, Qos, ReasonCode, Record, Session, Step, Store, StoreError, Timer, Version, Wait,
 };
 
 const NOW: Instant = Instant::from_millis(0);
 
 /// A client of 5.0 that is connected, in a session that goes on if it had begun before.
-fn connected(session: Session<Heap>, properties: &[Property<'_>]) -> Client<Heap> {
+fn connected<S: Store>(session: Session<S>, properties: &[Property<'_>]) -> Client<S> {
     let mut client = Client::new(Version::V5_0, &Config::default(), session);
     let session_present = client.session().exists();
     let expiry = [Property::SessionExpiryInterval(60)];
@@ -22,7 +23,7 @@ fn connected(session: Session<Heap>, properties: &[Property<'_>]) -> Client<Heap
     client
 }
 
-fn incoming(client: &mut Client<Heap>, packet: Packet<'_>) -> Option<AckToken> {
+fn incoming<S: Store>(client: &mut Client<S>, packet: Packet<'_>) -> Option<AckToken> {
     let bytes = packet.to_vec(Version::V5_0).unwrap();
     match client.handle(NOW, &mut &bytes[..], &mut Vec::new()) {
         Step::Event(Event::Publish(_, token)) => token,
@@ -31,21 +32,18 @@ fn incoming(client: &mut Client<Heap>, packet: Packet<'_>) -> Option<AckToken> {
 }
 
 /// A client that sent this message, lost its connection and made another one.
-fn resuming(message: &Message<'_>, properties: &[Property<'_>]) -> (Client<Heap>, PacketId) {
-    let mut client = connected(Session::default(), &[]);
+fn resuming<S: Store + Default>(message: &Message<'_>, properties: &[Property<'_>]) -> (Client<S>, PacketId) {
+    let mut client = connected(Session::<S>::default(), &[]);
     let id = client.publish(message, &mut Vec::new()).unwrap().unwrap();
     (connected(client.into_session(), properties), id)
 }
 
 #[test]
 fn nothing_is_sent_behind_disconnect() {
-    let mut client = connected(Session::default(), &[]);
+    let mut client = connected(Session::<Heap>::default(), &[]);
     client.set_acknowledge(Acknowledge::Manual);
-    let publish = Publish {
-        delivery: sans_mqtt::Delivery::ExactlyOnce(PacketId::MIN),
-        topic: "a",
-        ..Publish::default()
-    };
+    let publish =
+        Publish { delivery: Delivery::ExactlyOnce(PacketId::MIN), topic: "a", ..Publish::default() };
     let token = incoming(&mut client, Packet::Publish(publish)).unwrap();
     client.disconnect(&Disconnect::default(), &mut Vec::new()).unwrap();
     let mut out = Vec::new();
@@ -53,9 +51,7 @@ fn nothing_is_sent_behind_disconnect() {
     assert!(out.is_empty(), "{out:02X?}");
     // But it is taken, and does not come again.
     let mut taken = 0;
-    client
-        .into_session()
-        .export(|record| taken += usize::from(matches!(record, sans_mqtt::Record::Take { .. })));
+    client.into_session().export(|record| taken += usize::from(matches!(record, Record::Take { .. })));
     assert_eq!(taken, 1);
 }
 
@@ -68,7 +64,7 @@ fn what_the_next_server_does_not_take_is_dropped_and_then_all_goes_on() {
         (Message { retain: true, ..small }, Property::RetainAvailable(false)),
     ];
     for (message, limit) in cases {
-        let (mut client, id) = resuming(&message, &[limit]);
+        let (mut client, id) = resuming::<Heap>(&message, &[limit]);
         let mut out = Vec::new();
         let step = client.handle(NOW, &mut &[][..], &mut out);
         assert!(matches!(step, Step::Event(Event::Dropped { id: dropped }) if dropped == id), "{step:?}");
@@ -77,4 +73,66 @@ fn what_the_next_server_does_not_take_is_dropped_and_then_all_goes_on() {
         assert!(out.is_empty(), "{out:02X?}");
         assert!(client.publish(&small, &mut out).is_ok());
     }
+}
+
+/// Tables that take what they are given, and a journal that is broken.
+struct Broken(Fixed<1, 64, 1>);
+
+impl Store for Broken {
+    type Keep = Inline<64>;
+
+    fn outgoing(&self) -> &[OutgoingSlot<Self::Keep>] {
+        self.0.outgoing()
+    }
+
+    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<Self::Keep>] {
+        self.0.outgoing_mut()
+    }
+
+    fn incoming(&self) -> &[IncomingSlot] {
+        self.0.incoming()
+    }
+
+    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
+        self.0.incoming_mut()
+    }
+
+    fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
+        if matches!(record, Record::Begin { .. }) { Ok(()) } else { Err(StoreError::Failed) }
+    }
+}
+
+#[test]
+fn a_store_that_fails_does_not_hold_up_the_end() {
+    let mut client = connected(Session::new(Broken(Fixed::default())), &[]);
+    let publish =
+        Publish { delivery: Delivery::ExactlyOnce(PacketId::MIN), topic: "a", ..Publish::default() };
+    incoming(&mut client, Packet::Publish(publish));
+    let mut out = Vec::new();
+    assert!(matches!(client.handle(NOW, &mut &[][..], &mut out), Step::Wait(Wait::Store)));
+    // Neither PINGRESP nor anything else comes.
+    let mut times = 0;
+    while let Some(due) = client.poll_timeout() {
+        client.handle_timeout(due, &mut out);
+        times += 1;
+        match client.handle(due, &mut &[][..], &mut out) {
+            Step::Wait(Wait::Store) => assert!(times < 3, "{due:?}"),
+            step => {
+                assert!(matches!(step, Step::Wait(Wait::Closed(Cause::Timeout(Timer::Ping)))), "{step:?}")
+            }
+        }
+    }
+    assert_eq!(out, [0xC0, 0]);
+}
+
+#[test]
+fn nothing_is_asked_for_when_the_transport_has_ended() {
+    let message = Message { qos: Qos::AtLeastOnce, topic: "a", ..Message::default() };
+    let (mut client, id) = resuming::<FixedCaller<1, 1>>(&message, &[]);
+    let mut out = Vec::new();
+    let step = client.handle(NOW, &mut &[][..], &mut out);
+    assert!(matches!(step, Step::Wait(Wait::Resend(asked)) if asked == id), "{step:?}");
+    client.handle_eof();
+    let step = client.handle(NOW, &mut &[][..], &mut out);
+    assert!(matches!(step, Step::Wait(Wait::Closed(Cause::Eof))), "{step:?}");
 }

@@ -201,7 +201,11 @@ impl<R: Role, S: Store> Connection<R, S> {
 
     #[inline(always)]
     fn step<'i>(&mut self, input: &mut &'i [u8], out: &mut (impl Sink + ?Sized)) -> Flow<Option<Event<'i>>> {
-        self.settle()?;
+        let settled = self.settle();
+        // A store that fails must not keep a connection from its end.
+        if self.phase < Phase::Closing {
+            settled?;
+        }
         match self.phase {
             Phase::Open => {
                 self.send_owed(out);
@@ -252,13 +256,13 @@ impl<R: Role, S: Store> Connection<R, S> {
 
     /// What to wait for when the input holds no whole packet.
     fn want(&mut self, needed: usize) -> Wait {
-        if let Some(id) = self.asks_for() {
-            return Wait::Resend(id);
-        }
         if self.eof {
             self.close(Cause::Eof, Farewell::None);
             self.phase = Phase::Closed;
             return Wait::Closed(self.cause);
+        }
+        if let Some(id) = self.asks_for() {
+            return Wait::Resend(id);
         }
         Wait::Read(needed)
     }
