@@ -136,3 +136,23 @@ fn nothing_is_asked_for_when_the_transport_has_ended() {
     let step = client.handle(NOW, &mut &[][..], &mut out);
     assert!(matches!(step, Step::Wait(Wait::Closed(Cause::Eof))), "{step:?}");
 }
+
+#[test]
+fn what_was_given_up_stays_so_in_the_records() {
+    let message = Message { qos: Qos::AtLeastOnce, topic: "a", ..Message::default() };
+    let (mut client, id) = resuming::<FixedCaller<1, 1>>(&message, &[]);
+    let mut out = Vec::new();
+    let step = client.handle(NOW, &mut &[][..], &mut out);
+    assert!(matches!(step, Step::Wait(Wait::Resend(_))), "{step:?}");
+    client.abandon(id).unwrap();
+    // This ends the session with the connection.
+    let expiry = [Property::SessionExpiryInterval(0)];
+    client
+        .disconnect(&Disconnect { properties: (&expiry).into(), ..Disconnect::default() }, &mut out)
+        .unwrap();
+    let session = client.into_session();
+    assert!(!session.exists());
+    let mut records = Vec::new();
+    session.export(|record| records.push(record.to_string()));
+    assert_eq!(records, ["publish 1 at QoS 1", "begin, all is lost"]);
+}

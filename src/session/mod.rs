@@ -152,7 +152,8 @@ impl<S: Store> Session<S> {
             }
         };
         flying(true, &mut to);
-        if self.exists {
+        // What is lost is so by the session that begins behind it.
+        if self.exists || self.outbox.iter(self.store.outgoing()).any(|(_, slot)| slot.is_lost()) {
             to(&Record::Begin { lost: true });
         }
         flying(false, &mut to);
@@ -163,7 +164,8 @@ impl<S: Store> Session<S> {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Full`] if the table or its slots are smaller than those that the records come from.
+    /// [`StoreError::Full`] or [`StoreError::TooLarge`] if the table or its slots are smaller than those that the records
+    /// come from.
     pub fn restore(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
         match *record {
             Record::Begin { lost } => self.begin(lost),
