@@ -15,6 +15,9 @@ use core::time::Duration;
 /// let later = start + Duration::from_secs(2);
 /// assert_eq!(later.as_millis(), 3000);
 /// assert_eq!(later.saturating_duration_since(start), Duration::from_secs(2));
+///
+/// let began = std::time::Instant::now();
+/// let now = Instant::from(began.elapsed());
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct Instant(u64);
@@ -40,6 +43,13 @@ impl Instant {
 
     pub(crate) const fn plus_millis(self, ms: u32) -> Self {
         Self(self.0.saturating_add(ms as u64))
+    }
+}
+
+/// That long after the epoch, in whole milliseconds: of time since the program began, the present.
+impl From<Duration> for Instant {
+    fn from(since_epoch: Duration) -> Self {
+        Self(u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

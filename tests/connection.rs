@@ -135,7 +135,7 @@ fn a_refused_command_changes_nothing() {
         UsageError::MaximumQos(Qos::AtLeastOnce),
     );
     fails(&mut client, Message { payload: &long, ..MESSAGE }, UsageError::TooLarge { size: 48, limit: 30 });
-    fails(&mut client, Message { payload: &long[..18], ..MESSAGE }, UsageError::Store(StoreError::Full));
+    fails(&mut client, Message { payload: &long[..18], ..MESSAGE }, UsageError::Store(StoreError::TooLarge));
     let error = client.publish(&Message { topic: "#", ..MESSAGE }, &mut out).unwrap_err();
     assert!(matches!(error, UsageError::Encode(_)));
     let mut small = Buffer::<40>::new();

@@ -280,6 +280,20 @@ pub enum UsageError {
     Encode(#[from] EncodeError),
 }
 
+impl UsageError {
+    /// Whether the same call may succeed later, in this connection: after the sink is written out, or after an
+    /// [`Event::Acked`]. An application keeps its message then; with any other error it can only give it up.
+    pub const fn is_temporary(&self) -> bool {
+        matches!(
+            self,
+            Self::NoRoom(_)
+                | Self::WindowFull(_)
+                | Self::Resuming
+                | Self::Store(StoreError::Full | StoreError::Failed)
+        )
+    }
+}
+
 #[cfg(feature = "std")]
 impl From<UsageError> for std::io::Error {
     fn from(error: UsageError) -> Self {

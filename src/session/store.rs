@@ -11,9 +11,12 @@ use crate::wire::{Frame, Split};
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// There is no place for one more message, or for one so large.
+    /// There is no place for one more message now.
     #[error("no room in the store")]
     Full,
+    /// The message is larger than the places are.
+    #[error("the message is too large for the store")]
+    TooLarge,
     /// A record could not be written down.
     #[error("the store failed")]
     Failed,
@@ -77,7 +80,8 @@ impl<const LEN: usize> Default for Inline<LEN> {
 impl<const LEN: usize> Keep for Inline<LEN> {
     fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
         let packet = Packet::Publish(message.publish(PacketId::MIN, false));
-        self.len = packet.encode(Version::V5_0, &mut &mut self.bytes[..]).map_err(|_| StoreError::Full)?;
+        self.len =
+            packet.encode(Version::V5_0, &mut &mut self.bytes[..]).map_err(|_| StoreError::TooLarge)?;
         Ok(())
     }
 
@@ -104,7 +108,7 @@ impl Keep for Boxed {
     fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
         let packet = Packet::Publish(message.publish(PacketId::MIN, false));
         self.0.clear();
-        packet.encode(Version::V5_0, &mut self.0).map_err(|_| StoreError::Full)?;
+        packet.encode(Version::V5_0, &mut self.0).map_err(|_| StoreError::TooLarge)?;
         Ok(())
     }
 
