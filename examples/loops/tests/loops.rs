@@ -1,0 +1,398 @@
+//! The three loops against each other, over loopback.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use sans_mqtt::{
+    Ack, Cause, Client, Config, Connack, Connect, Disconnect, Event, Frame, Message, Packet, PacketId,
+    Properties, Property, Publish, Qos, ReasonCode, Session, Sink, Split, Store, Subscribe, Subscription,
+    UsageError, Version,
+};
+use sans_mqtt_loops::firmware::{self, Mqtt, Port};
+use sans_mqtt_loops::hub::Hub;
+use sans_mqtt_loops::{blocking, server};
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+
+const QOS: [Qos; 3] = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
+
+/// A server that lives as long as this.
+struct Host {
+    address: SocketAddr,
+    _runtime: Runtime,
+}
+
+fn host() -> Host {
+    let runtime = Runtime::new().unwrap();
+    let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+    let address = listener.local_addr().unwrap();
+    runtime.spawn(server::listen(listener, Arc::new(Hub::default())));
+    Host { address, _runtime: runtime }
+}
+
+impl Host {
+    fn socket(&self) -> TcpStream {
+        TcpStream::connect(self.address).unwrap()
+    }
+}
+
+/// A client that subscribes to its own messages, sends some of each QoS, and leaves when all have come back.
+struct Echo {
+    unsent: VecDeque<(Qos, u8)>,
+    received: Vec<(Qos, u8)>,
+    acked: usize,
+    left: bool,
+}
+
+impl Echo {
+    fn new(each: u8) -> Self {
+        let unsent = (0..each).flat_map(|n| QOS.map(|qos| (qos, n))).collect();
+        Self { unsent, received: Vec::new(), acked: 0, left: false }
+    }
+
+    fn turn<S: Store>(
+        &mut self,
+        client: &mut Client<S>,
+        event: Option<Event<'_>>,
+        out: &mut impl Sink,
+    ) -> Result<(), UsageError> {
+        match event {
+            Some(Event::Connected(_)) => {
+                let echo =
+                    Subscription { filter: "echo/+", qos: Qos::ExactlyOnce, ..Subscription::default() };
+                client.subscribe(&[echo], Properties::EMPTY, out)?;
+                return Ok(());
+            }
+            Some(Event::Suback(suback)) => {
+                assert_eq!(suback.reasons.iter().collect::<Vec<_>>(), [ReasonCode::GRANTED_QOS_2]);
+            }
+            Some(Event::Publish(incoming, None)) => {
+                assert_eq!(client.topic(&incoming), "echo/a");
+                self.received.push((incoming.qos, incoming.payload[0]));
+            }
+            Some(Event::Acked { reason, .. }) => {
+                assert_eq!(reason, ReasonCode::SUCCESS);
+                self.acked += 1;
+            }
+            Some(event) => panic!("{event:?}"),
+            None => {}
+        }
+        if !client.is_open() || client.session().in_flight() == 1 && self.acked == 0 {
+            return Ok(());
+        }
+        while let Some(&(qos, n)) = self.unsent.front() {
+            let message = Message { qos, topic: "echo/a", payload: &[n; 20], ..Message::default() };
+            match client.publish(&message, out) {
+                Err(error) if error.is_temporary() => return Ok(()),
+                sent => sent?,
+            };
+            self.unsent.pop_front();
+        }
+        if self.received.len() == 3 * self.acked / 2 && client.session().in_flight() == 0 && self.acked > 0 {
+            client.disconnect(&Disconnect::default(), out)?;
+            self.left = true;
+        }
+        Ok(())
+    }
+
+    /// Each came once, in order.
+    fn check(&self, each: u8) {
+        for qos in QOS {
+            let came: Vec<_> = self.received.iter().filter(|(q, _)| *q == qos).map(|(_, n)| *n).collect();
+            assert_eq!(came, (0..each).collect::<Vec<_>>(), "{qos:?}");
+        }
+        assert!(self.left);
+    }
+}
+
+#[test]
+fn a_blocking_client_sends_and_receives_at_each_qos() {
+    let host = host();
+    for version in Version::ALL {
+        let mut client = Client::new(version, &Config::default(), Session::default());
+        let mut echo = Echo::new(50);
+        let connect = Connect { client_id: "blocking", ..Connect::default() };
+        let app = |client: &mut _, event: Event<'_>, out: &mut _| echo.turn(client, Some(event), out);
+        let cause = blocking::run(&mut host.socket(), &mut client, &connect, app).unwrap();
+        assert_eq!(cause, Cause::Local);
+        echo.check(50);
+    }
+}
+
+/// A board whose wire takes and gives a few bytes at a time.
+struct Board {
+    socket: TcpStream,
+    start: Instant,
+    read: usize,
+    write: usize,
+}
+
+impl Port for Board {
+    fn now(&mut self) -> sans_mqtt::Instant {
+        self.start.elapsed().into()
+    }
+
+    fn read(&mut self, into: &mut [u8]) -> Option<usize> {
+        let len = into.len().min(self.read);
+        match self.socket.read(&mut into[..len]) {
+            Ok(0) => None,
+            Ok(n) => Some(n),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => Some(0),
+            Err(_) => None,
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let len = bytes.len().min(self.write);
+        match self.socket.write(&bytes[..len]) {
+            Ok(n) => n,
+            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
+            Err(_) => bytes.len(),
+        }
+    }
+
+    fn sleep(&mut self, _: Option<sans_mqtt::Instant>) {
+        thread::sleep(Duration::from_micros(100));
+    }
+}
+
+#[test]
+fn a_client_without_an_allocator_does_so_too_through_a_narrow_wire() {
+    let host = host();
+    for (version, (read, write)) in Version::ALL.into_iter().zip([(1000, 1000), (5, 7), (1, 1)]) {
+        let socket = host.socket();
+        socket.set_nonblocking(true).unwrap();
+        let mut board = Board { socket, start: Instant::now(), read, write };
+        let mut mqtt = Mqtt::new(version, &firmware::config(), Session::default());
+        let mut echo = Echo::new(20);
+        let connect = Connect { client_id: "board", ..Connect::default() };
+        let app = |mqtt: &mut _, event: Option<Event<'_>>, out: &mut _| echo.turn(mqtt, event, out);
+        assert_eq!(firmware::run(&mut board, &mut mqtt, &connect, app), Ok(Cause::Local));
+        echo.check(20);
+    }
+}
+
+/// A connection by hand.
+struct Raw(TcpStream, Vec<u8>);
+
+impl Raw {
+    fn connect(host: &Host, client_id: &str, properties: &[Property<'_>]) -> Self {
+        let mut raw = Self(host.socket(), Vec::new());
+        let connect = Connect { client_id, properties: properties.into(), ..Connect::default() };
+        raw.write(Packet::Connect(connect));
+        let connack =
+            raw.read(|packet| matches!(packet, Packet::Connack(Connack { reason: ReasonCode::SUCCESS, .. })));
+        assert_eq!(connack, Some(true));
+        raw
+    }
+
+    fn write(&mut self, packet: Packet<'_>) {
+        self.0.write_all(&packet.to_vec(Version::V5_0).unwrap()).unwrap();
+    }
+
+    /// The next packet; `None` at the end, and a reset is no such.
+    fn read<T>(&mut self, look: impl FnOnce(Packet<'_>) -> T) -> Option<T> {
+        loop {
+            if let Split::Frame(frame, rest) = Frame::split(&self.1, usize::MAX).unwrap() {
+                let found = look(Packet::decode(Version::V5_0, frame).unwrap());
+                let taken = self.1.len() - rest.len();
+                self.1.drain(..taken);
+                return Some(found);
+            }
+            let mut chunk = [0; 4096];
+            match self.0.read(&mut chunk).unwrap() {
+                0 => {
+                    assert!(self.1.is_empty(), "half a packet");
+                    return None;
+                }
+                n => self.1.extend_from_slice(&chunk[..n]),
+            }
+        }
+    }
+
+    fn subscribe(&mut self, filter: &str, qos: Qos) {
+        let filters = [Subscription { filter, qos, ..Subscription::default() }];
+        let (packet_id, properties) = (PacketId::MIN, Properties::EMPTY);
+        self.write(Packet::Subscribe(Subscribe { packet_id, properties, filters: (&filters).into() }));
+        assert_eq!(self.read(|packet| matches!(packet, Packet::Suback(_))), Some(true));
+    }
+}
+
+/// Publishes, at QoS 1, and gives the answer.
+fn send(raw: &mut Raw, topic: &str, payload: &[u8]) -> ReasonCode {
+    let delivery = sans_mqtt::Delivery::AtLeastOnce(PacketId::MIN);
+    raw.write(Packet::Publish(Publish { delivery, topic, payload, ..Publish::default() }));
+    raw.read(|packet| match packet {
+        Packet::Puback(ack) => ack.reason,
+        packet => panic!("{packet:?}"),
+    })
+    .unwrap()
+}
+
+#[test]
+fn a_session_is_resumed_until_everything_has_come() {
+    let host = host();
+    let (expiry, messages) = ([Property::SessionExpiryInterval(60)], 60);
+    for version in [Version::V3_1_1, Version::V5_0] {
+        let properties = if version == Version::V5_0 { Properties::from(&expiry) } else { Properties::EMPTY };
+        let mut session = Session::default();
+        let mut received: Vec<(Qos, u8)> = Vec::new();
+        let mut connections = 0;
+        while received.len() < usize::from(messages) * 2 {
+            connections += 1;
+            assert!(connections < 60, "{received:?}");
+            let connect = Connect {
+                clean_start: false,
+                client_id: if version == Version::V5_0 { "new" } else { "old" },
+                properties,
+                ..Connect::default()
+            };
+            let mut client = Client::new(version, &Config::default(), session);
+            let mut socket = host.socket();
+            let cut = socket.try_clone().unwrap();
+            let until = received.len() + 7;
+            let result = blocking::run(&mut socket, &mut client, &connect, |client, event, out| {
+                match event {
+                    Event::Connected(connack) if connections == 1 => {
+                        assert!(!connack.session_present);
+                        let filter =
+                            Subscription { filter: "many", qos: Qos::ExactlyOnce, ..Subscription::default() };
+                        client.subscribe(&[filter], Properties::EMPTY, out)?;
+                    }
+                    Event::Connected(connack) => assert!(connack.session_present),
+                    // With nobody there, the messages wait.
+                    Event::Suback(_) => cut.shutdown(Shutdown::Both).unwrap(),
+                    Event::Publish(incoming, _) => {
+                        let message = (incoming.qos, incoming.payload[0]);
+                        if incoming.qos == Qos::ExactlyOnce || !received.contains(&message) {
+                            received.push(message);
+                        }
+                        if received.len() == until {
+                            cut.shutdown(Shutdown::Both).unwrap();
+                        }
+                    }
+                    event => panic!("{event:?}"),
+                }
+                if received.len() == usize::from(messages) * 2 {
+                    client.disconnect(&Disconnect::default(), out)?;
+                }
+                Ok(())
+            });
+            assert!(!matches!(result, Ok(Cause::Failed(_) | Cause::Refused(_))), "{result:?}");
+            session = client.into_session();
+            if connections == 1 {
+                let mut raw = Raw::connect(&host, "publisher", &[]);
+                for n in 0..messages {
+                    assert_eq!(send(&mut raw, "many", &[n]), ReasonCode::SUCCESS);
+                    let delivery = sans_mqtt::Delivery::ExactlyOnce(PacketId::MAX);
+                    raw.write(Packet::Publish(Publish {
+                        delivery,
+                        topic: "many",
+                        payload: &[n],
+                        ..Publish::default()
+                    }));
+                    assert_eq!(raw.read(|packet| matches!(packet, Packet::Pubrec(_))), Some(true));
+                    raw.write(Packet::Pubrel(Ack { packet_id: PacketId::MAX, ..Ack::default() }));
+                    assert_eq!(raw.read(|packet| matches!(packet, Packet::Pubcomp(_))), Some(true));
+                }
+            }
+        }
+        assert!(connections > 5);
+        for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
+            let came: Vec<_> = received.iter().filter(|(q, _)| *q == qos).map(|(_, n)| *n).collect();
+            assert_eq!(came, (0..messages).collect::<Vec<_>>(), "{version} {qos:?}");
+        }
+    }
+}
+
+#[test]
+fn garbage_is_answered_before_the_end() {
+    let host = host();
+    let mut raw = Raw::connect(&host, "garbage", &[]);
+    // Much more than the server reads at once.
+    let mut garbage = vec![0xFF; 100_000];
+    garbage[..2].copy_from_slice(&[0x36, 3]);
+    raw.0.write_all(&garbage).unwrap();
+    let reason = raw.read(|packet| match packet {
+        Packet::Disconnect(disconnect) => disconnect.reason,
+        packet => panic!("{packet:?}"),
+    });
+    assert_eq!(reason, Some(ReasonCode::MALFORMED_PACKET));
+    assert_eq!(raw.read(|packet| format!("{packet:?}")), None);
+
+    // A version that does not exist yet.
+    let mut raw = Raw(host.socket(), Vec::new());
+    raw.0.write_all(b"\x10\x0F\0\x04MQTT\x09\x02\0\x3C\0\0\x02ab").unwrap();
+    let refused = raw.read(|packet| match packet {
+        Packet::Connack(connack) => connack.reason,
+        packet => panic!("{packet:?}"),
+    });
+    assert_eq!(refused, Some(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION));
+    assert_eq!(raw.read(|packet| format!("{packet:?}")), None);
+
+    // Something else altogether.
+    let mut raw = Raw(host.socket(), Vec::new());
+    raw.0.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    assert_eq!(raw.read(|packet| format!("{packet:?}")), None);
+}
+
+#[test]
+fn a_client_that_does_not_read_holds_up_nobody() {
+    let host = host();
+    let mut slow = Raw::connect(&host, "slow", &[]);
+    slow.subscribe("flood", Qos::AtLeastOnce);
+    let mut publisher = Raw::connect(&host, "publisher", &[]);
+    let (count, size) = (3000u32, 8192);
+    let mut payload = vec![0; size];
+    for n in 0..count {
+        payload[..4].copy_from_slice(&n.to_be_bytes());
+        publisher.write(Packet::Publish(Publish { topic: "flood", payload: &payload, ..Publish::default() }));
+    }
+    // The publisher was read to the end, others are served, and what is more than a mailbox holds is refused.
+    assert_eq!(send(&mut publisher, "flood", b"more"), ReasonCode::QUOTA_EXCEEDED);
+    assert_eq!(send(&mut publisher, "nobody", b""), ReasonCode::NO_MATCHING_SUBSCRIBERS);
+
+    let reader = thread::spawn(move || {
+        let mut received = Vec::new();
+        loop {
+            let n = slow.read(|packet| match packet {
+                Packet::Publish(publish) if publish.payload.len() == 8192 => {
+                    Some(u32::from_be_bytes(publish.payload[..4].try_into().unwrap()))
+                }
+                Packet::Publish(publish) => {
+                    assert_eq!(publish.payload, b"end");
+                    None
+                }
+                packet => panic!("{packet:?}"),
+            });
+            match n.unwrap() {
+                Some(n) => received.push(n),
+                None => return received,
+            }
+        }
+    });
+    while send(&mut publisher, "flood", b"end") != ReasonCode::SUCCESS {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let received = reader.join().unwrap();
+    assert!(received.len() > 1000 && received.len() < count as usize, "{}", received.len());
+    assert!(received.is_sorted_by(|a, b| a < b));
+}
+
+#[test]
+fn a_second_connection_takes_over() {
+    let host = host();
+    let expiry = [Property::SessionExpiryInterval(60)];
+    let mut first = Raw::connect(&host, "one", &expiry);
+    let _second = Raw::connect(&host, "one", &expiry);
+    let reason = first.read(|packet| match packet {
+        Packet::Disconnect(disconnect) => disconnect.reason,
+        packet => panic!("{packet:?}"),
+    });
+    assert_eq!(reason, Some(ReasonCode::SESSION_TAKEN_OVER));
+    assert_eq!(first.read(|packet| format!("{packet:?}")), None);
+}
