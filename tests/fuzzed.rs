@@ -3,7 +3,7 @@
 use sans_mqtt::{
     AckToken, Acknowledge, Cause, Client, Config, Connack, Connect, Delivery, Disconnect, Event, Fixed,
     FixedCaller, Heap, IncomingSlot, Inline, Instant, Message, OutgoingSlot, Packet, PacketId, Property,
-    Publish, Qos, ReasonCode, Record, Session, Step, Store, StoreError, Timer, Version, Wait,
+    Publish, Qos, ReasonCode, Record, Session, Step, Store, StoreError, Timer, UsageError, Version, Wait,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -138,13 +138,15 @@ fn nothing_is_asked_for_when_the_transport_has_ended() {
 }
 
 #[test]
-fn what_was_given_up_stays_so_in_the_records() {
+fn what_was_given_up_stays_so() {
     let message = Message { qos: Qos::AtLeastOnce, topic: "a", ..Message::default() };
     let (mut client, id) = resuming::<FixedCaller<1, 1>>(&message, &[]);
     let mut out = Vec::new();
     let step = client.handle(NOW, &mut &[][..], &mut out);
     assert!(matches!(step, Step::Wait(Wait::Resend(_))), "{step:?}");
     client.abandon(id).unwrap();
+    assert_eq!(client.resend(id, &message, &mut out), Err(UsageError::NotAsked));
+    assert_eq!(client.abandon(id), Err(UsageError::NotAsked));
     // This ends the session with the connection.
     let expiry = [Property::SessionExpiryInterval(0)];
     client

@@ -308,8 +308,9 @@ impl<R: Role, S: Store> Connection<R, S> {
     /// The message that the caller keeps and has to give now.
     pub(super) fn asks_for(&self) -> Option<PacketId> {
         let id = self.session.outbox.unsent().filter(|_| self.is_open())?;
+        let lost = self.session.outbox.get(self.session.store.outgoing(), id)?.is_lost();
         let free = self.session.outbox.charged() < self.limits.receive_maximum;
-        (free && self.session.message(id).is_none()).then_some(id)
+        (free && !lost && self.session.message(id).is_none()).then_some(id)
     }
 
     /// Sends again the message that [`Wait::Resend`] asks for.
