@@ -47,11 +47,36 @@ def packets():
             yield bytes([number % 2, VERSIONS.index(vector["version"]), number % 2]) + packet * 2
 
 
+# By version: a CONNECT and the CONNACK to it.
+OPENING = {
+    "3.1": ("100F00064D514973647003 02003C000161", "20020000"),
+    "3.1.1": ("100D00044D51545404 02003C000161", "20020000"),
+    "5.0": ("100E00044D51545405 02003C 00000161", "2003000000"),
+}
+
+
+def connections():
+    """A script that makes a connection, sends a message of QoS 1 and one of QoS 2, and is given a packet."""
+
+    def given(packet):
+        return bytes([27, len(packet)]) + packet
+
+    messages = bytes([4, 0, 9, 0, 4, 1, 9, 0])
+    for number, (vector, packet) in enumerate(vectors()):
+        if vector["verdict"] == "accept" and number % 3 == 0 and len(packet) < 200:
+            version = vector["version"]
+            connect, connack = map(bytes.fromhex, OPENING[version])
+            head = bytes([number // 3 % 5, VERSIONS.index(version), 2, 2, 0])
+            yield b"\0" + head + bytes([0, 10, 0, 2]) + given(connack) + messages + given(packet)
+            yield b"\1" + head + given(connect) + bytes([0, 5, 0]) + messages + given(packet)
+
+
 def main():
     corpora = {
         "decode": (packet for _, packet in vectors()),
         "roundtrip": packets(),
         "framing": streams(),
+        "connection": connections(),
     }
     for target, seeds in corpora.items():
         folder = HERE / "corpus" / target
