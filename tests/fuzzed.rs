@@ -160,3 +160,13 @@ fn what_was_given_up_stays_so() {
     session.export(|record| records.push(record.to_string()));
     assert_eq!(records, ["publish 1 at QoS 1"]);
 }
+
+#[test]
+fn a_pingresp_is_no_answer_to_a_pingreq_that_waits_for_room() {
+    let mut client = connected(Session::<Heap>::default(), &[]);
+    let due = client.poll_timeout().unwrap();
+    client.handle_timeout(due, &mut &mut [][..]);
+    let pingresp = Packet::Pingresp.to_vec(Version::V5_0).unwrap();
+    assert!(matches!(client.handle(due, &mut &pingresp[..], &mut &mut [][..]), Step::Wait(Wait::Read(2))));
+    assert!(client.poll_timeout().unwrap() > due);
+}

@@ -225,7 +225,10 @@ impl Side for ClientRole {
                 Ok(Some(Event::Unsuback(unsuback)))
             }
             Packet::Pingresp => {
-                connection.deadline = Instant::NEVER;
+                // No answer to a PINGREQ that has not been sent.
+                if !connection.ping {
+                    connection.deadline = Instant::NEVER;
+                }
                 Ok(None)
             }
             Packet::Disconnect(disconnect) => {

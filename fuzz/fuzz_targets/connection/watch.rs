@@ -30,7 +30,7 @@ pub(crate) struct Life {
     /// What was sent first before this connection has a lower or the same number.
     begun_at: u64,
     /// The PUBRELs that are to be sent, in the order in which PUBREC came.
-    releases: Vec<u16>,
+    pub(crate) releases: Vec<u16>,
     /// Messages of QoS 2 that must not come again.
     pub(crate) taken: BTreeSet<u16>,
 }
