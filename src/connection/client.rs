@@ -61,8 +61,9 @@ impl<S: Store> Client<S> {
         if self.phase != Phase::Idle {
             return Err(UsageError::NotAsked);
         }
+        let receive_maximum = self.announced_receive_maximum();
         let limits = [
-            Property::ReceiveMaximum(self.receive_maximum),
+            Property::ReceiveMaximum(receive_maximum),
             Property::MaximumPacketSize(self.maximum_packet_size),
         ];
         let limits: &[Property<'_>] = if self.version.is_5() { &limits } else { &[] };
@@ -72,6 +73,7 @@ impl<S: Store> Client<S> {
         self.tell(now);
         self.sent = true;
         self.phase = Phase::Opening;
+        self.receive_maximum = receive_maximum;
         self.role.clean_start = connect.clean_start;
         self.deadline = self.now.plus_millis(self.role.connect_timeout);
         self.limits.keep_alive = connect.keep_alive;

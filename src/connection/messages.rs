@@ -80,7 +80,8 @@ impl<R: Role, S: Store> Connection<R, S> {
             Qos::AtLeastOnce => Flight::AtLeastOnce,
             Qos::ExactlyOnce => Flight::ExactlyOnce,
         };
-        if self.session.outbox.is_resuming() {
+        // PUBREL goes first: it makes a place in the peer's table, which may be full.
+        if self.session.outbox.is_resuming() || self.session.outbox.unreleased().is_some() {
             return Err(UsageError::Resuming);
         }
         if self.session.outbox.charged() >= self.limits.receive_maximum {
@@ -395,6 +396,10 @@ impl<R: Role, S: Store> Connection<R, S> {
     fn note(&mut self, id: PacketId, arrival: Arrival) -> Flow<Handle> {
         self.check_quota()?;
         if !self.session.make_room_for_one() {
+            // A place is free as soon as there is room for PUBCOMP.
+            if self.session.inbox.owes_pubcomp() {
+                return Err(Wait::Write(ACK).into());
+            }
             return Err(self.violation(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH));
         }
         let slots = self.session.store.incoming_mut();

@@ -144,7 +144,6 @@ pub struct Connection<R, S> {
 
 impl<R: Role, S: Store> Connection<R, S> {
     fn create(role: R, version: Version, config: &Config, session: Session<S>) -> Self {
-        let capacity = session.store().incoming_capacity();
         let millis = |duration: core::time::Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
         Self {
             session,
@@ -155,7 +154,7 @@ impl<R: Role, S: Store> Connection<R, S> {
             acknowledge: Acknowledge::Automatic,
             cause: Cause::Local,
             limits: Limits::default(),
-            receive_maximum: config.receive_maximum.min(capacity).max(1),
+            receive_maximum: config.receive_maximum,
             maximum_packet_size: config.maximum_packet_size,
             headroom: u32::try_from(config.headroom).unwrap_or(u32::MAX),
             ping_timeout: millis(config.ping_timeout),
@@ -326,6 +325,13 @@ impl<R: Role, S: Store> Connection<R, S> {
         }
         self.close(Cause::Local, Farewell::None);
         Ok(())
+    }
+
+    /// The Receive Maximum to announce. Messages of QoS 2 that wait for PUBREL take places in the table, but the peer does
+    /// not count them in a new connection.
+    fn announced_receive_maximum(&self) -> u16 {
+        let places = self.session.store.incoming_capacity().saturating_sub(self.session.inbox.len());
+        self.receive_maximum.min(places).max(1)
     }
 
     fn check_open(&self) -> Result<(), UsageError> {

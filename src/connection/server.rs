@@ -86,8 +86,9 @@ impl<S: Store> Server<S> {
             return Err(UsageError::NotAsked);
         }
         let resumed = self.session.exists;
+        let receive_maximum = self.announced_receive_maximum();
         let limits = [
-            Property::ReceiveMaximum(self.receive_maximum),
+            Property::ReceiveMaximum(receive_maximum),
             Property::MaximumPacketSize(self.role.maximum_packet_size),
         ];
         let limits: &[Property<'_>] = if self.version.is_5() { &limits } else { &[] };
@@ -109,6 +110,7 @@ impl<S: Store> Server<S> {
             self.session.begin(true);
         }
         self.resumed = resumed;
+        self.receive_maximum = receive_maximum;
         self.session.epoch = self.session.epoch.wrapping_add(1);
         if let Some(expiry) = properties.session_expiry_interval() {
             self.session.expiry = expiry;

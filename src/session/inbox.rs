@@ -229,6 +229,11 @@ impl Inbox {
         })
     }
 
+    /// Whether a PUBCOMP is owed.
+    pub(crate) fn owes_pubcomp(&self) -> bool {
+        self.queues.last().is_some_and(|queue| queue.first != 0)
+    }
+
     /// A connection begins. What was not acknowledged comes again; what was taken stays, if the session goes on.
     pub(crate) fn rewind(&mut self, slots: &mut [IncomingSlot], goes_on: bool) {
         let len = u16::try_from(slots.len()).unwrap_or(u16::MAX);
