@@ -122,7 +122,10 @@ impl<R: Role, S: Store> Connection<R, S> {
     ) -> Result<(), AckError> {
         match self.try_ack(&token, reason) {
             Ok(()) => {
-                self.send_owed(out);
+                // After DISCONNECT nothing is sent, but the message counts as taken.
+                if self.is_open() {
+                    self.send_owed(out);
+                }
                 Ok(())
             }
             Err(error) => Err(AckError { token, error }),
