@@ -75,7 +75,8 @@ impl<R: Role, S: Store> Connection<R, S> {
             Qos::AtLeastOnce => Flight::AtLeastOnce,
             Qos::ExactlyOnce => Flight::ExactlyOnce,
         };
-        if self.session.outbox.is_resuming() {
+        // PUBREL goes first: it makes a place in the peer's table, which may be full.
+        if self.session.outbox.is_resuming() || self.session.outbox.unreleased().is_some() {
             return Err(UsageError::Resuming);
         }
         if self.session.outbox.charged() >= self.limits.receive_maximum {

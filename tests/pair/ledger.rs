@@ -112,6 +112,13 @@ impl Ledger {
     }
 }
 
+impl Summary {
+    /// Whether all but what was taken is the same.
+    pub(crate) fn same_flows(&self, other: &Self) -> bool {
+        (&self.lost, &self.published, &self.released) == (&other.lost, &other.published, &other.released)
+    }
+}
+
 /// The number of a message.
 pub(crate) fn number(payload: &[u8]) -> u32 {
     u32::from_be_bytes(*payload.first_chunk().expect("four bytes"))

@@ -112,9 +112,15 @@ impl Side<'_> {
         match result {
             Err(UsageError::TooLarge { .. }) => {
                 self.call(|machine, _| either!(machine, m => m.abandon(id)))?.expect("it is asked for");
+                self.watch.dropped(id.get());
                 self.due = true;
             }
-            Ok(()) => self.due = true,
+            Ok(()) => {
+                self.due = true;
+                if abandon {
+                    self.watch.dropped(id.get());
+                }
+            }
             Err(error) => {
                 wait_for_room(error).expect("a message sent again");
             }

@@ -162,6 +162,10 @@ impl<'s> Side<'s> {
             // What is on its way is sent again in the next session, whose server knows nothing of it.
             self.app.live.values().for_each(|n| self.app.sent[*n as usize].loose = true);
         }
+        if self.watch.is_open() && !self.setup.abandons {
+            let log = Ledger::of(&self.log().bytes);
+            assert!(log.summary().same_flows(&self.watch.ledger.summary()), "log and wire: {:?}", self.watch);
+        }
         self.check();
     }
 
