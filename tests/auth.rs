@@ -57,11 +57,11 @@ impl Pair {
         seen(self.client.handle(NOW, &mut &bytes[..], &mut self.to_server))
     }
 
-    fn from_server(&mut self, reason: ReasonCode) -> Result<(), UsageError> {
+    fn server_says(&mut self, reason: ReasonCode) -> Result<(), UsageError> {
         self.server.auth(&auth(reason), &mut self.to_client)
     }
 
-    fn from_client(&mut self, reason: ReasonCode) -> Result<(), UsageError> {
+    fn client_says(&mut self, reason: ReasonCode) -> Result<(), UsageError> {
         self.client.auth(&auth(reason), &mut self.to_server)
     }
 
@@ -78,9 +78,9 @@ fn auth(reason: ReasonCode) -> Auth<'static> {
 fn connected() -> Pair {
     let mut pair = Pair::new(&[METHOD]);
     assert_eq!(pair.server(), Some(Seen::Connect));
-    pair.from_server(CONTINUE).unwrap();
+    pair.server_says(CONTINUE).unwrap();
     assert_eq!(pair.client(), Some(Seen::Auth(CONTINUE)));
-    pair.from_client(CONTINUE).unwrap();
+    pair.client_says(CONTINUE).unwrap();
     assert_eq!(pair.server(), Some(Seen::Auth(CONTINUE)));
     pair.accept().unwrap();
     assert_eq!(pair.client(), Some(Seen::Connected));
@@ -90,17 +90,17 @@ fn connected() -> Pair {
 #[test]
 fn a_challenge_is_answered_and_the_client_begins_again() {
     let mut pair = connected();
-    assert_eq!(pair.from_server(CONTINUE), Err(UsageError::NotAsked));
-    pair.from_client(ReasonCode::RE_AUTHENTICATE).unwrap();
+    assert_eq!(pair.server_says(CONTINUE), Err(UsageError::NotAsked));
+    pair.client_says(ReasonCode::RE_AUTHENTICATE).unwrap();
     assert_eq!(pair.server(), Some(Seen::Auth(ReasonCode::RE_AUTHENTICATE)));
-    assert_eq!(pair.from_client(CONTINUE), Err(UsageError::NotAsked));
-    pair.from_server(CONTINUE).unwrap();
+    assert_eq!(pair.client_says(CONTINUE), Err(UsageError::NotAsked));
+    pair.server_says(CONTINUE).unwrap();
     assert_eq!(pair.client(), Some(Seen::Auth(CONTINUE)));
-    pair.from_client(CONTINUE).unwrap();
+    pair.client_says(CONTINUE).unwrap();
     assert_eq!(pair.server(), Some(Seen::Auth(CONTINUE)));
-    pair.from_server(ReasonCode::SUCCESS).unwrap();
+    pair.server_says(ReasonCode::SUCCESS).unwrap();
     assert_eq!(pair.client(), Some(Seen::Auth(ReasonCode::SUCCESS)));
-    pair.from_client(ReasonCode::RE_AUTHENTICATE).unwrap();
+    pair.client_says(ReasonCode::RE_AUTHENTICATE).unwrap();
 }
 
 #[test]
@@ -124,12 +124,12 @@ fn nobody_speaks_out_of_turn() {
     assert_eq!(pair.client(), violation);
     let mut pair = Pair::new(&[METHOD]);
     pair.server();
-    pair.from_server(CONTINUE).unwrap();
+    pair.server_says(CONTINUE).unwrap();
     pair.to_server = vec![0xC0, 0];
     assert_eq!(pair.server(), violation);
     let mut pair = Pair::new(&[METHOD]);
     pair.server();
-    pair.from_server(CONTINUE).unwrap();
+    pair.server_says(CONTINUE).unwrap();
     pair.to_server = vec![0xE0, 0];
     pair.server();
     assert_eq!(pair.server(), Some(Seen::Closed(None)));
@@ -137,7 +137,7 @@ fn nobody_speaks_out_of_turn() {
     // No AUTH without a method.
     let mut pair = Pair::new(&[]);
     pair.server();
-    assert_eq!(pair.from_server(CONTINUE), Err(UsageError::NotAsked));
+    assert_eq!(pair.server_says(CONTINUE), Err(UsageError::NotAsked));
     assert_eq!(pair.accept(), Err(UsageError::AuthenticationMethod));
     pair.to_client = bytes(CONTINUE);
     assert_eq!(pair.client(), violation);
