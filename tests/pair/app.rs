@@ -63,7 +63,7 @@ impl App {
         assert_eq!(id.is_some(), qos != Qos::AtMostOnce);
         self.sent.push(Sent { qos, lent, end: None, lost: false, loose: false });
         if let Some(id) = id {
-            assert!(self.asks.get(&id).is_none() && self.live.insert(id, number).is_none(), "{id} is in use");
+            assert!(!self.asks.contains_key(&id) && self.live.insert(id, number).is_none(), "{id} is in use");
         }
         self.at += 1;
     }

@@ -150,7 +150,7 @@ impl Side<'_> {
         match self.ack(token, Some(number))? {
             Ok(()) => {}
             Err(AckError { token, error: UsageError::Store(_) }) => {
-                self.app.tokens.push_front((token, number))
+                self.app.tokens.push_front((token, number));
             }
             Err(AckError { error, .. }) => panic!("{error}"),
         }
