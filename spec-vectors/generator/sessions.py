@@ -386,6 +386,28 @@ def again_after_restart(t):
     )
 
 
+@sides("session/resume", BOTH, "What was done before the program starts again stays done, both ways.")
+def done_before_restart(t):
+    t.begin(False)
+    t.send("m1", 1, b"1")
+    t.send(("m2", "m1"), 2, b"2")
+    t.input(t.puback("m1"))
+    t.acked("m1")
+    t.input(t.pubrec("m2"))
+    t.out(t.pubrel("m2"))
+    t.input(t.pubcomp("m2"))
+    t.acked("m2")
+    t.get(1, 2, b"x")
+    t.out(t.pubrec(1))
+    t.input(t.pubrel(1))
+    t.out(t.pubcomp(1))
+    t.restart()
+    t.begin(False, True)
+    t.nothing(shows="3:4.3.2-1 3:4.3.3-1 5:4.3.2-3 5:4.4.0-2")
+    t.get(1, 2, b"y", shows="3:4.3.3-2 5:4.3.3-12")
+    t.out(t.pubrec(1))
+
+
 @conversation("session/resume", "client", BOTH, "SUBSCRIBE and UNSUBSCRIBE are not part of a session: they do not come again.")
 def subscribe_is_dropped(t):
     t.begin(False)
