@@ -107,8 +107,7 @@ trait Side: Sized {
 ///
 /// It holds a session and what was agreed, and neither buffers nor a socket nor a clock: the caller gives input and a
 /// [`Sink`] to each call. A caller does the same for all transports: [`handle`](Self::handle) until it waits, write out
-/// the sink, do what it waits for, and [`handle_timeout`](Self::handle_timeout) not later than
-/// [`poll_timeout`](Self::poll_timeout).
+/// the sink, do what it waits for, and call `handle` again, not later than [`poll_timeout`](Self::poll_timeout) says.
 #[derive(Debug)]
 pub struct Connection<R, S> {
     session: Session<S>,
@@ -210,6 +209,8 @@ impl<R: Role, S: Store> Connection<R, S> {
             match self.step(input, out) {
                 Ok(Some(event)) => return Step::Event(event),
                 Ok(None) => {}
+                // Time counts only when nothing else is left to do: what has come has come in time.
+                Err(Stop::Wait(_)) if self.is_due() => self.time_out(out),
                 Err(Stop::Wait(wait)) => return Step::Wait(wait),
                 Err(Stop::Fail(error)) => self.fail(error),
             }
@@ -297,7 +298,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has to be called. `None`: not for the sake of time. It changes with
+    /// When [`handle`](Self::handle) has to be called again at the latest. `None`: not for the sake of time. It changes with
     /// each call of any other function.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = match self.phase {
@@ -308,23 +309,38 @@ impl<R: Role, S: Store> Connection<R, S> {
         Some(deadline).filter(|deadline| *deadline != Instant::NEVER)
     }
 
-    /// Does what the time asks for, if anything: sends PINGREQ, or ends a connection whose peer is silent. Call
-    /// [`handle`](Self::handle) next.
+    /// Does what the time asks for, if anything, and nothing else: sends PINGREQ, or ends a connection whose peer is silent.
+    /// [`handle`](Self::handle) does that as well, once it has taken all of its input.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut (impl Sink + ?Sized)) {
         self.tell(now);
+        if self.is_due() {
+            self.time_out(out);
+        }
+    }
+
+    /// Whether it is time to do something.
+    fn is_due(&self) -> bool {
+        self.poll_timeout().is_some_and(|due| self.now >= due)
+    }
+
+    #[cold]
+    fn time_out(&mut self, out: &mut (impl Sink + ?Sized)) {
         match self.phase {
-            Phase::Opening | Phase::Authenticating if self.now >= self.deadline => {
+            Phase::Opening | Phase::Authenticating => {
                 self.close(Cause::Timeout(Timer::Connect), Farewell::None);
             }
-            Phase::Closing if self.now >= self.deadline => self.farewell = Farewell::None,
             Phase::Open if self.now >= self.deadline => {
                 self.close(Cause::Timeout(Timer::Ping), Farewell::None);
             }
-            Phase::Open if self.now >= R::deadline(self) => {
+            Phase::Open => {
                 R::timeout(self);
                 self.send_pings(out);
             }
-            _ => {}
+            // Nobody takes the farewell.
+            _ => {
+                self.farewell = Farewell::None;
+                self.deadline = Instant::NEVER;
+            }
         }
     }
 

@@ -41,11 +41,10 @@ pub fn run(
                 if read(socket, &mut input, timeout)? == Some(0) {
                     client.handle_eof();
                 }
-                client.handle_timeout(now(), &mut output);
             }
             Wait::Write(_) => {} // done
-            // A client decides on nothing, and `Heap` keeps messages and can't fail.
-            Wait::Decide | Wait::Resend(_) | Wait::Store => unreachable!("{wait:?}"),
+            // A client decides on nothing, `Heap` keeps messages and can't fail, and they are acknowledged automatically.
+            Wait::Decide | Wait::Resend(_) | Wait::Acknowledge | Wait::Store => unreachable!("{wait:?}"),
         }
     }
 }

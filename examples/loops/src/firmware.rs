@@ -61,6 +61,5 @@ pub fn run(
             _ if written == 0 => port.sleep(mqtt.poll_timeout()),
             _ => {}
         }
-        mqtt.handle_timeout(port.now(), &mut output);
     }
 }

@@ -113,7 +113,7 @@ async fn talk(
                 n?;
                 read = time::Instant::now();
             }
-            () = or_never(due.map(sleep_until)) => server.handle_timeout(now(), &mut output),
+            () = or_never(due.map(sleep_until)) => {} // `handle` knows what it is time for
             () = or_never(seat.map(Seat::fetch)), if server.is_open() => {}
             _ = or_never(leave), if server.is_open() => {
                 let reason = ReasonCode::SESSION_TAKEN_OVER;
