@@ -120,7 +120,7 @@ fn a_store_that_fails_does_not_hold_up_the_end() {
         match client.handle(due, &mut &[][..], &mut out) {
             Step::Wait(Wait::Store) => assert!(times < 3, "{due:?}"),
             step => {
-                assert!(matches!(step, Step::Wait(Wait::Closed(Cause::Timeout(Timer::Ping)))), "{step:?}")
+                assert!(matches!(step, Step::Wait(Wait::Closed(Cause::Timeout(Timer::Ping)))), "{step:?}");
             }
         }
     }

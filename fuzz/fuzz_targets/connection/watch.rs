@@ -161,7 +161,10 @@ impl Watch {
     /// Whether this peer can't be sent a packet of that size, or such a message.
     pub(crate) fn refuses(&self, out: &Out, size: usize) -> bool {
         let qos = if out.flight == Flight::AtLeastOnce { Qos::AtLeastOnce } else { Qos::ExactlyOnce };
-        size == usize::MAX || size > self.maximum_packet_size || qos > self.maximum_qos || out.retain && !self.retain
+        size == usize::MAX
+            || size > self.maximum_packet_size
+            || qos > self.maximum_qos
+            || out.retain && !self.retain
     }
 
     /// The watched side took a packet.
