@@ -44,8 +44,8 @@ pub fn run(
                 client.handle_timeout(now(), &mut output);
             }
             Wait::Write(_) => {} // done
-            // A client decides on nothing, and `Heap` keeps messages and can't fail.
-            Wait::Decide | Wait::Resend(_) | Wait::Store => unreachable!("{wait:?}"),
+            // A client decides on nothing, messages are acknowledged automatically, and `Heap` keeps them and can't fail.
+            Wait::Decide | Wait::Acknowledge | Wait::Resend(_) | Wait::Store => unreachable!("{wait:?}"),
         }
     }
 }

@@ -337,7 +337,7 @@ fn garbage_is_answered_before_the_end() {
 
     // Something else altogether.
     let mut raw = Raw(host.socket(), Vec::new());
-    raw.0.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    raw.0.write_all(format!("GET / HTTP/1.1\r\nUser-Agent: {:80}\r\n\r\n", "").as_bytes()).unwrap();
     assert_eq!(raw.read(|packet| format!("{packet:?}")), None);
 }
 
