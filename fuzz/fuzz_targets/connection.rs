@@ -15,10 +15,10 @@ use libfuzzer_sys::fuzz_target;
 use sans_mqtt::role;
 use sans_mqtt::{
     Ack, AckError, AckToken, Acknowledge, AnyPacket, Arrays, Caller, Client, Config, Connack, Connect,
-    Connection, Delivery, Disconnect, Event, Flight, Frame, Heap, IncomingSlot, Inline, Instant, Keep,
-    Message, OutgoingSlot, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Record, Sender,
-    Server, Session, Sink, Split, Step, Store, StoreError, Suback, Subscribe, Subscription, Unsubscribe,
-    UsageError, Version, Wait,
+    Connection, Delivery, Disconnect, Event, Flight, Frame, Heap, IncomingSlot, Inline, Instant, Message,
+    OutgoingSlot, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Record, Sender, Server,
+    Session, Sink, Split, Step, Store, StoreError, Suback, Subscribe, Subscription, Unsubscribe, UsageError,
+    Version, Wait,
 };
 use watch::{Expect, Life, Watch};
 
@@ -250,8 +250,8 @@ impl<R: Role, T: Store> World<R, T> {
             11 => self.disconnect(tape),
             12 => self.reconnect(tape),
             13 => {
-                let (room, dead) = (tape.pick(&[0, 1, 2, 4, 5, 8, 40, 200, 4096]), tape.byte());
-                self.drain(room + usize::from(dead >> 6));
+                let room = tape.pick(&[0, 1, 2, 3, 4, 5, 8, 9, 40, 200, 4096]);
+                self.drain(room);
             }
             14 => self.pass_time(tape),
             15 => match tape.byte() % 5 {
@@ -264,7 +264,7 @@ impl<R: Role, T: Store> World<R, T> {
             16..=25 => {
                 let (version, mut bytes) = (self.connection_version(), Vec::new());
                 let mut send = |packet: Packet<'_>| packet.encode(version, &mut bytes).is_ok();
-                if step % 2 == 0 {
+                if step & 1 == 0 {
                     R::packet(tape, &mut send)
                 } else {
                     message_packet(tape, &mut send)
@@ -330,12 +330,10 @@ impl<R: Role, T: Store> World<R, T> {
                 let packet = Packet::decode_from(version, R::SENDER, frame)
                     .unwrap_or_else(|error| panic!("{error}: {:02X?}", frame.bytes()));
                 let len = frame.bytes().len();
-                verdict = self.watch.wrote(&packet, len).map_err(|what| {
-                    if taken.is_empty() {
-                        panic!("{what}: {packet:?} {:?}", self.watch);
-                    }
-                    what
-                });
+                verdict = self.watch.wrote(&packet, len);
+                if let (Err(what), true) = (verdict, taken.is_empty()) {
+                    panic!("{what}: {packet:?} {:?}", self.watch);
+                }
                 if verdict.is_ok() {
                     self.seen += len;
                 }
@@ -501,7 +499,8 @@ impl<R: Role, T: Store> World<R, T> {
         let result = if flags & 4 == 0 || len > 30 {
             self.connection.publish(&message, &mut self.out)
         } else {
-            self.connection.publish_kept(&message, Keeps::of(&message), &mut self.out)
+            // What is kept is nothing, so that the message is asked for when it is to be sent again.
+            self.connection.publish_kept(&message, T::Keep::default(), &mut self.out)
         };
         match result {
             Ok(id) => {
@@ -632,7 +631,7 @@ impl<R: Role, T: Store> World<R, T> {
         let empty = R::create(self.version, self.now, &self.config, fresh);
         let before = std::mem::replace(&mut self.connection, empty);
         if !before.session().store().fails && !self.abandoned {
-            same_as_log(before.session(), self.tables, self.watch.sender);
+            same_as_log(before.session(), self.tables);
         }
         let unseen = before.session().store().log.len();
         let mut session = before.into_session();
@@ -642,10 +641,9 @@ impl<R: Role, T: Store> World<R, T> {
                 self.watch.life.taken.insert(id.get());
             }
         }
-        if let Some(id) = self.dropped.take() {
-            if session.flight(PacketId::new(id).unwrap()).is_none() {
-                self.watch.life.end(id);
-            }
+        let dropped = self.dropped.take();
+        if let Some(id) = dropped.filter(|id| session.flight(PacketId::new(*id).unwrap()).is_none()) {
+            self.watch.life.end(id);
         }
         let used = self.watch.open;
         let mut life = std::mem::take(&mut self.watch.life);
@@ -757,15 +755,6 @@ fn publish<'a>(id: PacketId, message: &Message<'a>) -> Packet<'a> {
     Packet::Publish(Publish { dup: false, retain, delivery, topic, properties, payload })
 }
 
-/// What is kept is the caller's business: here, nothing.
-struct Keeps;
-
-impl Keeps {
-    fn of<K: Keep>(_: &Message<'_>) -> K {
-        K::default()
-    }
-}
-
 fn records(log: &[u8]) -> impl Iterator<Item = Record<'_>> {
     let mut rest = log;
     std::iter::from_fn(move || {
@@ -808,7 +797,7 @@ fn releases(log: &[u8]) -> Vec<u16> {
 }
 
 /// The log makes the session that is there.
-fn same_as_log<T: Store>(session: &Session<Logged<T>>, tables: fn() -> T, _: Sender) {
+fn same_as_log<T: Store>(session: &Session<Logged<T>>, tables: fn() -> T) {
     let replayed = restored(session, tables, &mut Life::default(), true);
     let (is, said) = (export(session), export(&replayed));
     let takes = |log: &[u8]| {

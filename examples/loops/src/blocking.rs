@@ -43,8 +43,8 @@ pub fn run(
                 }
             }
             Wait::Write(_) => {} // done
-            // A client decides on nothing, `Heap` keeps messages and can't fail, and they are acknowledged automatically.
-            Wait::Decide | Wait::Resend(_) | Wait::Acknowledge | Wait::Store => unreachable!("{wait:?}"),
+            // A client decides on nothing, messages are acknowledged automatically, and `Heap` keeps them and can't fail.
+            Wait::Decide | Wait::Acknowledge | Wait::Resend(_) | Wait::Store => unreachable!("{wait:?}"),
         }
     }
 }

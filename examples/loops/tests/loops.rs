@@ -244,7 +244,7 @@ fn a_session_is_resumed_until_everything_has_come() {
         let mut connections = 0;
         while received.len() < usize::from(messages) * 2 {
             connections += 1;
-            assert!(connections < 60, "{received:?}");
+            assert!(connections <= 20, "{received:?}");
             let connect = Connect {
                 clean_start: false,
                 client_id: if version == Version::V5_0 { "new" } else { "old" },
@@ -271,8 +271,9 @@ fn a_session_is_resumed_until_everything_has_come() {
                         if incoming.qos == Qos::ExactlyOnce || !received.contains(&message) {
                             received.push(message);
                         }
+                        // At once, with whatever is in the buffers.
                         if received.len() == until {
-                            cut.shutdown(Shutdown::Both).unwrap();
+                            return Err(UsageError::NotConnected);
                         }
                     }
                     event => panic!("{event:?}"),
@@ -301,7 +302,7 @@ fn a_session_is_resumed_until_everything_has_come() {
                 }
             }
         }
-        assert!(connections > 5);
+        assert!(connections > usize::from(messages) * 2 / 7);
         for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
             let came: Vec<_> = received.iter().filter(|(q, _)| *q == qos).map(|(_, n)| *n).collect();
             assert_eq!(came, (0..messages).collect::<Vec<_>>(), "{version} {qos:?}");
@@ -336,7 +337,7 @@ fn garbage_is_answered_before_the_end() {
 
     // Something else altogether.
     let mut raw = Raw(host.socket(), Vec::new());
-    raw.0.write_all(b"GET / HTTP/1.1\r\n\r\n").unwrap();
+    raw.0.write_all(format!("GET / HTTP/1.1\r\nUser-Agent: {:80}\r\n\r\n", "").as_bytes()).unwrap();
     assert_eq!(raw.read(|packet| format!("{packet:?}")), None);
 }
 

@@ -161,7 +161,10 @@ impl Watch {
     /// Whether this peer can't be sent a packet of that size, or such a message.
     pub(crate) fn refuses(&self, out: &Out, size: usize) -> bool {
         let qos = if out.flight == Flight::AtLeastOnce { Qos::AtLeastOnce } else { Qos::ExactlyOnce };
-        size == usize::MAX || size > self.maximum_packet_size || qos > self.maximum_qos || out.retain && !self.retain
+        size == usize::MAX
+            || size > self.maximum_packet_size
+            || qos > self.maximum_qos
+            || out.retain && !self.retain
     }
 
     /// The watched side took a packet.
@@ -365,17 +368,15 @@ impl Watch {
     }
 
     fn wrote_pubrel(&mut self, id: u16, reason: ReasonCode) -> Verdict {
-        if let Some(at) = self.strange.iter().position(|strange| *strange == id) {
-            if !self.life.out.contains_key(&id) {
-                let expected = if self.version == Version::V5_0 {
-                    ReasonCode::PACKET_IDENTIFIER_NOT_FOUND
-                } else {
-                    ReasonCode::SUCCESS
-                };
-                must(reason == expected, "PUBREL for an unknown identifier")?;
-                self.strange.remove(at);
-                return Ok(());
-            }
+        let strange = self.strange.iter().position(|strange| *strange == id);
+        if let (Some(at), false) = (strange, self.life.out.contains_key(&id)) {
+            let expected = match self.version {
+                Version::V5_0 => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
+                _ => ReasonCode::SUCCESS,
+            };
+            must(reason == expected, "PUBREL for an unknown identifier")?;
+            self.strange.remove(at);
+            return Ok(());
         }
         let Life { out, releases, .. } = &mut self.life;
         let next = releases.iter().find(|id| !out[id].released && !out[id].droppable);
