@@ -81,7 +81,7 @@ impl Store for Log {
     }
 
     fn incoming_capacity(&self) -> u16 {
-        self.shape.incoming
+        if self.shape.grows { self.shape.incoming.next_power_of_two() } else { self.shape.incoming }
     }
 
     fn grow_outgoing(&mut self) -> bool {
@@ -122,7 +122,9 @@ impl Store for Log {
 
 fn grow<T: Default>(slots: &mut Vec<T>, limit: u16) -> bool {
     let len = slots.len();
-    slots.resize_with((len * 2).clamp(1, limit.into()), T::default);
+    if len < usize::from(limit) {
+        slots.resize_with((len * 2).max(1), T::default);
+    }
     slots.len() > len
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct World<'s> {
     closed: [bool; 2],
     connected: bool,
     faults: VecDeque<Fault>,
+    /// The totals at the fault before.
+    base: Totals,
     rng: Rng,
     totals: Totals,
 }
@@ -48,6 +50,7 @@ pub(crate) fn run(setup: &Setup) -> Totals {
         closed: [false; 2],
         connected: false,
         faults: setup.faults.iter().copied().collect(),
+        base: Totals::default(),
         rng: Rng::new(setup.seed),
         totals: Totals::default(),
     };
@@ -112,9 +115,10 @@ impl World<'_> {
 
     /// How many of `n` bytes are moved, not beyond the next fault.
     fn some_of(&mut self, n: usize, at: At) -> usize {
+        let base = &self.base;
         let left = match (self.faults.front().map(|fault| fault.at), at) {
-            (Some(At::Read(who, limit)), At::Read(me, so_far)) if who == me => limit - so_far,
-            (Some(At::Written(who, limit)), At::Written(me, so_far)) if who == me => limit - so_far,
+            (Some(At::Read(who, n)), At::Read(me, so_far)) if who == me => base.read[who] + n - so_far,
+            (Some(At::Written(who, n)), At::Written(me, so_far)) if who == me => base.written[who] + n - so_far,
             _ => u64::MAX,
         };
         let n = n.min(usize::try_from(left).unwrap_or(usize::MAX));
@@ -161,6 +165,10 @@ impl World<'_> {
     }
 
     fn read(&mut self, who: usize) -> bool {
+        if matches!(self.sides[who].wait, Wait::Closed(_)) {
+            // Who still has something to write reads and throws away, or the peer may wait for room, too.
+            return std::mem::take(&mut self.pipes[1 - who]).len() > 0;
+        }
         if !matches!(self.sides[who].wait, Wait::Read(_) | Wait::Resend(_)) || self.sides[who].due {
             return false;
         }
@@ -188,7 +196,9 @@ impl World<'_> {
             }
         }
         let client = &self.sides[CLIENT].app;
-        if client.script.get(client.at) != Some(&Do::Ping) || !self.sides[CLIENT].watch.is_open() {
+        let quiet = self.pipes.iter().all(VecDeque::is_empty)
+            && self.sides.iter().all(|side| !side.due && side.sink.bytes.is_empty() && side.watch.is_open());
+        if client.script.get(client.at) != Some(&Do::Ping) || !quiet {
             return false;
         }
         self.sides[CLIENT].app.at += 1;
@@ -230,18 +240,20 @@ impl World<'_> {
         }
     }
 
-    /// Has the store die where the next fault says so.
+    /// From now on the next fault is waited for.
     fn arm(&mut self) {
-        if let Some(&Fault { at: At::Logged(who, limit), .. }) = self.faults.front() {
-            self.sides[who].dies_at(limit);
+        self.totals.logged = [CLIENT, SERVER].map(|who| self.sides[who].log().written);
+        self.base = self.totals;
+        if let Some(&Fault { at: At::Logged(who, n), .. }) = self.faults.front() {
+            self.sides[who].dies_at(self.base.logged[who] + n);
         }
     }
 
     fn is_due(&self, fault: Fault) -> bool {
         match fault.at {
-            At::Read(who, limit) => self.totals.read[who] >= limit,
-            At::Written(who, limit) => self.totals.written[who] >= limit,
-            At::Logged(who, limit) => self.sides[who].log().written >= limit,
+            At::Read(who, n) => self.totals.read[who] >= self.base.read[who] + n,
+            At::Written(who, n) => self.totals.written[who] >= self.base.written[who] + n,
+            At::Logged(who, n) => self.sides[who].log().written >= self.base.logged[who] + n,
         }
     }
 
