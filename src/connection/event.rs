@@ -36,8 +36,9 @@ pub enum Wait {
     /// Acknowledge a message: the store has no room to take note of another. Only before 5.0, where the peer does not
     /// know how many there is room for.
     Acknowledge,
-    /// Call `connect`, if this is a client that has not. Else answer the last event: `accept` or `reject` a [`Connect`](Event::Connect), `suback` a
-    /// [`Subscribe`](Event::Subscribe), `unsuback` an [`Unsubscribe`](Event::Unsubscribe).
+    /// Call `connect`, if this is a client that has not. Else answer the last event: `accept` or `reject` a
+    /// [`Connect`](Event::Connect), `suback` a [`Subscribe`](Event::Subscribe), `unsuback` an
+    /// [`Unsubscribe`](Event::Unsubscribe). Until then no input is taken.
     Decide,
     /// The store could not record what happens next. Mend it, or close the transport.
     Store,
@@ -196,6 +197,8 @@ pub struct Incoming<'i> {
 }
 
 /// The right to acknowledge one message, once, in the connection that it came by.
+///
+/// Connections of one session are told apart; to mix up the tokens of two sessions is up to the caller to avoid.
 #[derive(Debug, Eq, PartialEq)]
 #[must_use = "the peer waits for the acknowledgement"]
 pub struct AckToken {

@@ -108,6 +108,23 @@ trait Side: Sized {
 /// It holds a session and what was agreed, and neither buffers nor a socket nor a clock: the caller gives input and a
 /// [`Sink`] to each call. A caller does the same for all transports: [`handle`](Self::handle) until it waits, write out
 /// the sink, do what it waits for, and call `handle` again, not later than [`poll_timeout`](Self::poll_timeout) says.
+///
+/// # What it guarantees
+///
+/// - A message of QoS 1 or 2 is kept as soon as `publish` gives its identifier, and ends in exactly one
+///   [`Acked`](Event::Acked) or [`Dropped`](Event::Dropped), in this connection or a later one of the session. At QoS 0 it
+///   is in the sink, and no more is known of it.
+/// - A message that comes is taken when `handle` is called again after its event, or with
+///   [`Manual`](Acknowledge::Manual) acknowledgement when [`ack`](Self::ack) says so. Only then the peer is told, and only
+///   then, at QoS 2, it does not come again. What has to survive a crash is to be written down before that; where both must
+///   happen together, make `ack` a part of the same transaction as the store's [`record`](Store::record).
+/// - Messages of a QoS keep their order; after a resumed session those come first that were not acknowledged.
+/// - A command happens as a whole, or gives an error and has changed nothing. An error of the peer ends the connection and
+///   leaves the session as it was.
+/// - The peer makes it hold no more than the [`Config`] and the store allow.
+///
+/// What is not part of it: the bytes of a packet that is not complete count as silence, on either side. So a large
+/// message on a slow link needs a Keep Alive to match.
 #[derive(Debug)]
 pub struct Connection<R, S> {
     session: Session<S>,

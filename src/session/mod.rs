@@ -135,7 +135,8 @@ impl<S: Store> Session<S> {
         Some(Message { qos, ..slot.keep.message()? })
     }
 
-    /// Gives the fewest records that make this session, in their order. SUBSCRIBE and UNSUBSCRIBE that wait for an
+    /// Gives the fewest records that make this session, in their order. How long it lives is not among them: whoever keeps it
+    /// keeps [`expiry_interval`](Self::expiry_interval) and the time as well. SUBSCRIBE and UNSUBSCRIBE that wait for an
     /// answer are no part of it, nor are messages that the application has not acknowledged: they come again.
     pub fn export(&self, mut to: impl FnMut(&Record<'_>)) {
         let flying = |lost, to: &mut dyn FnMut(&Record<'_>)| {

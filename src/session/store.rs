@@ -210,7 +210,7 @@ pub trait Store {
     /// # Errors
     ///
     /// [`StoreError::Failed`]: then it is not done, nothing that depends on it is sent, and it is tried again at the
-    /// next call.
+    /// next call. If a part of it was written, that is to be cut off first.
     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
         let _ = record;
         Ok(())

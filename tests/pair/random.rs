@@ -16,7 +16,8 @@ fn some(rng: &mut Rng, most: usize) -> usize {
 }
 
 fn script(rng: &mut Rng, client: bool, len: usize) -> Vec<Do> {
-    let qos = rng.pick(&[&[Qos::ExactlyOnce][..], &[Qos::AtLeastOnce], &[Qos::AtLeastOnce, Qos::ExactlyOnce]]);
+    let qos =
+        rng.pick(&[&[Qos::ExactlyOnce][..], &[Qos::AtLeastOnce], &[Qos::AtLeastOnce, Qos::ExactlyOnce]]);
     let lends = rng.pick(&[usize::MAX, 4]);
     (0..len)
         .map(|_| match rng.below(if client { 30 } else { 22 }) {
@@ -72,7 +73,8 @@ fn setup(seed: u64) -> Setup {
     let payload = [4 + some(rng, 30), rng.pick(&[0, 0, 20])];
     let publish = 7 + payload[0] + 3 * payload[1];
     let roomy = rng.once_in(3);
-    let sinks = smallest(version, headroom, publish).map(|n| if roomy { usize::MAX } else { n + some(rng, 200) });
+    let sinks =
+        smallest(version, headroom, publish).map(|n| if roomy { usize::MAX } else { n + some(rng, 200) });
     let faults = (0..some(rng, 30)).map(|_| fault(rng, version)).collect();
     Setup {
         version,

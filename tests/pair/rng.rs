@@ -26,4 +26,8 @@ impl Rng {
     pub(crate) fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
+
+    pub(crate) fn pick<T: Copy>(&mut self, from: &[T]) -> T {
+        from[self.below(from.len())]
+    }
 }

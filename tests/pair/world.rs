@@ -118,7 +118,9 @@ impl World<'_> {
         let base = &self.base;
         let left = match (self.faults.front().map(|fault| fault.at), at) {
             (Some(At::Read(who, n)), At::Read(me, so_far)) if who == me => base.read[who] + n - so_far,
-            (Some(At::Written(who, n)), At::Written(me, so_far)) if who == me => base.written[who] + n - so_far,
+            (Some(At::Written(who, n)), At::Written(me, so_far)) if who == me => {
+                base.written[who] + n - so_far
+            }
             _ => u64::MAX,
         };
         let n = n.min(usize::try_from(left).unwrap_or(usize::MAX));
