@@ -14,7 +14,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
 use sans_mqtt::role;
 use sans_mqtt::{
-    Ack, AckError, AckToken, Acknowledge, AnyPacket, Arrays, Caller, Client, Config, Connack, Connect,
+    Ack, AckError, AckToken, Acknowledge, AnyPacket, Arrays, Auth, Caller, Client, Config, Connack, Connect,
     Connection, Delivery, Disconnect, Event, Flight, Frame, Heap, IncomingSlot, Inline, Instant, Message,
     OutgoingSlot, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Record, Sender, Server,
     Session, Sink, Split, Step, Store, StoreError, Suback, Subscribe, Subscription, Unsubscribe, UsageError,
@@ -184,8 +184,6 @@ struct World<R, T: Store> {
     number: u32,
     wait: Option<Wait>,
     dropped: Option<u16>,
-    /// Messages that were given up, of which the log does not know yet.
-    abandoned: bool,
     closed: bool,
 }
 
@@ -234,7 +232,6 @@ impl<R: Role, T: Store> World<R, T> {
             number: 0,
             wait: None,
             dropped: None,
-            abandoned: false,
             closed: false,
         }
     }
@@ -254,7 +251,9 @@ impl<R: Role, T: Store> World<R, T> {
                 self.drain(room);
             }
             14 => self.pass_time(tape),
-            15 => match tape.byte() % 5 {
+            15 => match tape.byte() % 7 {
+                5 => self.authenticate(tape),
+                6 => self.requeue(),
                 0 => self.connection.handle_eof(),
                 1 => self.connection.session_mut().store_mut().fails ^= true,
                 2 => self.connection.set_acknowledge(Acknowledge::Manual),
@@ -360,11 +359,18 @@ impl<R: Role, T: Store> World<R, T> {
         let mut rest = &input[..];
         let step = self.connection.handle(self.now, &mut rest, &mut self.out);
         if let Some(id) = self.dropped.take() {
+            if self.connection.session().store().fails {
+                self.dropped = Some(id).filter(|id| self.flight(*id) == Some(self.watch.life.out[id].flight));
+            }
+            if self.dropped.is_none() {
+                self.watch.life.drop(id, self.flight(id));
+            }
+        }
+        // What was told and is lost after all is forgotten in silence.
+        let silent = self.watch.life.out.iter().filter(|(_, out)| out.lost && out.told).map(|(id, _)| *id);
+        for id in silent.collect::<Vec<_>>() {
             if self.flight(id).is_none() {
                 self.watch.life.end(id);
-            } else {
-                assert!(self.connection.session().store().fails);
-                self.dropped = Some(id);
             }
         }
         let used = input.len() - rest.len();
@@ -420,7 +426,7 @@ impl<R: Role, T: Store> World<R, T> {
                 // Before 5.0 there are no properties.
                 let size = publish(id, &message).encoded_len(version).unwrap_or(usize::MAX);
                 assert!(
-                    out.droppable || !out.published && self.watch.refuses(out, size),
+                    out.lost || out.given_up || !out.published && self.watch.refuses(out, size),
                     "{out:?} is dropped"
                 );
                 assert_eq!(self.flight(id.get()), Some(out.flight));
@@ -428,13 +434,13 @@ impl<R: Role, T: Store> World<R, T> {
                     assert_eq!((kept.topic, kept.payload), (&*out.topic, &*out.payload));
                 }
                 assert_eq!(self.dropped.replace(id.get()), None);
-                self.abandoned = true;
-                self.watch.life.out.get_mut(&id.get()).unwrap().droppable = true;
+                self.watch.life.out.get_mut(&id.get()).unwrap().given_up = true;
             }
             (Event::Connect(_), Expect::Connect)
             | (Event::Refused(_), Expect::Refused)
             | (Event::Subscribe(_), Expect::Subscribe)
             | (Event::Unsubscribe(_), Expect::Unsubscribe)
+            | (Event::Auth(_), Expect::Auth)
             | (Event::Disconnect(_), Expect::Disconnect) => {}
             (event, expect) => panic!("{event:?} instead of {expect:?}"),
         }
@@ -461,8 +467,11 @@ impl<R: Role, T: Store> World<R, T> {
             Wait::Write(n) => assert!(n > self.out.room, "{n} bytes are free"),
             Wait::Resend(id) => {
                 let out = &self.watch.life.out[&id.get()];
-                assert!(!out.published && !out.droppable);
+                assert!(!out.published && !out.lost && !out.given_up);
                 assert_eq!(self.connection.session().message(id), None);
+            }
+            Wait::Acknowledge => {
+                assert!(self.watch.version != Version::V5_0 && self.watch.is_pending());
             }
             Wait::Decide => assert!(!self.closed),
             Wait::Store => assert!(self.connection.session().store().fails),
@@ -575,8 +584,7 @@ impl<R: Role, T: Store> World<R, T> {
         if what & 4 != 0 {
             match self.connection.abandon(id) {
                 Ok(()) => {
-                    self.abandoned = true;
-                    self.watch.life.out.get_mut(&id.get()).unwrap().droppable = true;
+                    self.watch.life.out.get_mut(&id.get()).unwrap().given_up = true;
                 }
                 Err(error) => assert!(error == UsageError::NotAsked, "{error:?}"),
             }
@@ -587,6 +595,38 @@ impl<R: Role, T: Store> World<R, T> {
             out.map_or(("t".into(), Vec::new(), false), |out| (out.topic, out.payload, out.retain));
         let message = Message { topic: &topic, payload: &payload, retain, ..Message::default() };
         if let Err(error) = self.connection.resend(id, &message, &mut self.out) {
+            self.refused(error, written);
+        }
+        self.look(&[]);
+    }
+
+    fn requeue(&mut self) {
+        let Some(id) = self.dropped else { return };
+        let (written, before) = (self.out.bytes.len(), self.watch.life.out[&id].clone());
+        match self.connection.requeue(PacketId::new(id).unwrap(), &mut self.out) {
+            Ok(()) => {
+                assert!(before.lost);
+                self.dropped = None;
+                self.watch.life.end(id);
+                let flight = match before.flight {
+                    Flight::AtLeastOnce => Flight::AtLeastOnce,
+                    _ => Flight::ExactlyOnce,
+                };
+                let out = self.watch.life.add(id, flight);
+                (out.topic, out.payload) = (before.topic, before.payload);
+                (out.retain, out.properties) = (before.retain, before.properties);
+            }
+            Err(error) => self.refused(error, written),
+        }
+        self.look(&[]);
+    }
+
+    fn authenticate(&mut self, tape: &mut Tape<'_>) {
+        let method = [Property::AuthenticationMethod("m")];
+        let reasons = [ReasonCode::CONTINUE_AUTHENTICATION, ReasonCode::RE_AUTHENTICATE, ReasonCode::SUCCESS];
+        let written = self.out.bytes.len();
+        let auth = Auth { reason: tape.pick(&reasons), properties: (&method).into() };
+        if let Err(error) = self.connection.auth(&auth, &mut self.out) {
             self.refused(error, written);
         }
         self.look(&[]);
@@ -630,7 +670,7 @@ impl<R: Role, T: Store> World<R, T> {
         let fresh = Session::new(Logged { tables: (self.tables)(), log: Vec::new(), fails: false });
         let empty = R::create(self.version, self.now, &self.config, fresh);
         let before = std::mem::replace(&mut self.connection, empty);
-        if !before.session().store().fails && !self.abandoned {
+        if !before.session().store().fails {
             same_as_log(before.session(), self.tables);
         }
         let unseen = before.session().store().log.len();
@@ -641,24 +681,24 @@ impl<R: Role, T: Store> World<R, T> {
                 self.watch.life.taken.insert(id.get());
             }
         }
-        let dropped = self.dropped.take();
-        if let Some(id) = dropped.filter(|id| session.flight(PacketId::new(*id).unwrap()).is_none()) {
-            self.watch.life.end(id);
+        if let Some(id) = self.dropped.take() {
+            let flight = session.flight(PacketId::new(id).unwrap());
+            if flight != Some(self.watch.life.out[&id].flight) {
+                self.watch.life.drop(id, flight);
+            }
         }
         let used = self.watch.open;
         let mut life = std::mem::take(&mut self.watch.life);
         match how % 4 {
             // The program starts again, with what it wrote down last or all along.
             0 => session = restored(&session, self.tables, &mut life, false),
-            1 if !self.abandoned => session = restored(&session, self.tables, &mut life, true),
+            1 => session = restored(&session, self.tables, &mut life, true),
             2 => {
                 (session, life) = (self::session((self.tables)()), Life::default());
                 self.saved = None;
             }
             _ => {}
         }
-        // Still not dropped, if the store failed then.
-        self.abandoned &= life.out.values().any(|out| out.droppable);
         (self.closed, self.wait) = (false, None);
         self.tokens.retain(|_| how % 4 > 2);
         self.input.clear();
@@ -714,20 +754,22 @@ impl<R: Role, T: Store> World<R, T> {
                 };
                 if self.connection.resend(id, &message, &mut self.out).is_err() {
                     self.connection.abandon(id).unwrap();
-                    self.watch.life.out.get_mut(&id.get()).unwrap().droppable = true;
+                    self.watch.life.out.get_mut(&id.get()).unwrap().given_up = true;
                 }
                 self.look(&[]);
             }
             let version = self.connection.version();
             for (id, out) in &self.watch.life.out {
                 let ack = Ack { packet_id: PacketId::new(*id).unwrap(), ..Ack::default() };
-                if !out.published && out.flight != Flight::Released || out.droppable {
+                if !out.published && out.flight != Flight::Released || out.lost {
                     continue;
                 }
-                let codes = if version == Version::V5_0 { &[ReasonCode::SUCCESS][..] } else { &[] };
-                let unsuback =
-                    Suback { packet_id: ack.packet_id, reasons: codes.into(), ..Suback::default() };
-                let suback = Suback { reasons: (&[ReasonCode::SUCCESS]).into(), ..unsuback };
+                let codes = &[ReasonCode::SUCCESS; 2][..out.filters];
+                let suback = Suback { packet_id: ack.packet_id, reasons: codes.into(), ..Suback::default() };
+                let unsuback = match version {
+                    Version::V5_0 => suback,
+                    _ => Suback { packet_id: ack.packet_id, ..Suback::default() },
+                };
                 let packet = match out.flight {
                     Flight::AtLeastOnce => Packet::Puback(ack),
                     Flight::ExactlyOnce => Packet::Pubrec(ack),
@@ -783,8 +825,7 @@ fn restored<T: Store>(
         session.restore(&record).expect("the same tables have room");
     }
     session.store_mut().log = log;
-    life.out.retain(|_, out| !matches!(out.flight, Flight::Subscribe | Flight::Unsubscribe));
-    life.releases = releases(&export(&session));
+    life.restore(releases(&export(&session)));
     session
 }
 
@@ -825,6 +866,7 @@ fn same_as_log<T: Store>(session: &Session<Logged<T>>, tables: fn() -> T) {
 /// Packets about messages, which both sides send.
 fn message_packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool) {
     let what = tape.byte();
+    let method = [Property::AuthenticationMethod("m")];
     let ack = Ack { packet_id: tape.id(), ..Ack::default() };
     let acked = Ack { reason: tape.reason(), ..ack };
     let message = Message {
@@ -845,7 +887,8 @@ fn message_packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool)
             Packet::Publish(publish) => Packet::Publish(Publish { dup: true, ..publish }),
             packet => packet,
         },
-        _ => Packet::Publish(Publish { topic: "zero", ..Publish::default() }),
+        _ if what & 16 == 0 => Packet::Publish(Publish { topic: "zero", ..Publish::default() }),
+        _ => Packet::Auth(Auth { reason: ReasonCode::CONTINUE_AUTHENTICATION, properties: (&method).into() }),
     });
 }
 
@@ -872,8 +915,12 @@ impl Role for role::Client {
             _ => {
                 let clean_start = what & 4 != 0;
                 let expiry = [Property::SessionExpiryInterval(if what & 8 != 0 { 60 } else { 0 })];
-                let five = connection.version() == Version::V5_0 && what & 16 == 0;
-                let properties = if five { Properties::from(&expiry) } else { Properties::EMPTY };
+                let method = [expiry[0], Property::AuthenticationMethod("m")];
+                let properties = match connection.version() {
+                    Version::V5_0 if what & 48 == 48 => Properties::from(&method),
+                    Version::V5_0 if what & 16 == 0 => Properties::from(&expiry),
+                    _ => Properties::EMPTY,
+                };
                 let keep_alive = tape.pick(&[0, 1, 60, 65_535]);
                 let connect =
                     Connect { clean_start, client_id: "c", keep_alive, properties, ..Connect::default() };
@@ -888,7 +935,7 @@ impl Role for role::Client {
         };
         match result {
             Ok((id, flight)) => {
-                world.watch.life.add(id.get(), flight);
+                world.watch.life.add(id.get(), flight).filters = count;
             }
             Err(error) => world.refused(error, written),
         }
@@ -969,8 +1016,13 @@ impl Role for role::Server {
                 Ok(())
             }
             _ => {
-                let limits = [Property::SessionExpiryInterval(60), Property::ServerKeepAlive(1)];
-                connection.accept(limits[..usize::from(count % 3)].into(), &mut world.out)
+                let properties = [
+                    Property::AuthenticationMethod("m"),
+                    Property::SessionExpiryInterval(60),
+                    Property::ServerKeepAlive(1),
+                ];
+                let from = usize::from(count >> 7);
+                connection.accept(properties[1 - from..1 + usize::from(count % 3)].into(), &mut world.out)
             }
         };
         if let Err(error) = result {
@@ -989,8 +1041,9 @@ impl Role for role::Server {
                     Property::SessionExpiryInterval(tape.pick(&[0, 60, u32::MAX])),
                     Property::ReceiveMaximum(tape.pick(&[1, 2, 3, 65_535])),
                     Property::MaximumPacketSize(tape.pick(&[1, 20, 60, 1000, u32::MAX])),
+                    Property::AuthenticationMethod("m"),
                 ];
-                let count = usize::from(tape.byte() % 4);
+                let count = usize::from(tape.byte() % 5);
                 let connect = Connect {
                     clean_start: what & 8 != 0,
                     keep_alive: tape.pick(&[0, 1, 60]),
