@@ -1,25 +1,32 @@
 //! A connection among a hostile peer, a careless application, a slow transport, a failing store and a clock that jumps.
 //!
-//! The input is a script: five bytes that choose role, version, store and limits, then steps of a byte and its
+//! The input is a script: six bytes that choose role, store, version and limits, then steps of a byte and its
 //! operands. Whatever it says, what the connection writes has to be what a peer may be sent: see `watch`.
 
 #![no_main]
 
+#[path = "connection/commands.rs"]
+mod commands;
+#[path = "connection/log.rs"]
+mod log;
+#[path = "connection/roles.rs"]
+mod roles;
+#[path = "connection/tape.rs"]
+mod tape;
 #[path = "connection/watch.rs"]
 mod watch;
 
-use std::collections::BTreeSet;
-
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use log::{Logged, session};
+use roles::{Role, message_packet, publish};
 use sans_mqtt::role;
 use sans_mqtt::{
-    Ack, AckError, AckToken, Acknowledge, AnyPacket, Arrays, Caller, Client, Config, Connack, Connect,
-    Connection, Delivery, Disconnect, Event, Flight, Frame, Heap, IncomingSlot, Inline, Instant, Message,
-    OutgoingSlot, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Record, Sender, Server,
-    Session, Sink, Split, Step, Store, StoreError, Suback, Subscribe, Subscription, Unsubscribe, UsageError,
-    Version, Wait,
+    Ack, AckToken, Acknowledge, AnyPacket, Arrays, Caller, Config, Connection, Event, Flight, Frame, Heap,
+    Inline, Instant, Message, Packet, PacketId, Property, Qos, ReasonCode, Record, Session, Split, Step,
+    Store, Suback, Version, Wait,
 };
+use tape::{Pipe, Tape};
 use watch::{Expect, Life, Watch};
 
 fuzz_target!(|input: &[u8]| {
@@ -38,131 +45,6 @@ fuzz_target!(|input: &[u8]| {
         (false, _) => run::<role::Server, Arrays<Caller, 1, 1>>(tape, Arrays::default),
     }
 });
-
-/// The input, which is zeros behind its end.
-struct Tape<'a>(&'a [u8]);
-
-impl<'a> Tape<'a> {
-    fn byte(&mut self) -> u8 {
-        self.0.split_off_first().copied().unwrap_or_default()
-    }
-
-    fn flag(&mut self) -> bool {
-        self.byte() & 1 != 0
-    }
-
-    fn take(&mut self, n: usize) -> &'a [u8] {
-        self.0.split_off(..n.min(self.0.len())).unwrap_or_default()
-    }
-
-    fn pick<T: Copy>(&mut self, from: &[T]) -> T {
-        from[usize::from(self.byte()) % from.len()]
-    }
-
-    /// Few identifiers, so that they meet.
-    fn id(&mut self) -> PacketId {
-        PacketId::new(u16::from(self.byte() % 9) + 1).unwrap()
-    }
-
-    fn qos(&mut self) -> Qos {
-        self.pick(&[Qos::AtLeastOnce, Qos::ExactlyOnce, Qos::AtMostOnce])
-    }
-
-    fn reason(&mut self) -> ReasonCode {
-        self.pick(&[
-            ReasonCode::SUCCESS,
-            ReasonCode::NO_MATCHING_SUBSCRIBERS,
-            ReasonCode::QUOTA_EXCEEDED,
-            ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
-            ReasonCode::UNSPECIFIED_ERROR,
-        ])
-    }
-}
-
-/// A transport that takes what it is given now and then, and takes no packet that it was not asked about.
-#[derive(Default)]
-struct Pipe {
-    bytes: Vec<u8>,
-    room: usize,
-    reserved: usize,
-}
-
-impl Sink for Pipe {
-    fn reserve(&mut self, n: usize) -> bool {
-        let fits = n <= self.room;
-        self.reserved = if fits { n } else { 0 };
-        fits
-    }
-
-    fn put(&mut self, bytes: &[u8]) {
-        assert!(bytes.len() <= self.reserved, "written without room");
-        self.reserved -= bytes.len();
-        self.room -= bytes.len();
-        self.bytes.extend_from_slice(bytes);
-    }
-}
-
-/// Tables with a log, which fails at times.
-struct Logged<T> {
-    tables: T,
-    log: Vec<u8>,
-    fails: bool,
-}
-
-impl<T: Store> Store for Logged<T> {
-    type Keep = T::Keep;
-
-    fn outgoing(&self) -> &[OutgoingSlot<T::Keep>] {
-        self.tables.outgoing()
-    }
-
-    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<T::Keep>] {
-        self.tables.outgoing_mut()
-    }
-
-    fn incoming(&self) -> &[IncomingSlot] {
-        self.tables.incoming()
-    }
-
-    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
-        self.tables.incoming_mut()
-    }
-
-    fn incoming_capacity(&self) -> u16 {
-        self.tables.incoming_capacity()
-    }
-
-    fn grow_outgoing(&mut self) -> bool {
-        self.tables.grow_outgoing()
-    }
-
-    fn grow_incoming(&mut self) -> bool {
-        self.tables.grow_incoming()
-    }
-
-    fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
-        if self.fails {
-            return Err(StoreError::Failed);
-        }
-        record.encode(&mut self.log).expect("what is recorded can be written down");
-        Ok(())
-    }
-}
-
-/// What only one of the roles can do.
-trait Role: sans_mqtt::Role + Sized {
-    const SENDER: Sender;
-    const PEER: Sender;
-
-    fn create<T: Store>(
-        version: Version,
-        now: Instant,
-        config: &Config,
-        session: Session<T>,
-    ) -> Connection<Self, T>;
-    fn command<T: Store>(world: &mut World<Self, T>, tape: &mut Tape<'_>);
-    fn packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool);
-}
 
 struct World<R, T: Store> {
     connection: Connection<R, Logged<T>>,
@@ -184,8 +66,6 @@ struct World<R, T: Store> {
     number: u32,
     wait: Option<Wait>,
     dropped: Option<u16>,
-    /// Messages that were given up, of which the log does not know yet.
-    abandoned: bool,
     closed: bool,
 }
 
@@ -203,10 +83,6 @@ fn run<R: Role, T: Store>(mut tape: Tape<'_>, tables: fn() -> T) {
         world.check();
     }
     world.finish();
-}
-
-fn session<T: Store>(tables: T) -> Session<Logged<T>> {
-    Session::new(Logged { tables, log: Vec::new(), fails: false })
 }
 
 impl<R: Role, T: Store> World<R, T> {
@@ -234,7 +110,6 @@ impl<R: Role, T: Store> World<R, T> {
             number: 0,
             wait: None,
             dropped: None,
-            abandoned: false,
             closed: false,
         }
     }
@@ -254,7 +129,9 @@ impl<R: Role, T: Store> World<R, T> {
                 self.drain(room);
             }
             14 => self.pass_time(tape),
-            15 => match tape.byte() % 5 {
+            15 => match tape.byte() % 7 {
+                5 => self.authenticate(tape),
+                6 => self.requeue(),
                 0 => self.connection.handle_eof(),
                 1 => self.connection.session_mut().store_mut().fails ^= true,
                 2 => self.connection.set_acknowledge(Acknowledge::Manual),
@@ -360,11 +237,18 @@ impl<R: Role, T: Store> World<R, T> {
         let mut rest = &input[..];
         let step = self.connection.handle(self.now, &mut rest, &mut self.out);
         if let Some(id) = self.dropped.take() {
+            if self.connection.session().store().fails {
+                self.dropped = Some(id).filter(|id| self.flight(*id) == Some(self.watch.life.out[id].flight));
+            }
+            if self.dropped.is_none() {
+                self.watch.life.drop(id, self.flight(id));
+            }
+        }
+        // What was told and is lost after all is forgotten in silence.
+        let silent = self.watch.life.out.iter().filter(|(_, out)| out.lost && out.told).map(|(id, _)| *id);
+        for id in silent.collect::<Vec<_>>() {
             if self.flight(id).is_none() {
                 self.watch.life.end(id);
-            } else {
-                assert!(self.connection.session().store().fails);
-                self.dropped = Some(id);
             }
         }
         let used = input.len() - rest.len();
@@ -420,7 +304,7 @@ impl<R: Role, T: Store> World<R, T> {
                 // Before 5.0 there are no properties.
                 let size = publish(id, &message).encoded_len(version).unwrap_or(usize::MAX);
                 assert!(
-                    out.droppable || !out.published && self.watch.refuses(out, size),
+                    out.lost || out.given_up || !out.published && self.watch.refuses(out, size),
                     "{out:?} is dropped"
                 );
                 assert_eq!(self.flight(id.get()), Some(out.flight));
@@ -428,13 +312,13 @@ impl<R: Role, T: Store> World<R, T> {
                     assert_eq!((kept.topic, kept.payload), (&*out.topic, &*out.payload));
                 }
                 assert_eq!(self.dropped.replace(id.get()), None);
-                self.abandoned = true;
-                self.watch.life.out.get_mut(&id.get()).unwrap().droppable = true;
+                self.watch.life.out.get_mut(&id.get()).unwrap().given_up = true;
             }
             (Event::Connect(_), Expect::Connect)
             | (Event::Refused(_), Expect::Refused)
             | (Event::Subscribe(_), Expect::Subscribe)
             | (Event::Unsubscribe(_), Expect::Unsubscribe)
+            | (Event::Auth(_), Expect::Auth)
             | (Event::Disconnect(_), Expect::Disconnect) => {}
             (event, expect) => panic!("{event:?} instead of {expect:?}"),
         }
@@ -461,8 +345,11 @@ impl<R: Role, T: Store> World<R, T> {
             Wait::Write(n) => assert!(n > self.out.room, "{n} bytes are free"),
             Wait::Resend(id) => {
                 let out = &self.watch.life.out[&id.get()];
-                assert!(!out.published && !out.droppable);
+                assert!(!out.published && !out.lost && !out.given_up);
                 assert_eq!(self.connection.session().message(id), None);
+            }
+            Wait::Acknowledge => {
+                assert!(self.watch.version != Version::V5_0 && self.watch.is_pending());
             }
             Wait::Decide => assert!(!self.closed),
             Wait::Store => assert!(self.connection.session().store().fails),
@@ -483,199 +370,6 @@ impl<R: Role, T: Store> World<R, T> {
 
     fn flight(&self, id: u16) -> Option<Flight> {
         self.connection.session().flight(PacketId::new(id).unwrap())
-    }
-
-    fn publish(&mut self, tape: &mut Tape<'_>) {
-        let qos = tape.qos();
-        let (len, flags) = (usize::from(tape.byte() % 80), tape.byte());
-        let payload = vec![flags; len];
-        let expiry = [Property::MessageExpiryInterval(9)];
-        let properties = if flags & 24 == 24 { &expiry[..] } else { &[] };
-        let topic = if flags & 96 == 96 { "+" } else { "t" };
-        let retain = flags & 3 == 3;
-        let message = Message { qos, retain, topic, properties: properties.into(), payload: &payload };
-        let written = self.out.bytes.len();
-        // A store has to have room for what it is told to keep.
-        let result = if flags & 4 == 0 || len > 30 {
-            self.connection.publish(&message, &mut self.out)
-        } else {
-            // What is kept is nothing, so that the message is asked for when it is to be sent again.
-            self.connection.publish_kept(&message, T::Keep::default(), &mut self.out)
-        };
-        match result {
-            Ok(id) => {
-                assert_eq!(id.is_some(), qos != Qos::AtMostOnce);
-                assert!(written < self.out.bytes.len() && self.watch.open);
-                if let Some(id) = id {
-                    let flight =
-                        if qos == Qos::AtLeastOnce { Flight::AtLeastOnce } else { Flight::ExactlyOnce };
-                    let out = self.watch.life.add(id.get(), flight);
-                    (out.topic, out.payload) = (topic.into(), payload.clone());
-                    (out.retain, out.properties) = (retain, !properties.is_empty());
-                }
-            }
-            Err(error) => self.refused(error, written),
-        }
-        self.look(&[]);
-    }
-
-    /// A command that failed has changed nothing.
-    fn refused(&mut self, error: UsageError, written: usize) {
-        assert_eq!(self.out.bytes.len(), written, "{error:?}, and something is written");
-        match error {
-            UsageError::NoRoom(n) => assert!(n > self.out.room),
-            UsageError::NotConnected => assert!(!self.connection.is_open()),
-            UsageError::Store(StoreError::Failed) => {
-                assert!(self.connection.session().store().fails);
-            }
-            _ => {}
-        }
-    }
-
-    fn acknowledge(&mut self, tape: &mut Tape<'_>) {
-        let at = usize::from(tape.byte());
-        let reason = tape.reason();
-        if self.tokens.is_empty() {
-            return;
-        }
-        let (number, token) = self.tokens.swap_remove(at % self.tokens.len());
-        self.acknowledge_one(number, token, reason);
-    }
-
-    fn acknowledge_all(&mut self, tape: &mut Tape<'_>) {
-        let reason = tape.reason();
-        for (number, token) in std::mem::take(&mut self.tokens) {
-            self.acknowledge_one(number, token, reason);
-        }
-    }
-
-    fn acknowledge_one(&mut self, number: u32, token: AckToken, reason: ReasonCode) {
-        let id = token.packet_id().get();
-        let written = self.out.bytes.len();
-        let mut stale = false;
-        if let Err(AckError { token, error }) = self.connection.ack(token, reason, &mut self.out) {
-            self.refused(error, written);
-            stale = error == UsageError::StaleToken;
-            if !stale {
-                self.tokens.push((number, token));
-            }
-        }
-        assert_eq!(stale, number != self.number, "the token of {id}");
-        self.look(&[]);
-    }
-
-    fn resend(&mut self, tape: &mut Tape<'_>) {
-        let (what, other) = (tape.byte(), tape.id());
-        let asked = match self.wait {
-            Some(Wait::Resend(id)) => Some(id),
-            _ => None,
-        };
-        let id = asked.filter(|_| what & 3 != 3).unwrap_or(other);
-        let written = self.out.bytes.len();
-        if what & 4 != 0 {
-            match self.connection.abandon(id) {
-                Ok(()) => {
-                    self.abandoned = true;
-                    self.watch.life.out.get_mut(&id.get()).unwrap().droppable = true;
-                }
-                Err(error) => assert!(error == UsageError::NotAsked, "{error:?}"),
-            }
-            return;
-        }
-        let out = self.watch.life.out.get(&id.get()).cloned();
-        let (topic, payload, retain) =
-            out.map_or(("t".into(), Vec::new(), false), |out| (out.topic, out.payload, out.retain));
-        let message = Message { topic: &topic, payload: &payload, retain, ..Message::default() };
-        if let Err(error) = self.connection.resend(id, &message, &mut self.out) {
-            self.refused(error, written);
-        }
-        self.look(&[]);
-    }
-
-    fn disconnect(&mut self, tape: &mut Tape<'_>) {
-        let reason = tape.pick(&[ReasonCode::SUCCESS, ReasonCode::UNSPECIFIED_ERROR, ReasonCode::new(4)]);
-        let expiry = [Property::SessionExpiryInterval(u32::from(tape.byte()))];
-        let properties = if tape.flag() { Properties::from(&expiry) } else { Properties::EMPTY };
-        let written = self.out.bytes.len();
-        let packet = Disconnect { reason, properties };
-        match self.connection.disconnect(&packet, &mut self.out) {
-            Ok(()) => assert!(!self.connection.is_open()),
-            Err(error) => self.refused(error, written),
-        }
-        self.look(&[]);
-    }
-
-    fn pass_time(&mut self, tape: &mut Tape<'_>) {
-        let due = self.connection.poll_timeout();
-        let jump = tape.pick(&[0, 1, 999, 10_000, 60_000, 100_000_000]);
-        self.now = match (tape.byte() % 3, due) {
-            (0, Some(due)) => due.max(self.now),
-            _ => Instant::from_millis(self.now.as_millis() + jump),
-        };
-        self.connection.handle_timeout(self.now, &mut self.out);
-        self.look(&[]);
-        self.handle_all();
-        let later = self.connection.poll_timeout();
-        let stuck = later.is_some_and(|later| later <= self.now);
-        assert!(!stuck, "{later:?} is due at {:?} again: {:?}", self.now, self.wait);
-    }
-
-    /// The connection is over, whatever became of it, and another one begins.
-    fn reconnect(&mut self, tape: &mut Tape<'_>) {
-        let (how, version) = (tape.byte(), tape.byte());
-        if version & 15 == 15 {
-            self.version = Version::ALL[usize::from(version >> 4) % 3];
-        }
-        self.drain(4096);
-        let fresh = Session::new(Logged { tables: (self.tables)(), log: Vec::new(), fails: false });
-        let empty = R::create(self.version, self.now, &self.config, fresh);
-        let before = std::mem::replace(&mut self.connection, empty);
-        if !before.session().store().fails && !self.abandoned {
-            same_as_log(before.session(), self.tables);
-        }
-        let unseen = before.session().store().log.len();
-        let mut session = before.into_session();
-        session.store_mut().fails = false;
-        for record in records(&session.store().log[unseen..]) {
-            if let Record::Take { id } = record {
-                self.watch.life.taken.insert(id.get());
-            }
-        }
-        let dropped = self.dropped.take();
-        if let Some(id) = dropped.filter(|id| session.flight(PacketId::new(*id).unwrap()).is_none()) {
-            self.watch.life.end(id);
-        }
-        let used = self.watch.open;
-        let mut life = std::mem::take(&mut self.watch.life);
-        match how % 4 {
-            // The program starts again, with what it wrote down last or all along.
-            0 => session = restored(&session, self.tables, &mut life, false),
-            1 if !self.abandoned => session = restored(&session, self.tables, &mut life, true),
-            2 => {
-                (session, life) = (self::session((self.tables)()), Life::default());
-                self.saved = None;
-            }
-            _ => {}
-        }
-        // Still not dropped, if the store failed then.
-        self.abandoned &= life.out.values().any(|out| out.droppable);
-        (self.closed, self.wait) = (false, None);
-        self.tokens.retain(|_| how % 4 > 2);
-        self.input.clear();
-        if R::SENDER == Sender::Client {
-            self.logged = session.store().log.len();
-            self.connection = R::create(self.version, self.now, &self.config, session);
-            self.watch.life = life;
-        } else {
-            // A server that accepted nobody has no session to keep.
-            if used {
-                self.tokens.clear();
-                self.saved = session.exists().then_some((session, life));
-            }
-            self.logged = 0;
-        }
-        self.watch.again(self.version);
-        self.watch.open = false;
     }
 
     fn check(&self) {
@@ -714,20 +408,22 @@ impl<R: Role, T: Store> World<R, T> {
                 };
                 if self.connection.resend(id, &message, &mut self.out).is_err() {
                     self.connection.abandon(id).unwrap();
-                    self.watch.life.out.get_mut(&id.get()).unwrap().droppable = true;
+                    self.watch.life.out.get_mut(&id.get()).unwrap().given_up = true;
                 }
                 self.look(&[]);
             }
             let version = self.connection.version();
             for (id, out) in &self.watch.life.out {
                 let ack = Ack { packet_id: PacketId::new(*id).unwrap(), ..Ack::default() };
-                if !out.published && out.flight != Flight::Released || out.droppable {
+                if !out.published && out.flight != Flight::Released || out.lost {
                     continue;
                 }
-                let codes = if version == Version::V5_0 { &[ReasonCode::SUCCESS][..] } else { &[] };
-                let unsuback =
-                    Suback { packet_id: ack.packet_id, reasons: codes.into(), ..Suback::default() };
-                let suback = Suback { reasons: (&[ReasonCode::SUCCESS]).into(), ..unsuback };
+                let codes = &[ReasonCode::SUCCESS; 2][..out.filters];
+                let suback = Suback { packet_id: ack.packet_id, reasons: codes.into(), ..Suback::default() };
+                let unsuback = match version {
+                    Version::V5_0 => suback,
+                    _ => Suback { packet_id: ack.packet_id, ..Suback::default() },
+                };
                 let packet = match out.flight {
                     Flight::AtLeastOnce => Packet::Puback(ack),
                     Flight::ExactlyOnce => Packet::Pubrec(ack),
@@ -741,284 +437,5 @@ impl<R: Role, T: Store> World<R, T> {
             self.check();
         }
         assert!(self.watch.life.out.is_empty(), "stuck: {:?} {:?}", self.watch, self.wait);
-    }
-}
-
-/// The packet of a message.
-fn publish<'a>(id: PacketId, message: &Message<'a>) -> Packet<'a> {
-    let Message { qos, retain, topic, properties, payload } = *message;
-    let delivery = match qos {
-        Qos::AtMostOnce => Delivery::AtMostOnce,
-        Qos::AtLeastOnce => Delivery::AtLeastOnce(id),
-        Qos::ExactlyOnce => Delivery::ExactlyOnce(id),
-    };
-    Packet::Publish(Publish { dup: false, retain, delivery, topic, properties, payload })
-}
-
-fn records(log: &[u8]) -> impl Iterator<Item = Record<'_>> {
-    let mut rest = log;
-    std::iter::from_fn(move || {
-        let (record, behind) = Record::decode(rest).ok()?;
-        rest = behind;
-        Some(record)
-    })
-}
-
-fn export<T: Store>(session: &Session<Logged<T>>) -> Vec<u8> {
-    let mut to = Vec::new();
-    session.export(|record| assert!(record.encode(&mut to).is_ok()));
-    to
-}
-
-/// A session put back from its records: the fewest, or the log of its life.
-fn restored<T: Store>(
-    from: &Session<Logged<T>>,
-    tables: fn() -> T,
-    life: &mut Life,
-    by_log: bool,
-) -> Session<Logged<T>> {
-    let log = if by_log { from.store().log.clone() } else { export(from) };
-    let mut session = session(tables());
-    for record in records(&log) {
-        session.restore(&record).expect("the same tables have room");
-    }
-    session.store_mut().log = log;
-    life.out.retain(|_, out| !matches!(out.flight, Flight::Subscribe | Flight::Unsubscribe));
-    life.releases = releases(&export(&session));
-    session
-}
-
-fn releases(log: &[u8]) -> Vec<u16> {
-    let releases = records(log).filter_map(|record| match record {
-        Record::Release { id } => Some(id.get()),
-        _ => None,
-    });
-    releases.collect()
-}
-
-/// The log makes the session that is there.
-fn same_as_log<T: Store>(session: &Session<Logged<T>>, tables: fn() -> T) {
-    let replayed = restored(session, tables, &mut Life::default(), true);
-    let (is, said) = (export(session), export(&replayed));
-    let takes = |log: &[u8]| {
-        let takes = records(log).filter_map(|record| match record {
-            Record::Take { id } => Some(id.get()),
-            _ => None,
-        });
-        takes.collect::<BTreeSet<_>>()
-    };
-    let rest = |log: &[u8]| {
-        records(log)
-            .filter(|record| !matches!(record, Record::Take { .. } | Record::Release { .. }))
-            // A session that ended with its connection has no record of that.
-            .filter(|record| session.exists() || !matches!(record, Record::Begin { .. }))
-            // Whether the message is in it is the store's business.
-            .map(|record| record.to_string())
-            .collect::<Vec<_>>()
-    };
-    // A PUBREC that comes again puts its PUBREL behind the others, which no record tells.
-    let sorted = |log: &[u8]| BTreeSet::from_iter(releases(log));
-    let (is, said) = ((takes(&is), sorted(&is), rest(&is)), (takes(&said), sorted(&said), rest(&said)));
-    assert_eq!(is, said, "the log says something else");
-}
-
-/// Packets about messages, which both sides send.
-fn message_packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool) {
-    let what = tape.byte();
-    let ack = Ack { packet_id: tape.id(), ..Ack::default() };
-    let acked = Ack { reason: tape.reason(), ..ack };
-    let message = Message {
-        qos: if what & 16 == 0 { Qos::AtLeastOnce } else { Qos::ExactlyOnce },
-        topic: "in",
-        payload: &[what; 3],
-        ..Message::default()
-    };
-    let publish = publish(ack.packet_id, &message);
-    send(match what % 12 {
-        0 | 1 => Packet::Puback(acked),
-        2 => Packet::Pubrec(acked),
-        3 => Packet::Pubrec(ack),
-        4 => Packet::Pubrel(ack),
-        5 => Packet::Pubcomp(acked),
-        6..=9 => publish,
-        10 => match publish {
-            Packet::Publish(publish) => Packet::Publish(Publish { dup: true, ..publish }),
-            packet => packet,
-        },
-        _ => Packet::Publish(Publish { topic: "zero", ..Publish::default() }),
-    });
-}
-
-impl Role for role::Client {
-    const SENDER: Sender = Sender::Client;
-    const PEER: Sender = Sender::Server;
-
-    fn create<T: Store>(version: Version, _: Instant, config: &Config, session: Session<T>) -> Client<T> {
-        Client::new(version, config, session)
-    }
-
-    fn command<T: Store>(world: &mut World<Self, T>, tape: &mut Tape<'_>) {
-        let (what, written) = (tape.byte(), world.out.bytes.len());
-        let connection = &mut world.connection;
-        let filters = [Subscription { filter: "t/#", ..Subscription::default() }; 2];
-        let count = usize::from(tape.byte() % 3);
-        let result = match what % 4 {
-            0 => connection
-                .subscribe(&filters[..count], Properties::EMPTY, &mut world.out)
-                .map(|id| (id, Flight::Subscribe)),
-            1 => connection
-                .unsubscribe(&["t/#", "u"][..count], Properties::EMPTY, &mut world.out)
-                .map(|id| (id, Flight::Unsubscribe)),
-            _ => {
-                let clean_start = what & 4 != 0;
-                let expiry = [Property::SessionExpiryInterval(if what & 8 != 0 { 60 } else { 0 })];
-                let five = connection.version() == Version::V5_0 && what & 16 == 0;
-                let properties = if five { Properties::from(&expiry) } else { Properties::EMPTY };
-                let keep_alive = tape.pick(&[0, 1, 60, 65_535]);
-                let connect =
-                    Connect { clean_start, client_id: "c", keep_alive, properties, ..Connect::default() };
-                let existed = connection.session().exists();
-                match connection.connect(world.now, &connect, &mut world.out) {
-                    Ok(()) => world.watch.existed = existed,
-                    Err(error) => world.refused(error, written),
-                }
-                world.look(&[]);
-                return;
-            }
-        };
-        match result {
-            Ok((id, flight)) => {
-                world.watch.life.add(id.get(), flight);
-            }
-            Err(error) => world.refused(error, written),
-        }
-        world.look(&[]);
-    }
-
-    fn packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool) {
-        let (what, packet_id) = (tape.byte(), tape.id());
-        let codes = [ReasonCode::SUCCESS, ReasonCode::UNSPECIFIED_ERROR];
-        let reasons = codes[..usize::from(what >> 6) % 3].into();
-        let answer = Suback { packet_id, reasons, ..Suback::default() };
-        match what % 8 {
-            0..=2 => {
-                let limits = [
-                    Property::ReceiveMaximum(tape.pick(&[1, 2, 3, 65_535])),
-                    Property::MaximumPacketSize(tape.pick(&[20, 60, 1000, u32::MAX])),
-                    Property::ServerKeepAlive(tape.pick(&[0, 1, 60])),
-                    Property::MaximumQos(Qos::AtLeastOnce),
-                    Property::RetainAvailable(false),
-                ];
-                let count = usize::from(tape.byte() % 6);
-                let connack = Connack {
-                    session_present: what & 8 != 0,
-                    properties: limits[..count].into(),
-                    ..Connack::default()
-                };
-                // Before 5.0 it has no properties, and in 3.1 no Session Present.
-                let _ = send(Packet::Connack(connack))
-                    || send(Packet::Connack(Connack { properties: Properties::EMPTY, ..connack }))
-                    || send(Packet::Connack(Connack::default()));
-            }
-            3 => {
-                send(Packet::Connack(Connack { reason: ReasonCode::NOT_AUTHORIZED, ..Connack::default() }));
-            }
-            4 => {
-                send(Packet::Suback(answer));
-            }
-            5 => {
-                let _ = send(Packet::Unsuback(answer))
-                    || send(Packet::Unsuback(Suback { packet_id, ..Suback::default() }));
-            }
-            6 => {
-                send(Packet::Pingresp);
-            }
-            _ => {
-                send(Packet::Disconnect(Disconnect { reason: tape.reason(), ..Disconnect::default() }));
-            }
-        }
-    }
-}
-
-impl Role for role::Server {
-    const SENDER: Sender = Sender::Server;
-    const PEER: Sender = Sender::Client;
-
-    fn create<T: Store>(_: Version, now: Instant, config: &Config, session: Session<T>) -> Server<T> {
-        Server::new(now, config, session)
-    }
-
-    fn command<T: Store>(world: &mut World<Self, T>, tape: &mut Tape<'_>) {
-        let (what, count, written) = (tape.byte(), tape.byte(), world.out.bytes.len());
-        let reasons = &[ReasonCode::SUCCESS, ReasonCode::UNSPECIFIED_ERROR][..usize::from(count % 3)];
-        let connection = &mut world.connection;
-        let result = match what % 8 {
-            0 => connection.reject(tape.reason()),
-            1 | 2 => connection.suback(reasons, Properties::EMPTY, &mut world.out),
-            3 => connection.unsuback(reasons, Properties::EMPTY, &mut world.out),
-            4 => {
-                if let Some((session, life)) = world.saved.take() {
-                    match connection.resume(session) {
-                        Ok(_) => {
-                            world.logged = connection.session().store().log.len();
-                            (world.watch.life, world.watch.resumed) = (life, true);
-                        }
-                        Err(session) => world.saved = Some((session, life)),
-                    }
-                }
-                Ok(())
-            }
-            _ => {
-                let limits = [Property::SessionExpiryInterval(60), Property::ServerKeepAlive(1)];
-                connection.accept(limits[..usize::from(count % 3)].into(), &mut world.out)
-            }
-        };
-        if let Err(error) = result {
-            world.refused(error, written);
-        }
-        world.look(&[]);
-    }
-
-    fn packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool) {
-        let (what, packet_id) = (tape.byte(), tape.id());
-        let filters = [Subscription { filter: "t/#", ..Subscription::default() }; 2];
-        let count = usize::from(what >> 6) % 3;
-        match what % 8 {
-            0..=2 => {
-                let limits = [
-                    Property::SessionExpiryInterval(tape.pick(&[0, 60, u32::MAX])),
-                    Property::ReceiveMaximum(tape.pick(&[1, 2, 3, 65_535])),
-                    Property::MaximumPacketSize(tape.pick(&[1, 20, 60, 1000, u32::MAX])),
-                ];
-                let count = usize::from(tape.byte() % 4);
-                let connect = Connect {
-                    clean_start: what & 8 != 0,
-                    keep_alive: tape.pick(&[0, 1, 60]),
-                    client_id: "c",
-                    properties: limits[..count].into(),
-                    ..Connect::default()
-                };
-                let _ = send(Packet::Connect(connect))
-                    || send(Packet::Connect(Connect { properties: Properties::EMPTY, ..connect }));
-            }
-            3 | 4 => {
-                let filters = filters[..count].into();
-                send(Packet::Subscribe(Subscribe { packet_id, properties: Properties::EMPTY, filters }));
-            }
-            5 => {
-                let filters = ["t/#", "u"][..count].into();
-                send(Packet::Unsubscribe(Unsubscribe { packet_id, properties: Properties::EMPTY, filters }));
-            }
-            6 => {
-                (0..=count * 200).all(|_| send(Packet::Pingreq));
-            }
-            _ => {
-                let expiry = [Property::SessionExpiryInterval(u32::from(tape.byte()))];
-                let leave = Disconnect { reason: tape.reason(), properties: (&expiry).into() };
-                let _ = what & 8 != 0 && send(Packet::Disconnect(leave))
-                    || send(Packet::Disconnect(Disconnect { properties: Properties::EMPTY, ..leave }))
-                    || send(Packet::Disconnect(Disconnect::default()));
-            }
-        }
     }
 }

@@ -15,11 +15,16 @@ pub(crate) struct Out {
     pub(crate) payload: Vec<u8>,
     pub(crate) retain: bool,
     pub(crate) properties: bool,
+    /// The number of topic filters.
+    pub(crate) filters: usize,
     /// Whether its PUBLISH was sent in this connection, and its PUBREL.
     pub(crate) published: bool,
     released: bool,
-    /// Whether the application may be told that it is dropped.
-    pub(crate) droppable: bool,
+    /// Its session is over, or its connection, for which it was.
+    pub(crate) lost: bool,
+    /// The caller or the limits of the peer have given it up, and then the application was told.
+    pub(crate) given_up: bool,
+    pub(crate) told: bool,
 }
 
 /// A session.
@@ -30,7 +35,7 @@ pub(crate) struct Life {
     /// What was sent first before this connection has a lower or the same number.
     begun_at: u64,
     /// The PUBRELs that are to be sent, in the order in which PUBREC came.
-    pub(crate) releases: Vec<u16>,
+    releases: Vec<u16>,
     /// Messages of QoS 2 that must not come again.
     pub(crate) taken: BTreeSet<u16>,
 }
@@ -44,10 +49,13 @@ impl Life {
             topic: String::new(),
             payload: Vec::new(),
             properties: false,
+            filters: 0,
             retain: false,
             published: false,
             released: false,
-            droppable: false,
+            lost: false,
+            given_up: false,
+            told: false,
         };
         let before = self.out.insert(id, out);
         assert!(before.is_none(), "identifier {id} is in use: {before:?}");
@@ -59,6 +67,28 @@ impl Life {
         self.releases.retain(|release| *release != id);
     }
 
+    /// The application has been told that a message is dropped. One of QoS 2 that the peer may have is released.
+    pub(crate) fn drop(&mut self, id: u16, flight: Option<Flight>) {
+        match (flight, self.out.get_mut(&id)) {
+            (Some(Flight::Released), Some(out)) if out.flight == Flight::ExactlyOnce && !out.lost => {
+                out.flight = Flight::Released;
+                (out.given_up, out.told) = (true, true);
+                self.releases.push(id);
+            }
+            (flight, _) => {
+                assert_eq!(flight, None);
+                self.end(id);
+            }
+        }
+    }
+
+    /// Marks that no record has are gone.
+    pub(crate) fn restore(&mut self, releases: Vec<u16>) {
+        self.releases = releases;
+        self.out.retain(|_, out| !matches!(out.flight, Flight::Subscribe | Flight::Unsubscribe));
+        self.out.values_mut().for_each(|out| (out.given_up, out.told) = (false, false));
+    }
+
     /// A connection begins.
     fn begin(&mut self, resumed: bool, lost: bool) {
         self.begun_at = self.seq;
@@ -67,7 +97,7 @@ impl Life {
         }
         for out in self.out.values_mut() {
             (out.published, out.released) = (false, false);
-            out.droppable |= lost || matches!(out.flight, Flight::Subscribe | Flight::Unsubscribe);
+            out.lost |= lost || matches!(out.flight, Flight::Subscribe | Flight::Unsubscribe);
         }
     }
 
@@ -94,6 +124,7 @@ pub(crate) enum Expect {
     Refused,
     Subscribe,
     Unsubscribe,
+    Auth,
     Disconnect,
 }
 
@@ -103,6 +134,8 @@ pub(crate) struct Watch {
     pub(crate) sender: Sender,
     pub(crate) version: Version,
     clean: bool,
+    /// Whether CONNECT named an authentication method.
+    method: bool,
     pub(crate) existed: bool,
     pub(crate) resumed: bool,
     pub(crate) open: bool,
@@ -136,6 +169,7 @@ impl Watch {
             sender,
             version,
             clean: true,
+            method: false,
             existed: false,
             resumed: false,
             open: false,
@@ -167,12 +201,18 @@ impl Watch {
             || out.retain && !self.retain
     }
 
+    /// Whether a message waits for the application to acknowledge it, or for the acknowledgement to be sent.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.pending.iter().any(|queue| !queue.is_empty())
+    }
+
     /// The watched side took a packet.
     pub(crate) fn took(&mut self, packet: &Packet<'_>) -> Expect {
         let five = self.version == Version::V5_0;
         match *packet {
             Packet::Connect(connect) => {
                 self.clean = connect.clean_start;
+                self.method = connect.properties.authentication_method().is_some();
                 self.receive_maximum = connect.properties.receive_maximum().map_or(65_535, usize::from);
                 let size = connect.properties.maximum_packet_size();
                 self.maximum_packet_size = size.map_or(usize::MAX, |size| size as usize);
@@ -195,8 +235,7 @@ impl Watch {
             Packet::Pubrec(ack) => {
                 let id = ack.packet_id.get();
                 match self.life.out.get_mut(&id) {
-                    None => self.strange.push(id),
-                    Some(out) => {
+                    Some(out) if !out.lost => {
                         let again = out.flight == Flight::Released;
                         if !again || out.released {
                             out.flight = Flight::Released;
@@ -205,6 +244,7 @@ impl Watch {
                             self.life.releases.push(id);
                         }
                     }
+                    _ => self.strange.push(id),
                 }
                 Expect::Nothing
             }
@@ -244,7 +284,10 @@ impl Watch {
             }
             Packet::Pingresp => Expect::Nothing,
             Packet::Disconnect(_) => Expect::Disconnect,
-            Packet::Auth(_) => panic!("AUTH was taken"),
+            Packet::Auth(_) => {
+                assert!(self.method, "AUTH without a method");
+                Expect::Auth
+            }
         }
     }
 
@@ -256,7 +299,7 @@ impl Watch {
         self.retain = properties.retain_available().unwrap_or(true);
         let both = connack.session_present || self.version == Version::V3_1;
         self.resumed = !self.clean && self.existed && both;
-        let lost = !self.resumed && (self.clean || self.version == Version::V5_0);
+        let lost = !self.resumed && (self.clean || !self.existed || self.version == Version::V5_0);
         assert!(!connack.session_present || !self.clean, "a session for a clean start");
         self.life.begin(self.resumed, lost);
         self.resumed |= !lost;
@@ -277,10 +320,11 @@ impl Watch {
     }
 
     fn ended(&mut self, id: u16, flight: Flight, reason: ReasonCode) -> Expect {
-        let Some(out) = self.life.out.get(&id) else { return Expect::Nothing };
+        let Some(out) = self.life.out.get(&id).filter(|out| !out.lost) else { return Expect::Nothing };
         assert_eq!(out.flight, flight, "{id} is acknowledged by something else");
+        let told = out.told;
         self.life.end(id);
-        Expect::Acked(id, reason)
+        if told { Expect::Nothing } else { Expect::Acked(id, reason) }
     }
 
     /// The watched side wrote a packet. An error changes nothing.
@@ -289,11 +333,17 @@ impl Watch {
         // No peer can mean that it takes no acknowledgement at all.
         must(size <= self.maximum_packet_size.max(5), "larger than the peer takes")?;
         let first = matches!(packet, Packet::Connect(_) | Packet::Connack(_));
+        if matches!(packet, Packet::Auth(_)) && !self.open {
+            return must(self.method && self.version == Version::V5_0, "AUTH without a method");
+        }
         must(self.begun != first, "CONNECT or CONNACK is not the first packet, or twice")?;
         let last = matches!(packet, Packet::Disconnect(_));
         must(first || self.open || last && self.begun, "something before CONNACK")?;
         match *packet {
-            Packet::Connect(connect) => self.clean = connect.clean_start,
+            Packet::Connect(connect) => {
+                self.clean = connect.clean_start;
+                self.method = connect.properties.authentication_method().is_some();
+            }
             Packet::Connack(connack) => {
                 must(!connack.session_present || !self.clean, "a session for a clean start")?;
                 self.over = connack.reason != ReasonCode::SUCCESS;
@@ -332,7 +382,7 @@ impl Watch {
             }
             Packet::Disconnect(_) => self.over = true,
             Packet::Pingreq => {}
-            Packet::Auth(_) => return Err("AUTH"),
+            Packet::Auth(_) => must(self.method, "AUTH without a method")?,
         }
         self.begun = true;
         Ok(())
@@ -350,10 +400,14 @@ impl Watch {
         } else {
             Flight::ExactlyOnce
         };
-        must(out.flight == flight && !out.published && !out.droppable, "a message that is not to be sent")?;
+        must(
+            out.flight == flight && !out.published && !out.lost && !out.given_up,
+            "a message that is not to be sent",
+        )?;
         let waits = |out: &Out| {
             !out.published
-                && !out.droppable
+                && !out.lost
+                && !out.given_up
                 && matches!(out.flight, Flight::AtLeastOnce | Flight::ExactlyOnce)
         };
         let first = self.life.out.values().filter(|out| waits(out)).map(|out| out.seq).min();
@@ -369,7 +423,8 @@ impl Watch {
 
     fn wrote_pubrel(&mut self, id: u16, reason: ReasonCode) -> Verdict {
         let strange = self.strange.iter().position(|strange| *strange == id);
-        if let (Some(at), false) = (strange, self.life.out.contains_key(&id)) {
+        let known = self.life.out.get(&id).is_some_and(|out| !out.lost);
+        if let (Some(at), false) = (strange, known) {
             let expected = match self.version {
                 Version::V5_0 => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
                 _ => ReasonCode::SUCCESS,
@@ -379,7 +434,7 @@ impl Watch {
             return Ok(());
         }
         let Life { out, releases, .. } = &mut self.life;
-        let next = releases.iter().find(|id| !out[id].released && !out[id].droppable);
+        let next = releases.iter().find(|id| !out[id].released && !out[id].lost);
         must(next == Some(&id), "PUBREL out of order, or for no PUBREC")?;
         must(reason == ReasonCode::SUCCESS, "PUBREL with a reason")?;
         out.get_mut(&id).unwrap().released = true;
@@ -388,7 +443,7 @@ impl Watch {
 
     fn wrote_ask(&mut self, id: u16, flight: Flight) -> Verdict {
         let Some(out) = self.life.out.get_mut(&id) else { return Err("not accepted") };
-        must(out.flight == flight && !out.published && !out.droppable, "it was sent before")?;
+        must(out.flight == flight && !out.published && !out.lost && !out.given_up, "it was sent before")?;
         out.published = true;
         Ok(())
     }
