@@ -75,8 +75,7 @@ impl<R: Role, S: Store> Connection<R, S> {
             Qos::AtLeastOnce => Flight::AtLeastOnce,
             Qos::ExactlyOnce => Flight::ExactlyOnce,
         };
-        // PUBREL goes first: it makes a place in the peer's table, which may be full.
-        if self.session.outbox.is_resuming() || self.session.outbox.unreleased().is_some() {
+        if self.is_resuming() {
             return Err(UsageError::Resuming);
         }
         if self.session.outbox.charged() >= self.limits.receive_maximum {
@@ -112,6 +111,24 @@ impl<R: Role, S: Store> Connection<R, S> {
             return Err(UsageError::TopicAlias);
         }
         Ok(())
+    }
+
+    /// Whether something of an earlier connection has to be sent before a new message.
+    #[inline(always)]
+    fn is_resuming(&self) -> bool {
+        let left = self.session.outbox.next_unsent().is_some() || self.dropped.is_some();
+        left && self.has_more_to_send()
+    }
+
+    /// PUBREL is part of it, also that of a message that is given up: it makes a place in the peer's table, which may be
+    /// full.
+    #[cold]
+    #[inline(never)]
+    fn has_more_to_send(&self) -> bool {
+        let outbox = &self.session.outbox;
+        let left = [outbox.unreleased(), outbox.unsent(), self.dropped];
+        let is_lost = |id| outbox.get(self.session.store.outgoing(), id).is_none_or(|slot| slot.is_lost());
+        outbox.is_resuming() || left.into_iter().flatten().any(|id| !is_lost(id))
     }
 
     /// Acknowledges a message, or with an error refuses it (5.0 only: before, any reason acknowledges it). Messages may be

@@ -1,10 +1,10 @@
 //! An application: what it publishes, what becomes of that, and what it gets.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use sans_mqtt::{AckToken, PacketId, Qos, ReasonCode};
 
-use crate::setup::{Do, Setup};
+use crate::setup::{Do, Setup, What};
 
 /// The end of a message.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -39,6 +39,8 @@ pub(crate) struct App {
     pub(crate) sent: Vec<Sent>,
     /// The messages that have no end yet.
     pub(crate) live: BTreeMap<PacketId, u32>,
+    /// Those that were abandoned.
+    pub(crate) abandoned: BTreeSet<PacketId>,
     /// Those that were dropped, and of which something may be left.
     pub(crate) dropped: BTreeMap<PacketId, u32>,
     /// SUBSCRIBE and UNSUBSCRIBE that wait.
@@ -77,6 +79,7 @@ impl App {
     /// A message is done.
     pub(crate) fn ended(&mut self, id: PacketId, end: End) {
         let number = self.live.remove(&id).expect("a message that is on its way");
+        self.abandoned.remove(&id);
         assert_eq!(self.sent[number as usize].end.replace(end), None);
         if matches!(end, End::Dropped(_)) {
             self.dropped.insert(id, number);
@@ -148,7 +151,13 @@ pub(crate) fn compare(setup: &Setup, sender: &App, receiver: &App, taken: Option
                 assert_eq!(reason, expected, "{what}");
                 true
             }
-            End::Dropped(received) => received,
+            End::Dropped(received) => {
+                let [before, later] = setup.maximum_packet_size;
+                let given_up = setup.abandons && sent.lent;
+                let lost = setup.faults.iter().any(|fault| !matches!(fault.what, What::Cut | What::Abort));
+                assert!(given_up || lost || later < before, "{what}, for no reason");
+                received
+            }
             End::Finished => !sent.lost,
             End::Refused | End::Thrown => false,
         };

@@ -112,12 +112,14 @@ impl Side<'_> {
         match result {
             Err(UsageError::TooLarge { .. }) => {
                 self.call(|machine, _| either!(machine, m => m.abandon(id)))?.expect("it is asked for");
+                self.app.abandoned.insert(id);
                 self.watch.dropped(id.get());
                 self.due = true;
             }
             Ok(()) => {
                 self.due = true;
                 if abandon {
+                    self.app.abandoned.insert(id);
                     self.watch.dropped(id.get());
                 }
             }

@@ -49,7 +49,7 @@ RULES = [
     ("a repeat of QoS 2 is not delivered", "session/flow.rs",
      "(Arriving::Publish2, Some(Received)) => Arrived::Repeat,",
      "(Arriving::Publish2, Some(Received)) => Arrived::Violation,"),
-    ("messages leave room for acknowledgements", "connection/messages.rs",
+    ("what does not fit now is sent later", "connection/messages.rs",
      "Err(UsageError::NoRoom(_) | UsageError::WindowFull(_)) => return None,",
      "Err(UsageError::WindowFull(_)) => return None,"),
 ]

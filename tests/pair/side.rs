@@ -122,7 +122,7 @@ impl<'s> Side<'s> {
         } else {
             let session = self.session.take().expect("a session");
             let v5 = self.setup.version == Version::V5_0;
-            let clean_start = std::mem::take(&mut self.clean) || (v5 && !session.exists());
+            let clean_start = self.clean || (v5 && !session.exists());
             let expiry = [Property::SessionExpiryInterval(u32::MAX)];
             let properties = if v5 { Properties::from(&expiry) } else { Properties::EMPTY };
             let connect =
@@ -162,7 +162,7 @@ impl<'s> Side<'s> {
             // What is on its way is sent again in the next session, whose server knows nothing of it.
             self.app.live.values().for_each(|n| self.app.sent[*n as usize].loose = true);
         }
-        if self.watch.is_open() && !self.setup.abandons {
+        if self.watch.was_open() && !self.setup.abandons {
             let log = Ledger::of(&self.log().bytes);
             assert!(log.summary().same_flows(&self.watch.ledger.summary()), "log and wire: {:?}", self.watch);
         }
@@ -193,6 +193,7 @@ impl<'s> Side<'s> {
         let bytes = export(&session);
         self.session = Some(import(session.store(), bytes));
         self.app.stale.clear();
+        self.app.abandoned.clear();
         self.restarted = true;
         self.check();
     }
@@ -226,6 +227,7 @@ impl<'s> Side<'s> {
         }
         self.app.disconnected();
         self.app.stale.clear();
+        self.app.abandoned.clear();
         self.restarted = true;
         self.check();
     }
@@ -277,7 +279,8 @@ impl<'s> Side<'s> {
                 self.asked = Some((true, 0));
             }
             Found::Connected => {
-                self.watch.ledger = Ledger::of(&self.log().bytes);
+                self.clean = false;
+                self.opened();
             }
             Found::Publish { number, qos, token } => {
                 self.app.came(number, qos);
@@ -294,7 +297,8 @@ impl<'s> Side<'s> {
                 }
                 self.watch.dropped(id.get());
                 // The application has forgotten a SUBSCRIBE of an earlier connection.
-                if !matches!(flight, Flight::Subscribe | Flight::Unsubscribe) {
+                let again = self.restarted && self.app.dropped.remove(&id).is_some();
+                if !again && !matches!(flight, Flight::Subscribe | Flight::Unsubscribe) {
                     self.app.ended(id, End::Dropped(flight == Flight::Released));
                 }
             }
@@ -310,6 +314,17 @@ impl<'s> Side<'s> {
             Found::Wait(wait) => unreachable!("{wait:?}"),
         }
         Ok(())
+    }
+
+    /// It is agreed on whether the session goes on.
+    fn opened(&mut self) {
+        self.watch.ledger = Ledger::of(&self.log().bytes);
+        self.app.abandoned.iter().for_each(|id| self.watch.dropped(id.get()));
+        // The application knows of these, unless it was restarted.
+        self.watch.ledger.flows.retain(|id, flow| {
+            let known = PacketId::new(*id).is_some_and(|id| self.app.dropped.contains_key(&id));
+            !(flow.lost && known) || self.restarted
+        });
     }
 
     /// Answers CONNECT, SUBSCRIBE or UNSUBSCRIBE, if there is room.
@@ -334,7 +349,7 @@ impl<'s> Side<'s> {
             if self.session.take().is_some() {
                 self.app.thrown();
             }
-            self.watch.ledger = Ledger::of(&self.log().bytes);
+            self.opened();
         }
         Ok(())
     }

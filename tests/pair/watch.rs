@@ -73,6 +73,10 @@ impl Watch {
         self.phase == Phase::Open
     }
 
+    pub(crate) fn was_open(&self) -> bool {
+        matches!(self.phase, Phase::Open | Phase::Over)
+    }
+
     /// A message is given up.
     pub(crate) fn dropped(&mut self, id: u16) {
         match self.ledger.flows.get(&id) {

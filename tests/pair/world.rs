@@ -32,6 +32,9 @@ pub(crate) struct World<'s> {
     /// A side has closed its transport.
     closed: [bool; 2],
     connected: bool,
+    /// The client does not know yet that its session is lost. A server that told it so in vain has to tell it again: a
+    /// new session must not pass for the one that the client knows.
+    lost: bool,
     faults: VecDeque<Fault>,
     /// The totals at the fault before.
     base: Totals,
@@ -49,6 +52,7 @@ pub(crate) fn run(setup: &Setup) -> Totals {
         pipes: Default::default(),
         closed: [false; 2],
         connected: false,
+        lost: false,
         faults: setup.faults.iter().copied().collect(),
         base: Totals::default(),
         rng: Rng::new(setup.seed),
@@ -84,6 +88,7 @@ impl World<'_> {
                     break;
                 }
             }
+            self.lost &= !self.sides[CLIENT].watch.was_open();
             if self.connected && self.closed == [true, true] {
                 self.disconnect();
             }
@@ -104,6 +109,9 @@ impl World<'_> {
         self.closed = [false; 2];
         self.totals.connections += 1;
         self.pipes.iter_mut().for_each(VecDeque::clear);
+        if self.lost {
+            self.sides[SERVER].lose();
+        }
         let now = self.now;
         self.sides.iter_mut().for_each(|side| side.connect(now));
     }
@@ -169,7 +177,7 @@ impl World<'_> {
     fn read(&mut self, who: usize) -> bool {
         if matches!(self.sides[who].wait, Wait::Closed(_)) {
             // Who still has something to write reads and throws away, or the peer may wait for room, too.
-            return std::mem::take(&mut self.pipes[1 - who]).len() > 0;
+            return !std::mem::take(&mut self.pipes[1 - who]).is_empty();
         }
         if !matches!(self.sides[who].wait, Wait::Read(_) | Wait::Resend(_)) || self.sides[who].due {
             return false;
@@ -284,7 +292,7 @@ impl World<'_> {
         match fault.what {
             What::Restart(who) => self.sides[who].restart(),
             What::Lose => {
-                self.sides[SERVER].lose();
+                self.lost = true;
                 forget(&mut self.sides[CLIENT], self.setup.version != Version::V5_0);
             }
             What::Clean => {
