@@ -41,8 +41,10 @@ pub(crate) struct App {
     pub(crate) live: BTreeMap<PacketId, u32>,
     /// Those that were abandoned.
     pub(crate) abandoned: BTreeSet<PacketId>,
-    /// Those that were dropped, and of which something may be left.
+    /// Those that were dropped, and of which something may be left; and those of them of which the machine has forgotten
+    /// that it told so.
     pub(crate) dropped: BTreeMap<PacketId, u32>,
+    pub(crate) forgotten: BTreeMap<PacketId, u32>,
     /// SUBSCRIBE and UNSUBSCRIBE that wait.
     pub(crate) asks: BTreeMap<PacketId, Do>,
     /// How many times each of the peer's messages came.
@@ -65,6 +67,8 @@ impl App {
         assert_eq!(id.is_some(), qos != Qos::AtMostOnce);
         self.sent.push(Sent { qos, lent, end: None, lost: false, loose: false });
         if let Some(id) = id {
+            self.dropped.remove(&id);
+            self.forgotten.remove(&id);
             assert!(!self.asks.contains_key(&id) && self.live.insert(id, number).is_none(), "{id} is in use");
         }
         self.at += 1;
@@ -86,11 +90,20 @@ impl App {
         }
     }
 
-    /// The application crashed before that was written down.
-    pub(crate) fn again(&mut self, id: PacketId) {
-        let number = self.dropped.remove(&id).expect("a message that was dropped");
-        self.sent[number as usize].end = None;
-        self.live.insert(id, number);
+    /// The machine was restarted from records that say of each identifier in use whether PUBREC has come.
+    pub(crate) fn restarted(&mut self, in_use: &BTreeMap<PacketId, bool>) {
+        self.stale.clear();
+        self.abandoned.clear();
+        self.forgotten.append(&mut self.dropped);
+        self.forgotten.retain(|id, _| in_use.contains_key(id));
+        // Before it was written down that a message is dropped: it will be dropped once more.
+        for (id, number) in self.forgotten.clone() {
+            if !in_use[&id] {
+                self.forgotten.remove(&id);
+                self.sent[number as usize].end = None;
+                self.live.insert(id, number);
+            }
+        }
     }
 
     /// All that is on its way is gone with its session.
@@ -98,6 +111,8 @@ impl App {
         for id in self.live.keys().copied().collect::<Vec<_>>() {
             self.ended(id, End::Thrown);
         }
+        self.dropped.clear();
+        self.forgotten.clear();
     }
 
     /// A message came.

@@ -8,7 +8,7 @@ use sans_mqtt::{
 };
 
 use crate::app::{App, End};
-use crate::ledger::Ledger;
+use crate::ledger::{Flow, Ledger};
 use crate::machine::{Bounded, Found, Machine, either};
 use crate::rng::Rng;
 use crate::setup::{Acks, CLIENT, Do, SERVER, Setup};
@@ -39,8 +39,6 @@ pub(crate) struct Side<'s> {
     pub(crate) clean: bool,
     /// Before 5.0, that the session ends with this connection.
     ends: bool,
-    /// Whether the machine has forgotten what it told the application.
-    restarted: bool,
     pub(crate) packets: u64,
 }
 
@@ -65,7 +63,6 @@ impl<'s> Side<'s> {
             connections: 0,
             clean: false,
             ends: false,
-            restarted: false,
             packets: 0,
         }
     }
@@ -162,9 +159,14 @@ impl<'s> Side<'s> {
             // What is on its way is sent again in the next session, whose server knows nothing of it.
             self.app.live.values().for_each(|n| self.app.sent[*n as usize].loose = true);
         }
-        if self.watch.was_open() && !self.setup.abandons {
+        if self.watch.was_open() && self.app.abandoned.is_empty() {
             let log = Ledger::of(&self.log().bytes);
-            assert!(log.summary().same_flows(&self.watch.ledger.summary()), "log and wire: {:?}", self.watch);
+            assert!(
+                log.summary().same_flows(&self.watch.ledger.summary()),
+                "log and wire: {:?}, {:?}",
+                log.summary(),
+                self.watch
+            );
         }
         self.check();
     }
@@ -176,11 +178,12 @@ impl<'s> Side<'s> {
         let own = Ledger::of(&export(session));
         assert_eq!(own.summary(), log.summary(), "export and log");
         assert!(usize::from(session.in_flight()) >= log.flows.len());
-        let live = &self.app.live;
-        let in_use = |id: &PacketId| log.flows.contains_key(&id.get());
-        self.app.dropped.retain(|id, _| in_use(id) && !live.contains_key(id));
-        let live: BTreeSet<u16> = live.keys().chain(self.app.dropped.keys()).map(|id| id.get()).collect();
-        assert!(log.flows.keys().eq(&live), "{:?} are on their way, not {live:?}", log.flows.keys());
+        let App { live, dropped, forgotten, .. } = &mut self.app;
+        dropped.retain(|id, _| log.flows.contains_key(&id.get()));
+        forgotten.retain(|id, _| log.flows.contains_key(&id.get()));
+        let known: BTreeSet<u16> =
+            live.keys().chain(dropped.keys()).chain(forgotten.keys()).map(|id| id.get()).collect();
+        assert!(log.flows.keys().eq(&known), "{:?} are on their way, not {known:?}", log.flows.keys());
         for (id, number) in &self.app.live {
             let flow = &own.flows[&id.get()];
             assert!(flow.number.is_none_or(|kept| kept == *number), "another message is kept for {id}");
@@ -191,10 +194,7 @@ impl<'s> Side<'s> {
     pub(crate) fn restart(&mut self) {
         let session = self.session.take().expect("between connections");
         let bytes = export(&session);
-        self.session = Some(import(session.store(), bytes));
-        self.app.stale.clear();
-        self.app.abandoned.clear();
-        self.restarted = true;
+        self.restored(import(session.store(), bytes));
         self.check();
     }
 
@@ -206,9 +206,9 @@ impl<'s> Side<'s> {
         self.sink.bytes.clear();
         self.input.clear();
         (self.asked, self.due) = (None, true);
-        self.session = Some(import(&old, old.bytes.clone()));
+        self.app.disconnected();
+        let ledger = self.restored(import(&old, old.bytes.clone()));
         self.dies_at(u64::MAX);
-        let ledger = Ledger::of(&self.log().bytes);
         for id in self.app.live.keys().copied().collect::<Vec<_>>() {
             if !ledger.flows.contains_key(&id.get()) {
                 self.app.ended(id, End::Finished);
@@ -217,19 +217,23 @@ impl<'s> Side<'s> {
         // A message may have been accepted without the application being told so.
         for (&id, flow) in &ledger.flows {
             let id = PacketId::new(id).expect("not 0");
-            if self.app.dropped.contains_key(&id) && flow.received.is_none() {
-                self.app.again(id);
-            } else if !self.app.live.contains_key(&id) && !self.app.dropped.contains_key(&id) {
+            if !self.app.live.contains_key(&id) && !self.app.forgotten.contains_key(&id) {
                 assert!(flow.number.is_none_or(|number| number as usize == self.app.sent.len()));
                 let lent = matches!(self.app.script[self.app.at], Do::Lend(_));
                 self.app.accepted(Some(id), flow.qos, lent);
             }
         }
-        self.app.disconnected();
-        self.app.stale.clear();
-        self.app.abandoned.clear();
-        self.restarted = true;
         self.check();
+    }
+
+    /// What the log says of a restored session, which the application goes on with.
+    fn restored(&mut self, session: Session<Log>) -> Ledger {
+        let ledger = Ledger::of(&session.store().bytes);
+        let received =
+            |(id, flow): (&u16, &Flow)| (PacketId::new(*id).expect("not 0"), flow.received.is_some());
+        self.app.restarted(&ledger.flows.iter().map(received).collect());
+        self.session = Some(session);
+        ledger
     }
 
     /// Forgets the session.
@@ -287,17 +291,19 @@ impl<'s> Side<'s> {
                 self.app.tokens.extend(token.map(|token| (token, number)));
             }
             // What is left of a message that was dropped before a restart.
-            Found::Acked(id, _) if self.restarted && self.app.dropped.remove(&id).is_some() => {}
+            Found::Acked(id, _) if self.app.forgotten.remove(&id).is_some() => {}
             Found::Acked(id, reason) => self.app.ended(id, End::Acked(reason)),
             Found::Dropped(id) => {
                 let session = self.session();
                 let flight = session.flight(id).expect("it can still be read");
                 if let Some(message) = session.message(id) {
-                    assert_eq!(message.payload, self.setup.payload(self.app.live[&id]));
+                    let number = self.app.live.get(&id).or(self.app.forgotten.get(&id));
+                    let number = *number.expect("a message that is known");
+                    assert_eq!(message.payload, self.setup.payload(number));
                 }
                 self.watch.dropped(id.get());
                 // The application has forgotten a SUBSCRIBE of an earlier connection.
-                let again = self.restarted && self.app.dropped.remove(&id).is_some();
+                let again = self.app.forgotten.remove(&id).is_some();
                 if !again && !matches!(flight, Flight::Subscribe | Flight::Unsubscribe) {
                     self.app.ended(id, End::Dropped(flight == Flight::Released));
                 }
@@ -320,10 +326,10 @@ impl<'s> Side<'s> {
     fn opened(&mut self) {
         self.watch.ledger = Ledger::of(&self.log().bytes);
         self.app.abandoned.iter().for_each(|id| self.watch.dropped(id.get()));
-        // The application knows of these, unless it was restarted.
+        // The application knows of these.
         self.watch.ledger.flows.retain(|id, flow| {
             let known = PacketId::new(*id).is_some_and(|id| self.app.dropped.contains_key(&id));
-            !(flow.lost && known) || self.restarted
+            !(flow.lost && known)
         });
     }
 

@@ -170,7 +170,10 @@ impl World<'_> {
         }
         bytes.drain(..n);
         self.totals.written[who] += n as u64;
-        self.sides[who].due |= n > 0 && bytes.is_empty();
+        let empty = bytes.is_empty();
+        let free = self.sides[who].sink.size - bytes.len();
+        let enough = matches!(self.sides[who].wait, Wait::Write(n) if n <= free);
+        self.sides[who].due |= n > 0 && (empty || enough);
         n > 0
     }
 
