@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Takes rules out of the sessions one by one, and sees whether the pair test notices.
+"""Takes rules out of the connection's core one by one and sees whether the pair test notices.
 
-Each rule is a change to one line of the source, made in a copy; the test has to fail then. Python 3.9 or newer, standard
-library only, and cargo. Takes about half a minute for each. `sabotage.py [TEXT]`: only the rules whose text has TEXT.
+Each mutant is a copy of the crate in which one piece of the source is another. Python 3.10 or newer, standard library
+only, and cargo. `sabotage.py [TEXT]`: only mutants whose name contains TEXT. Takes about half a minute for each.
 """
 
 import os
@@ -13,79 +13,223 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent.parent
-COPIED = ["Cargo.toml", "README.md", "src", "tests/pair"]
+COPIED = ["Cargo.toml", "Cargo.lock", "README.md", "src", "tests/pair"]
+TIMEOUT = 120
 
-# What is taken out: (rule, file, line, what it becomes).
-RULES = [
-    ("a message of QoS 2 that was taken is recorded", "connection/messages.rs",
-     "self.session.store.record(&Record::Take { id })?;", ""),
-    ("a message that PUBREC came for is recorded as released", "connection/messages.rs",
-     "self.record(&Record::Release { id })?;\n                self.session.outbox.release(",
-     "self.session.outbox.release("),
-    ("a message that is done is recorded", "connection/messages.rs",
-     "self.record(&Record::Finish { id })?;", ""),
-    ("a message sent again has DUP", "connection/messages.rs",
-     "message.publish(id, true)", "message.publish(id, false)"),
-    ("the identifiers of QoS 2 outlive the connection", "session/inbox.rs",
-     "Some(Arrival::Received | Arrival::Owed2) if goes_on =>", "Some(Arrival::Received) if goes_on && len == 0 =>"),
-    ("a message whose PUBREC is owed counts as taken in an export", "session/inbox.rs",
-     ".filter(|slot| matches!(slot.arrival, Some(Arrival::Received | Arrival::Owed2)))",
-     ".filter(|slot| matches!(slot.arrival, Some(Arrival::Received)))"),
-    ("PUBREL is sent again", "session/outbox.rs",
-     "self.unreleased = self.released.first;", "self.unreleased = 0;"),
-    ("messages are sent again", "session/outbox.rs",
-     "self.unsent = self.sent.first;", "self.unsent = 0;"),
-    ("after PUBREC only PUBREL is sent again", "session/outbox.rs",
-     "slot.flight = Some(Flight::Released);\n            slot.marks &= !SENT;",
-     "slot.flight = Some(Flight::ExactlyOnce);\n            slot.marks &= !SENT;"),
-    ("a PUBREC does not give the quota back", "session/outbox.rs",
-     "self.charged -= u16::from(charged);", "self.charged = self.charged.saturating_sub(2 * u16::from(charged));"),
-    ("what is new waits for what has to be sent again", "connection/messages.rs",
-     "return Err(UsageError::Resuming);", ""),
-    ("an acknowledgement waits for those before it", "session/inbox.rs",
-     "let held = matches!(arrival, Arrival::Held1 | Arrival::Held2);", "let held = false;"),
-    ("a lost session loses its messages", "session/outbox.rs",
-     "if lost || matches!", "if matches!"),
-    ("a repeat of QoS 2 is not delivered", "session/flow.rs",
-     "(Arriving::Publish2, Some(Received)) => Arrived::Repeat,",
-     "(Arriving::Publish2, Some(Received)) => Arrived::Violation,"),
-    ("what does not fit now is sent later", "connection/messages.rs",
-     "Err(UsageError::NoRoom(_) | UsageError::WindowFull(_)) => return None,",
-     "Err(UsageError::WindowFull(_)) => return None,"),
+MESSAGES, OUTBOX, INBOX = "connection/messages.rs", "session/outbox.rs", "session/inbox.rs"
+SESSION, CLIENT, CONNECTION = "session/mod.rs", "connection/client.rs", "connection/mod.rs"
+
+# (name, file, what is there, what is there instead)
+MUTANTS = [
+    (
+        "PUBREC is not recorded",
+        MESSAGES,
+        "Answered::Release => {\n                self.record(&Record::Release { id })?;",
+        "Answered::Release => {",
+    ),
+    ("a message taken is not recorded", MESSAGES, "self.session.store.record(&Record::Take { id })?;", ""),
+    ("PUBREL is not recorded", MESSAGES, "self.record(&Record::Complete { id })?;", ""),
+    ("the end of a message is not recorded", MESSAGES, "self.record(&Record::Finish { id })?;", ""),
+    (
+        "a message is not recorded",
+        MESSAGES,
+        "session.store.record(&record).inspect_err(|_| session.forget(id))?;",
+        "let _ = record;",
+    ),
+    (
+        "messages are sent again in the order of their identifiers",
+        OUTBOX,
+        "        self.unsent = self.sent.first;",
+        """        for at in 0..slots.len() {
+            let message = |slot: &&OutgoingSlot<K>| matches!(slot.flight, Some(f) if f != Flight::Released);
+            if let Some(id) = slots.get(at).filter(message).map(|slot| slot.id) {
+                self.sent.remove(slots, id);
+                self.sent.push(slots, id);
+            }
+        }
+        self.unsent = self.sent.first;""",
+    ),
+    (
+        "PUBREC gives the quota back",
+        OUTBOX,
+        "slot.flight = Some(Flight::Released);\n            slot.marks &= !SENT;",
+        """slot.flight = Some(Flight::Released);
+            self.charged -= u16::from(slot.marks & CHARGED != 0);
+            slot.marks &= !(SENT | CHARGED);""",
+    ),
+    (
+        "an error in PUBREC does not free the identifier",
+        "session/flow.rs",
+        "        | (Answer::PubrecError, Some(Flight::ExactlyOnce))\n",
+        "",
+    ),
+    (
+        "a message sent again does not count",
+        OUTBOX,
+        "slot.marks |= CHARGED;\n            self.charged += 1;",
+        "",
+    ),
+    ("no DUP", MESSAGES, "message.publish(id, true)", "message.publish(id, false)"),
+    (
+        "what was taken is forgotten when the session goes on",
+        SESSION,
+        "self.inbox.rewind(self.store.incoming_mut(), true);",
+        "self.inbox.rewind(self.store.incoming_mut(), false);",
+    ),
+    (
+        "what was taken is remembered when the session is lost",
+        SESSION,
+        "self.inbox.rewind(self.store.incoming_mut(), false);",
+        "self.inbox.rewind(self.store.incoming_mut(), true);",
+    ),
+    ("PUBREL is not sent again", OUTBOX, "self.unreleased = self.released.first;", "self.unreleased = 0;"),
+    ("messages are not sent again", OUTBOX, "self.unsent = self.sent.first;", "self.unsent = 0;"),
+    ("acknowledgements go in the order of the calls", INBOX, "if before != behind {", "if before != behind || true {"),
+    (
+        "nothing is dropped with a lost session",
+        SESSION,
+        "self.outbox.rewind(self.store.outgoing_mut(), lost);",
+        "self.outbox.rewind(self.store.outgoing_mut(), false);",
+    ),
+    (
+        "SUBSCRIBE of an earlier connection is waited for",
+        OUTBOX,
+        "if lost || matches!(slot.flight, Some(Flight::Subscribe | Flight::Unsubscribe)) {",
+        "if lost {",
+    ),
+    (
+        "an identifier is given out again at once",
+        OUTBOX,
+        "let next = id.get().checked_add(len)",
+        "let next = Some(id.get())",
+    ),
+    (
+        "export without what PUBREC is owed for",
+        INBOX,
+        ".filter(|slot| matches!(slot.arrival, Some(Arrival::Received | Arrival::Owed2)))",
+        ".filter(|slot| matches!(slot.arrival, Some(Arrival::Received)))",
+    ),
+    (
+        "what PUBREC is owed for is forgotten with the connection",
+        INBOX,
+        "Some(Arrival::Received | Arrival::Owed2) if goes_on",
+        "Some(Arrival::Received) if goes_on",
+    ),
+    (
+        "an acknowledgement is lost when there is no room",
+        MESSAGES,
+        """            if !out.reserve(ACK) {
+                return;
+            }
+            self.send_ack(owed, out);""",
+        """            if !out.reserve(ACK) {
+                self.session.inbox.remove(self.session.store.incoming_mut(), owed.handle);
+                return;
+            }
+            self.send_ack(owed, out);""",
+    ),
+    ("new messages overtake old ones", MESSAGES, "if self.is_resuming() {", "if false {"),
+    (
+        "PUBLISH is sent again after PUBREC",
+        OUTBOX,
+        "slot.flight = Some(Flight::Released);\n            slot.marks &= !SENT;",
+        "slot.flight = Some(Flight::ExactlyOnce);\n            slot.marks &= !SENT;",
+    ),
+    (
+        "an acknowledgement does not wait for those before it",
+        INBOX,
+        "let held = matches!(arrival, Arrival::Held1 | Arrival::Held2);",
+        "let held = false;",
+    ),
+    (
+        "a repeat is delivered",
+        "session/flow.rs",
+        "(Arriving::Publish2, Some(Received)) => Arrived::Repeat,",
+        "(Arriving::Publish2, Some(Received)) => Arrived::Deliver,",
+    ),
+    (
+        "what does not fit now is dropped",
+        MESSAGES,
+        "Err(UsageError::NoRoom(_) | UsageError::WindowFull(_)) => return None,",
+        "Err(UsageError::WindowFull(_)) => return None,",
+    ),
+    (
+        "the end of a message does not give the quota back",
+        OUTBOX,
+        "self.charged -= u16::from(charged);",
+        "",
+    ),
+    (
+        "a message given up is not released",
+        MESSAGES,
+        "slot.flight() == Some(Flight::ExactlyOnce) && !slot.is_lost()",
+        "false && slot.is_lost()",
+    ),
+    ("PUBCOMP 0x92 after a resume is a failure", MESSAGES, "if self.resumed { ReasonCode::SUCCESS } else { reason }", "reason"),
+    ("tokens of earlier connections are taken", MESSAGES, "token.epoch != self.session.epoch || ", ""),
+    (
+        "PUBREL of an unknown message is not answered",
+        MESSAGES,
+        "(Arrived::NotFound, _) => {",
+        "(Arrived::NotFound, _) if self.resumed => {}\n            (Arrived::NotFound, _) => {",
+    ),
+    (
+        "Receive Maximum is announced whatever places are left",
+        CONNECTION,
+        "saturating_sub(self.session.inbox.len())",
+        "max(1)",
+    ),
+    ("an acknowledgement follows DISCONNECT", MESSAGES, "if self.is_open() {\n                    self.send_owed(out);", "{\n                    self.send_owed(out);"),
+    ("PINGRESP is lost when there is no room", MESSAGES, "while self.pongs > 0 && out.reserve(2) {", "while core::mem::take(&mut self.pongs) > 0 && out.reserve(2) {\n            self.pongs += 1;"),
 ]
 
 
+def run(folder, target):
+    command = ["cargo", "test", "--quiet", "--test", "pair"]
+    environment = os.environ | {"CARGO_TARGET_DIR": str(target), "RUST_BACKTRACE": "0"}
+    try:
+        build = subprocess.run([*command, "--no-run"], cwd=folder, env=environment, capture_output=True, text=True)
+        if build.returncode:
+            return "DOES NOT BUILD", build.stderr
+        test = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT)
+    except subprocess.TimeoutExpired:
+        return "killed, by time", ""
+    if not test.returncode:
+        return "SURVIVES", ""
+    failed = [line.split()[1] for line in test.stdout.splitlines() if line.startswith("test ") and "FAILED" in line]
+    failed += [line.strip() for line in test.stdout.splitlines() if line.startswith("    ") and "::" in line]
+    return f"killed by {', '.join(sorted(set(failed))) or 'an abort'}", ""
+
+
 def main():
-    wanted = [rule for rule in RULES if not sys.argv[1:] or sys.argv[1] in rule[0]]
-    survivors = []
-    with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder)
+    chosen = [mutant for mutant in MUTANTS if (sys.argv[1:] or [""])[0] in mutant[0]]
+    bad = 0
+    with tempfile.TemporaryDirectory() as temporary:
+        folder, target = Path(temporary, "crate"), Path(temporary, "target")
         for name in COPIED:
-            source, to = ROOT / name, copy / name
-            to.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copytree(source, to) if source.is_dir() else shutil.copy(source, to)
-        # What the copy lacks is not to be looked for.
-        manifest = copy / "Cargo.toml"
-        text = manifest.read_text().replace('[[test]]\nname = "vectors"\nharness = false\n', "")
-        manifest.write_text(text)
-        environment = {**os.environ, "CARGO_TARGET_DIR": str(copy / "target")}
-        test = ["cargo", "test", "--quiet", "--test", "pair"]
-        subprocess.run(test, cwd=copy, env=environment, check=True, capture_output=True)
-        for rule, file, old, new in wanted:
-            path = copy / "src" / file
+            if (ROOT / name).is_dir():
+                shutil.copytree(ROOT / name, folder / name)
+            elif (ROOT / name).exists():
+                folder.mkdir(exist_ok=True)
+                shutil.copy(ROOT / name, folder / name)
+        # The other tests are not copied.
+        manifest = folder / "Cargo.toml"
+        manifest.write_text(manifest.read_text().replace('[[test]]\nname = "vectors"\nharness = false\n', ""))
+        result, why = run(folder, target)
+        if result != "SURVIVES":
+            sys.exit(f"the source itself: {result}\n{why}")
+        for name, file, old, new in chosen:
+            path = folder / "src" / file
             source = path.read_text()
             if source.count(old) != 1:
-                sys.exit(f"{file} has {source.count(old)} times {old!r}: bring the script up to date")
+                sys.exit(f"{name}: found {source.count(old)} times in {file}: {old}")
             path.write_text(source.replace(old, new))
-            done = subprocess.run(test, cwd=copy, env=environment, capture_output=True, text=True)
+            result, why = run(folder, target)
             path.write_text(source)
-            if "error: could not compile" in done.stderr:
-                sys.exit(f"without '{rule}' it does not compile:\n{done.stderr}")
-            print(f"{'noticed ' if done.returncode else 'SURVIVES'}  {rule}", flush=True)
-            if not done.returncode:
-                survivors.append(rule)
-    print(f"{len(wanted)} rules, {len(survivors)} survive")
-    sys.exit(bool(survivors))
+            bad += not result.startswith("killed")
+            print(f"{name}: {result}\n{why}".rstrip(), flush=True)
+    print(f"{len(chosen)} mutants, {bad} of them not killed")
+    sys.exit(bad > 0)
 
 
 if __name__ == "__main__":
