@@ -68,7 +68,9 @@ def connections():
             connect, connack = map(bytes.fromhex, OPENING[version])
             head = bytes([number // 3 % 5, VERSIONS.index(version), 2, 2, 0])
             yield b"\0" + head + bytes([0, 10, 0, 2]) + given(connack) + messages + given(packet)
-            yield b"\1" + head + given(connect) + bytes([0, 5, 0]) + messages + given(packet)
+            # With acknowledgements by hand, and the last of them behind the DISCONNECT.
+            by_hand, late = bytes([15, 2]), bytes([11, 0, 0, 0, 9, 0])
+            yield b"\1" + head + by_hand + given(connect) + bytes([0, 5, 0]) + messages + given(packet) + late
 
 
 def main():
