@@ -7,7 +7,9 @@ fuzzer down and show it nothing that short ones do not.
 
 import hashlib
 import json
+from itertools import chain
 from pathlib import Path
+from random import Random
 
 HERE = Path(__file__).resolve().parent
 VERSIONS = ["3.1", "3.1.1", "5.0"]
@@ -73,12 +75,69 @@ def connections():
             yield b"\1" + head + by_hand + given(connect) + bytes([0, 5, 0]) + messages + given(packet) + late
 
 
+def stories():
+    """Scripts of a dozen steps that mean something, in any order: a fuzzer rarely finds a whole exchange by itself."""
+
+    def given(*fields):
+        packet = b"".join(bytes.fromhex(field) if isinstance(field, str) else bytes(field) for field in fields)
+        return bytes([27, len(packet)]) + packet
+
+    for number in range(1200):
+        random = Random(number)
+        five = "" if (version := number % 3) < 2 else "00"
+        connack = ["20020000", "20020100", "2003010000"]
+        connect = [
+            "100F00064D514973647003 00003C000161",
+            "100D00044D51545404 00003C000161",
+            "101300044D51545405 00003C 0511000000 3C000161",
+        ][version]
+        opening = [
+            # A client connects, for a while; there is a session, or is none.
+            bytes([0, 10, 0, 2]) + given(connack[version] if random.random() < 0.7 else OPENING[VERSIONS[version]][1]),
+            # A client comes; its session goes on if it can.
+            given(connect) + bytes([0, 4, 0, 0, 5, 0]),
+        ][number // 3 % 2]
+
+        def step():
+            n, id = random.randrange(4), [0, random.randrange(1, 4)]
+            length = 6 + len(five) // 2
+            return random.choice(
+                [
+                    bytes([4, n % 2, n, n]),
+                    bytes([4, n % 2, n, 4]),
+                    given([0x32, length, 0, 1, 0x61], id, five, [0x78]),
+                    given([0x34, length, 0, 1, 0x61], id, five, [0x78]),
+                    given([0x3C, length, 0, 1, 0x61], id, five, [0x78]),
+                    given("4002", id),
+                    given("5002", id),
+                    given("6202", id),
+                    given("6202", id),
+                    given("7002", id),
+                    bytes([12, n, 0]) + opening,
+                    bytes([12, n, 0]) + opening,
+                    bytes([15, 1 + n]),
+                    bytes([15, 6, 30]),
+                    bytes([8, n, n, 30]),
+                    bytes([9, 0, 30]),
+                    bytes([13, n * 3, 30]),
+                    bytes([13, 10, 30]),
+                    bytes([10, 0, 0, 30]),
+                    bytes([10, 4, 0, 30]),
+                    bytes([11, 0, 0, 0]),
+                    bytes([14, 3, 0, n]),
+                ]
+            )
+
+        head = bytes([number // 3 % 2, number // 6 % 5, version, 2, 2, 0])
+        yield head + opening + b"".join(step() for _ in range(12))
+
+
 def main():
     corpora = {
         "decode": (packet for _, packet in vectors()),
         "roundtrip": packets(),
         "framing": streams(),
-        "connection": connections(),
+        "connection": chain(connections(), stories()),
     }
     for target, seeds in corpora.items():
         folder = HERE / "corpus" / target
