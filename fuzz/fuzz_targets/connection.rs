@@ -18,7 +18,7 @@ mod watch;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
-use log::{Logged, session};
+use log::{Logged, records, session};
 use roles::{Role, message_packet, publish};
 use sans_mqtt::role;
 use sans_mqtt::{
@@ -241,7 +241,11 @@ impl<R: Role, T: Store> World<R, T> {
                 self.dropped = Some(id).filter(|id| self.flight(*id) == Some(self.watch.life.out[id].flight));
             }
             if self.dropped.is_none() {
-                self.watch.life.drop(id, self.flight(id));
+                // It may have been released and confirmed in this one call.
+                let log = &self.connection.session().store().log[self.logged..];
+                let release = |record| matches!(record, Record::Release { id: it } if it.get() == id);
+                let flight = if records(log).any(release) { Some(Flight::Released) } else { self.flight(id) };
+                self.watch.life.drop(id, flight);
             }
         }
         // What was told and is lost after all is forgotten in silence.
