@@ -297,7 +297,7 @@ impl<'s> Side<'s> {
                 let session = self.session();
                 let flight = session.flight(id).expect("it can still be read");
                 if let Some(message) = session.message(id) {
-                    let number = self.app.live.get(&id).or(self.app.forgotten.get(&id));
+                    let number = self.app.live.get(&id).or_else(|| self.app.forgotten.get(&id));
                     let number = *number.expect("a message that is known");
                     assert_eq!(message.payload, self.setup.payload(number));
                 }
