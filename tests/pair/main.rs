@@ -8,10 +8,12 @@
 mod app;
 mod crash;
 mod cuts;
+mod faults;
 mod ledger;
 mod machine;
 mod pump;
 mod random;
+mod restart;
 mod rng;
 mod setup;
 mod side;

@@ -196,9 +196,8 @@ def run(folder, target):
         return "killed, by time", ""
     if not test.returncode:
         return "SURVIVES", ""
-    failed = [line.split()[1] for line in test.stdout.splitlines() if line.startswith("test ") and "FAILED" in line]
-    failed += [line.strip() for line in test.stdout.splitlines() if line.startswith("    ") and "::" in line]
-    return f"killed by {', '.join(sorted(set(failed))) or 'an abort'}", ""
+    failed = {line.strip() for line in test.stdout.splitlines() if line.startswith("    ") and "::" in line}
+    return f"killed by {', '.join(sorted(failed)) or 'an abort'}", ""
 
 
 def main():

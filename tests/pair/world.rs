@@ -7,7 +7,7 @@ use sans_mqtt::{Cause, Instant, Message, Qos, ReasonCode, UsageError, Version, W
 use crate::app::compare;
 use crate::machine::either;
 use crate::rng::Rng;
-use crate::setup::{Acks, At, CLIENT, Do, Fault, SERVER, Setup, What};
+use crate::setup::{Acks, At, CLIENT, Do, Fault, SERVER, Setup};
 use crate::side::{Died, Side};
 
 /// What a run came to.
@@ -24,22 +24,22 @@ pub(crate) struct Totals {
 }
 
 pub(crate) struct World<'s> {
-    setup: &'s Setup,
-    now: Instant,
-    sides: [Side<'s>; 2],
+    pub(crate) setup: &'s Setup,
+    pub(crate) now: Instant,
+    pub(crate) sides: [Side<'s>; 2],
     /// What each side has written and the other not read.
     pipes: [VecDeque<u8>; 2],
     /// A side has closed its transport.
     closed: [bool; 2],
-    connected: bool,
+    pub(crate) connected: bool,
     /// The client does not know yet that its session is lost. A server that told it so in vain has to tell it again: a
     /// new session must not pass for the one that the client knows.
-    lost: bool,
-    faults: VecDeque<Fault>,
+    pub(crate) lost: bool,
+    pub(crate) faults: VecDeque<Fault>,
     /// The totals at the fault before.
-    base: Totals,
+    pub(crate) base: Totals,
     rng: Rng,
-    totals: Totals,
+    pub(crate) totals: Totals,
 }
 
 /// Runs a setup to its end.
@@ -116,7 +116,7 @@ impl World<'_> {
         self.sides.iter_mut().for_each(|side| side.connect(now));
     }
 
-    fn disconnect(&mut self) {
+    pub(crate) fn disconnect(&mut self) {
         self.connected = false;
         self.sides.iter_mut().for_each(Side::disconnect);
     }
@@ -251,60 +251,6 @@ impl World<'_> {
         if self.setup.version == Version::V5_0 && self.setup.store_fails == 0 {
             self.sides.iter_mut().for_each(probe_quota);
         }
-    }
-
-    /// From now on the next fault is waited for.
-    fn arm(&mut self) {
-        self.totals.logged = [CLIENT, SERVER].map(|who| self.sides[who].log().written);
-        self.base = self.totals;
-        if let Some(&Fault { at: At::Logged(who, n), .. }) = self.faults.front() {
-            self.sides[who].dies_at(self.base.logged[who] + n);
-        }
-    }
-
-    fn is_due(&self, fault: Fault) -> bool {
-        match fault.at {
-            At::Read(who, n) => self.totals.read[who] >= self.base.read[who] + n,
-            At::Written(who, n) => self.totals.written[who] >= self.base.written[who] + n,
-            At::Logged(who, n) => self.sides[who].log().written >= self.base.logged[who] + n,
-        }
-    }
-
-    /// The next fault happens.
-    fn fire(&mut self) {
-        let fault = self.faults.pop_front().expect("a fault");
-        self.totals.faults += 1;
-        let crashes = matches!(fault.what, What::Crash(_));
-        if let What::Crash(who) = fault.what {
-            self.sides[who].crash();
-        }
-        if self.connected && (crashes || fault.what == What::Cut) {
-            for who in [CLIENT, SERVER] {
-                if fault.what != What::Crash(who) {
-                    self.sides[who].drain(self.now);
-                }
-            }
-        }
-        self.disconnect();
-        let forget = |side: &mut Side<'_>, loose: bool| {
-            for number in side.app.live.values() {
-                let sent = &mut side.app.sent[*number as usize];
-                (sent.lost, sent.loose) = (true, sent.loose | loose);
-            }
-        };
-        match fault.what {
-            What::Restart(who) => self.sides[who].restart(),
-            What::Lose => {
-                self.lost = true;
-                forget(&mut self.sides[CLIENT], self.setup.version != Version::V5_0);
-            }
-            What::Clean => {
-                self.sides[CLIENT].clean = true;
-                forget(&mut self.sides[CLIENT], false);
-            }
-            What::Cut | What::Abort | What::Crash(_) => {}
-        }
-        self.arm();
     }
 }
 
