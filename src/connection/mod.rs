@@ -5,7 +5,8 @@ mod auth;
 mod client;
 mod config;
 mod event;
-mod messages;
+mod incoming;
+mod outgoing;
 mod output;
 mod server;
 

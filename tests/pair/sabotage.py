@@ -16,23 +16,24 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 COPIED = ["Cargo.toml", "Cargo.lock", "README.md", "src", "tests/pair"]
 TIMEOUT = 120
 
-MESSAGES, OUTBOX, INBOX = "connection/messages.rs", "session/outbox.rs", "session/inbox.rs"
+SENT, RECEIVED = "connection/outgoing.rs", "connection/incoming.rs"
+OUTBOX, INBOX = "session/outbox.rs", "session/inbox.rs"
 SESSION, CLIENT, CONNECTION = "session/mod.rs", "connection/client.rs", "connection/mod.rs"
 
 # (name, file, what is there, what is there instead)
 MUTANTS = [
     (
         "PUBREC is not recorded",
-        MESSAGES,
+        SENT,
         "Answered::Release => {\n                self.record(&Record::Release { id })?;",
         "Answered::Release => {",
     ),
-    ("a message taken is not recorded", MESSAGES, "self.session.store.record(&Record::Take { id })?;", ""),
-    ("PUBREL is not recorded", MESSAGES, "self.record(&Record::Complete { id })?;", ""),
-    ("the end of a message is not recorded", MESSAGES, "self.record(&Record::Finish { id })?;", ""),
+    ("a message taken is not recorded", RECEIVED, "self.session.store.record(&Record::Take { id })?;", ""),
+    ("PUBREL is not recorded", RECEIVED, "self.record(&Record::Complete { id })?;", ""),
+    ("the end of a message is not recorded", SENT, "self.record(&Record::Finish { id })?;", ""),
     (
         "a message is not recorded",
-        MESSAGES,
+        SENT,
         "session.store.record(&record).inspect_err(|_| session.forget(id))?;",
         "let _ = record;",
     ),
@@ -69,7 +70,7 @@ MUTANTS = [
         "slot.marks |= CHARGED;\n            self.charged += 1;",
         "",
     ),
-    ("no DUP", MESSAGES, "message.publish(id, true)", "message.publish(id, false)"),
+    ("no DUP", SENT, "message.publish(id, true)", "message.publish(id, false)"),
     (
         "what was taken is forgotten when the session goes on",
         SESSION,
@@ -117,7 +118,7 @@ MUTANTS = [
     ),
     (
         "an acknowledgement is lost when there is no room",
-        MESSAGES,
+        RECEIVED,
         """            if !out.reserve(ACK) {
                 return;
             }
@@ -128,7 +129,7 @@ MUTANTS = [
             }
             self.send_ack(owed, out);""",
     ),
-    ("new messages overtake old ones", MESSAGES, "if self.is_resuming() {", "if false {"),
+    ("new messages overtake old ones", SENT, "if self.is_resuming() {", "if false {"),
     (
         "PUBLISH is sent again after PUBREC",
         OUTBOX,
@@ -149,7 +150,7 @@ MUTANTS = [
     ),
     (
         "what does not fit now is dropped",
-        MESSAGES,
+        SENT,
         "Err(UsageError::NoRoom(_) | UsageError::WindowFull(_)) => return None,",
         "Err(UsageError::WindowFull(_)) => return None,",
     ),
@@ -161,15 +162,15 @@ MUTANTS = [
     ),
     (
         "a message given up is not released",
-        MESSAGES,
+        SENT,
         "slot.flight() == Some(Flight::ExactlyOnce) && !slot.is_lost()",
         "false && slot.is_lost()",
     ),
-    ("PUBCOMP 0x92 after a resume is a failure", MESSAGES, "if self.resumed { ReasonCode::SUCCESS } else { reason }", "reason"),
-    ("tokens of earlier connections are taken", MESSAGES, "token.epoch != self.session.epoch || ", ""),
+    ("PUBCOMP 0x92 after a resume is a failure", SENT, "if self.resumed { ReasonCode::SUCCESS } else { reason }", "reason"),
+    ("tokens of earlier connections are taken", RECEIVED, "token.epoch != self.session.epoch || ", ""),
     (
         "PUBREL of an unknown message is not answered",
-        MESSAGES,
+        RECEIVED,
         "(Arrived::NotFound, _) => {",
         "(Arrived::NotFound, _) if self.resumed => {}\n            (Arrived::NotFound, _) => {",
     ),
@@ -179,8 +180,8 @@ MUTANTS = [
         "saturating_sub(self.session.inbox.len())",
         "max(1)",
     ),
-    ("an acknowledgement follows DISCONNECT", MESSAGES, "if self.is_open() {\n                    self.send_owed(out);", "{\n                    self.send_owed(out);"),
-    ("PINGRESP is lost when there is no room", MESSAGES, "while self.pongs > 0 && out.reserve(2) {", "while core::mem::take(&mut self.pongs) > 0 && out.reserve(2) {\n            self.pongs += 1;"),
+    ("an acknowledgement follows DISCONNECT", RECEIVED, "if self.is_open() {\n                    self.send_owed(out);", "{\n                    self.send_owed(out);"),
+    ("PINGRESP is lost when there is no room", RECEIVED, "while self.pongs > 0 && out.reserve(2) {", "while core::mem::take(&mut self.pongs) > 0 && out.reserve(2) {\n            self.pongs += 1;"),
 ]
 
 

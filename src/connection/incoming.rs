@@ -1,0 +1,272 @@
+//! Messages of the peer, and what is owed for them.
+
+use super::{
+    AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError, Wait,
+};
+use crate::error::{ErrorKind, Field};
+use crate::packet::{Ack, Delivery, Packet, PacketId, Publish, Qos};
+use crate::property::PropertyId;
+use crate::reason::ReasonCode;
+use crate::session::{Arrival, Arrived, Arriving, Handle, Owed, Record, Store, StoreError, arrived};
+use crate::version::Sender;
+use crate::wire::{Scope, Sink};
+
+/// The longest acknowledgement that is sent without properties.
+pub(super) const ACK: usize = 5;
+
+impl<R: Role, S: Store> Connection<R, S> {
+    /// Acknowledges a message, or with an error refuses it (5.0 only: before, any reason acknowledges it). Messages may be
+    /// acknowledged in any order; what is sent keeps the order in which they came `[MQTT-4.6.0-2]` `[MQTT-4.6.0-3]`.
+    ///
+    /// A message of QoS 2 counts as taken from now on, even if the connection is lost before the peer knows.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::StaleToken`], [`UsageError::Encode`] for a reason code that the packet can't carry, and
+    /// [`UsageError::Store`]; with the token, to be used again. Never for lack of room: what can't be sent now is sent
+    /// as soon as it can.
+    pub fn ack(
+        &mut self,
+        token: AckToken,
+        reason: ReasonCode,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), AckError> {
+        match self.try_ack(&token, reason) {
+            Ok(()) => {
+                // Behind a DISCONNECT nothing may be sent.
+                if self.is_open() {
+                    self.send_owed(out);
+                }
+                Ok(())
+            }
+            Err(error) => Err(AckError { token, error }),
+        }
+    }
+
+    fn try_ack(&mut self, token: &AckToken, reason: ReasonCode) -> Result<(), UsageError> {
+        let slots = self.session.store.incoming();
+        let Some((id, arrival)) = self.session.inbox.get(slots, token.handle) else {
+            return Err(UsageError::StaleToken);
+        };
+        let held = matches!(arrival, Arrival::Held1 | Arrival::Held2);
+        if token.epoch != self.session.epoch || id != token.id || !held {
+            return Err(UsageError::StaleToken);
+        }
+        let ack = Ack { packet_id: id, reason, ..Ack::default() };
+        let packet = if arrival == Arrival::Held1 { Packet::Puback(ack) } else { Packet::Pubrec(ack) };
+        if self.version.is_5() {
+            packet.encode_from(self.version, R::SENDER, &mut crate::packet::Nowhere)?;
+        }
+        self.take(token.handle, reason)?;
+        Ok(())
+    }
+
+    /// The application has taken a message, or refuses it.
+    pub(super) fn take(&mut self, handle: Handle, reason: ReasonCode) -> Result<(), StoreError> {
+        let reason = if self.version.is_5() { reason } else { ReasonCode::SUCCESS };
+        let Some((id, arrival)) = self.session.inbox.get(self.session.store.incoming(), handle) else {
+            return Ok(());
+        };
+        let next = match arrival {
+            Arrival::Held1 => Arrival::Owed1,
+            Arrival::Held2 if reason.is_error() => Arrival::Refused2,
+            Arrival::Held2 => {
+                self.session.store.record(&Record::Take { id })?;
+                Arrival::Owed2
+            }
+            _ => return Ok(()),
+        };
+        self.session.inbox.set(self.session.store.incoming_mut(), handle, next, reason);
+        Ok(())
+    }
+
+    /// Sends the acknowledgements that are owed, as far as there is room.
+    #[inline(always)]
+    pub(super) fn send_owed(&mut self, out: &mut (impl Sink + ?Sized)) {
+        self.send_pings(out);
+        while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
+            if !out.reserve(ACK) {
+                return;
+            }
+            self.send_ack(owed, out);
+        }
+        while let Some(id) = self.session.outbox.unreleased() {
+            let lost =
+                self.session.outbox.get(self.session.store.outgoing(), id).is_none_or(|slot| slot.is_lost());
+            if lost || !out.reserve(ACK) {
+                return;
+            }
+            self.put(Packet::Pubrel(Ack { packet_id: id, ..Ack::default() }), out);
+            self.session.outbox.pass(self.session.store.outgoing_mut(), id);
+        }
+    }
+
+    #[inline]
+    fn send_ack(&mut self, owed: Owed, out: &mut (impl Sink + ?Sized)) {
+        let Owed { handle, id, arrival, reason } = owed;
+        let ack = Ack { packet_id: id, reason, ..Ack::default() };
+        let slots = self.session.store.incoming_mut();
+        let packet = match arrival {
+            Arrival::Owed1 => Packet::Puback(ack),
+            Arrival::Completed => Packet::Pubcomp(ack),
+            _ => Packet::Pubrec(ack),
+        };
+        if arrival == Arrival::Owed2 {
+            self.session.inbox.set(slots, handle, Arrival::Received, ReasonCode::SUCCESS);
+        } else {
+            self.session.inbox.remove(slots, handle);
+        }
+        self.put(packet, out);
+    }
+
+    /// Sends PINGRESP and PINGREQ that are owed.
+    #[inline(always)]
+    pub(super) fn send_pings(&mut self, out: &mut (impl Sink + ?Sized)) {
+        while self.pongs > 0 && out.reserve(2) {
+            self.pongs -= 1;
+            self.put(Packet::Pingresp, out);
+        }
+        if self.ping && out.reserve(2) {
+            self.ping = false;
+            self.put(Packet::Pingreq, out);
+        }
+    }
+
+    /// Writes an answer that can't be wrong to a sink that has room.
+    #[inline(always)]
+    pub(super) fn put(&mut self, packet: Packet<'_>, out: &mut (impl Sink + ?Sized)) {
+        let written = packet.encode(self.version, out);
+        debug_assert!(written.is_ok(), "{packet:?}: {written:?}");
+        self.sent = true;
+    }
+
+    /// A message came.
+    #[inline(always)]
+    pub(super) fn published<'i>(&mut self, publish: &Publish<'i>) -> Flow<Option<Event<'i>>> {
+        let Publish { dup, retain, delivery, topic, properties, payload } = *publish;
+        if !properties.is_empty() && properties.topic_alias().is_some() {
+            let field = Field::Property(PropertyId::TopicAlias);
+            return Err(self.violation(ErrorKind::TopicAlias, field, Scope::PUBLISH));
+        }
+        let qos = delivery.qos();
+        if matches!(R::SENDER, Sender::Server) && self.version.is_5() {
+            if qos > self.own_limits.maximum_qos {
+                return Err(self.violation(ErrorKind::MaximumQos, Field::Qos, Scope::PUBLISH));
+            }
+            if retain && !self.own_limits.retain_available {
+                return Err(self.violation(ErrorKind::RetainNotAvailable, Field::Retain, Scope::PUBLISH));
+            }
+        }
+        let incoming = Incoming { topic, qos, retain, dup, properties, payload };
+        let (id, arriving) = match delivery {
+            Delivery::AtMostOnce => return Ok(Some(Event::Publish(incoming, None))),
+            Delivery::AtLeastOnce(id) => (id, Arriving::Publish1 { dup }),
+            Delivery::ExactlyOnce(id) => (id, Arriving::Publish2),
+        };
+        let found = self.session.inbox.find(self.session.store.incoming(), id);
+        match (arrived(found.map(|(_, arrival)| arrival), arriving, self.version), found) {
+            (Arrived::Deliver, _) => {
+                let handle =
+                    self.note(id, if qos == Qos::ExactlyOnce { Arrival::Held2 } else { Arrival::Held1 })?;
+                let token = match self.acknowledge {
+                    Acknowledge::Manual => Some(AckToken { epoch: self.session.epoch, handle, id }),
+                    Acknowledge::Automatic => {
+                        self.taken = handle;
+                        None
+                    }
+                };
+                Ok(Some(Event::Publish(incoming, token)))
+            }
+            (Arrived::Repeat, Some((handle, _))) => {
+                self.charge(handle)?;
+                let slots = self.session.store.incoming_mut();
+                self.session.inbox.set(slots, handle, Arrival::Owed2, ReasonCode::SUCCESS);
+                Ok(None)
+            }
+            (Arrived::Ignore, _) => Ok(None),
+            _ => Err(self.violation(ErrorKind::PacketIdInUse, Field::PacketId, Scope::PUBLISH)),
+        }
+    }
+
+    /// Takes note of a message of the peer's.
+    #[inline(always)]
+    fn note(&mut self, id: PacketId, arrival: Arrival) -> Flow<Handle> {
+        self.check_quota()?;
+        if !self.session.make_room_for_one() {
+            return Err(self.no_room());
+        }
+        let slots = self.session.store.incoming_mut();
+        let handle = self.session.inbox.insert(slots, id, arrival, ReasonCode::SUCCESS).unwrap_or_default();
+        self.session.inbox.charge(slots, handle);
+        Ok(handle)
+    }
+
+    /// What makes room in the store: sending an acknowledgement, or the application giving one. If nothing does, the peer
+    /// has more messages under way than the store was made for.
+    #[cold]
+    fn no_room(&self) -> Stop {
+        let (inbox, slots) = (&self.session.inbox, self.session.store.incoming());
+        if inbox.owed(slots).is_some() {
+            return Wait::Write(ACK).into();
+        }
+        if inbox.is_held() {
+            return Wait::Acknowledge.into();
+        }
+        self.violation(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH)
+    }
+
+    /// A message that was taken comes again; in this connection it counts anew.
+    fn charge(&mut self, handle: Handle) -> Flow<()> {
+        if !self.session.inbox.is_charged(self.session.store.incoming(), handle) {
+            self.check_quota()?;
+            self.session.inbox.charge(self.session.store.incoming_mut(), handle);
+        }
+        Ok(())
+    }
+
+    /// `[MQTT-3.3.4-7]` `[MQTT-3.3.4-9]`
+    #[inline(always)]
+    fn check_quota(&self) -> Flow<()> {
+        if self.version.is_5() && self.session.inbox.charged() >= self.own_limits.receive_maximum {
+            return Err(self.violation(ErrorKind::ReceiveMaximum, Field::PacketId, Scope::PUBLISH));
+        }
+        Ok(())
+    }
+
+    /// PUBREL came.
+    #[inline(always)]
+    pub(super) fn pubrel<'i>(
+        &mut self,
+        ack: &Ack<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Flow<Option<Event<'i>>> {
+        let id = ack.packet_id;
+        let found = self.session.inbox.find(self.session.store.incoming(), id);
+        let arrival = found.map(|(_, arrival)| arrival);
+        match (arrived(arrival, Arriving::Pubrel, self.version), found) {
+            (Arrived::Complete, Some((handle, _))) => {
+                self.record(&Record::Complete { id })?;
+                let slots = self.session.store.incoming_mut();
+                self.session.inbox.set(slots, handle, Arrival::Completed, ReasonCode::SUCCESS);
+            }
+            (Arrived::NotFound, _) => {
+                let reason = self.not_found();
+                let slots = self.session.store.incoming_mut();
+                if self.session.inbox.insert(slots, id, Arrival::Completed, reason).is_none() {
+                    if !out.reserve(ACK) {
+                        return Err(Wait::Write(ACK).into());
+                    }
+                    self.put(Packet::Pubcomp(Ack { packet_id: id, reason, ..Ack::default() }), out);
+                }
+            }
+            (Arrived::Ignore, _) => {}
+            _ => return Err(self.violation(ErrorKind::WrongAck, Field::PacketId, Scope::PUBREL)),
+        }
+        Ok(None)
+    }
+
+    /// What is said of an identifier that is not known.
+    pub(super) fn not_found(&self) -> ReasonCode {
+        if self.version.is_5() { ReasonCode::PACKET_IDENTIFIER_NOT_FOUND } else { ReasonCode::SUCCESS }
+    }
+}
