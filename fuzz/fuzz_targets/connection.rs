@@ -355,6 +355,7 @@ impl<R: Role, T: Store> World<R, T> {
             Wait::Acknowledge => {
                 assert!(self.watch.version != Version::V5_0 && self.watch.is_pending());
             }
+            Wait::Payload(_) => unreachable!("no payload is sent in pieces"),
             Wait::Decide => assert!(!self.closed),
             Wait::Store => assert!(self.connection.session().store().fails),
             Wait::Closed(_) => self.closed = true,

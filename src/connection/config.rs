@@ -20,6 +20,7 @@ use crate::version::{Sender, Version};
 /// | `maximum_connect_size` | 16 KiB | no | the connection is closed |
 /// | `connect_timeout` | 10 s | no | the connection is closed |
 /// | `ping_timeout` | 10 s | no | the connection is closed |
+/// | `stream_above` | never | no | a PUBLISH comes in pieces, other packets: 0x95 |
 /// | `headroom` | 32 bytes | no | |
 ///
 /// Older versions announce nothing and have no reason codes: there a packet that is too large closes the connection, the
@@ -31,6 +32,10 @@ pub struct Config {
     pub receive_maximum: u16,
     /// The largest packet to accept in bytes, with its fixed header.
     pub maximum_packet_size: u32,
+    /// The largest packet to be buffered as a whole, in bytes. A larger PUBLISH comes in pieces, from
+    /// [`Event::PublishStart`](crate::Event::PublishStart) to [`Event::PublishEnd`](crate::Event::PublishEnd), and its head
+    /// must not be larger than this; any other packet is refused.
+    pub stream_above: u32,
     /// The highest QoS that clients may publish with.
     pub maximum_qos: Qos,
     /// Whether clients may have messages retained.
@@ -56,6 +61,7 @@ impl Default for Config {
         Self {
             receive_maximum: 16,
             maximum_packet_size: 1 << 20,
+            stream_above: u32::MAX,
             maximum_qos: Qos::ExactlyOnce,
             retain_available: true,
             wildcard_subscription_available: true,

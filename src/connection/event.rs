@@ -33,6 +33,9 @@ pub enum Wait {
     Write(usize),
     /// Give this message, which the caller keeps, to `resend`; or `abandon` it. Input may be read meanwhile.
     Resend(PacketId),
+    /// Write on with the payload of which [`publish_head`](crate::Connection::publish_head) sent the head: so many bytes are
+    /// left. Input may be read meanwhile, but an answer may have to wait for the end of the payload.
+    Payload(u32),
     /// Acknowledge a message: the store has no room to take note of another. Only before 5.0, where the peer does not
     /// know how many there is room for.
     Acknowledge,
@@ -145,6 +148,14 @@ pub enum Event<'i> {
     Refused(Connack<'i>),
     /// A message came, with a token to acknowledge it by if that is up to the application.
     Publish(Incoming<'i>, Option<AckToken>),
+    /// The head of a large message came, without its payload, and the length of that in bytes, never 0. See
+    /// [`Config::stream_above`](crate::Config::stream_above). If the connection ends before
+    /// [`PublishEnd`](Event::PublishEnd), the message is to be forgotten: at QoS 1 and 2 it comes again from the start.
+    PublishStart(Incoming<'i>, u32),
+    /// The next piece of its payload.
+    PublishChunk(&'i [u8]),
+    /// The payload is complete; with a token to acknowledge the message by if that is up to the application.
+    PublishEnd(Option<AckToken>),
     /// A message of ours is done, and its identifier free: the peer has it, or refuses it with this reason code.
     Acked {
         /// Its packet identifier.
@@ -294,6 +305,12 @@ pub enum UsageError {
     /// A session that was to end with its connection can't be prolonged in the end.
     #[error("a session that ends with its connection can't be prolonged")]
     SessionExpiry,
+    /// The payload of a message is not complete: so many bytes are left, and nothing else can be sent before them.
+    #[error("{0} bytes of a payload have to be sent first")]
+    PayloadPending(u32),
+    /// More of a payload than is left, which is so many bytes.
+    #[error("only {0} bytes of payload are left")]
+    PayloadOverrun(u32),
     /// A Topic Alias is none of the caller's business.
     #[error("a message has no Topic Alias")]
     TopicAlias,
@@ -311,6 +328,7 @@ impl UsageError {
             Self::NoRoom(_)
                 | Self::WindowFull(_)
                 | Self::Resuming
+                | Self::PayloadPending(_)
                 | Self::Store(StoreError::Full | StoreError::Failed)
         )
     }

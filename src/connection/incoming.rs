@@ -4,7 +4,7 @@ use super::{
     AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError, Wait,
 };
 use crate::error::{ErrorKind, Field};
-use crate::packet::{Ack, Delivery, Packet, PacketId, Publish, Qos};
+use crate::packet::{Ack, Delivery, Packet, Publish};
 use crate::property::PropertyId;
 use crate::reason::ReasonCode;
 use crate::session::{Arrival, Arrived, Arriving, Handle, Owed, Record, Store, StoreError, arrived};
@@ -83,6 +83,9 @@ impl<R: Role, S: Store> Connection<R, S> {
     /// Sends the acknowledgements that are owed, as far as there is room.
     #[inline(always)]
     pub(super) fn send_owed(&mut self, out: &mut (impl Sink + ?Sized)) {
+        if self.payload_left != 0 {
+            return;
+        }
         self.send_pings(out);
         while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
             if !out.reserve(ACK) {
@@ -122,6 +125,9 @@ impl<R: Role, S: Store> Connection<R, S> {
     /// Sends PINGRESP and PINGREQ that are owed.
     #[inline(always)]
     pub(super) fn send_pings(&mut self, out: &mut (impl Sink + ?Sized)) {
+        if self.payload_left != 0 {
+            return;
+        }
         while self.pongs > 0 && out.reserve(2) {
             self.pongs -= 1;
             self.put(Packet::Pingresp, out);
@@ -130,6 +136,11 @@ impl<R: Role, S: Store> Connection<R, S> {
             self.ping = false;
             self.put(Packet::Pingreq, out);
         }
+    }
+
+    /// An answer that can't be owed has to wait for the end of a payload.
+    pub(super) fn can_answer(&self) -> Result<(), Wait> {
+        if self.payload_left != 0 { Err(Wait::Payload(self.payload_left)) } else { Ok(()) }
     }
 
     /// Writes an answer that can't be wrong to a sink that has room.
@@ -143,6 +154,19 @@ impl<R: Role, S: Store> Connection<R, S> {
     /// A message came.
     #[inline(always)]
     pub(super) fn published<'i>(&mut self, publish: &Publish<'i>) -> Flow<Option<Event<'i>>> {
+        let incoming = self.admit(publish)?;
+        let Publish { dup, delivery, .. } = *publish;
+        if self.arriving(delivery, dup)? == Arrived::Deliver {
+            let token = self.note_delivery(delivery);
+            return Ok(Some(Event::Publish(incoming, token)));
+        }
+        self.note_repeat(delivery)?;
+        Ok(None)
+    }
+
+    /// Whether a message may come at all.
+    #[inline(always)]
+    pub(super) fn admit<'i>(&mut self, publish: &Publish<'i>) -> Flow<Incoming<'i>> {
         let Publish { dup, retain, delivery, topic, properties, payload } = *publish;
         if !properties.is_empty() && properties.topic_alias().is_some() {
             let field = Field::Property(PropertyId::TopicAlias);
@@ -157,48 +181,63 @@ impl<R: Role, S: Store> Connection<R, S> {
                 return Err(self.violation(ErrorKind::RetainNotAvailable, Field::Retain, Scope::PUBLISH));
             }
         }
-        let incoming = Incoming { topic, qos, retain, dup, properties, payload };
-        let (id, arriving) = match delivery {
-            Delivery::AtMostOnce => return Ok(Some(Event::Publish(incoming, None))),
+        Ok(Incoming { topic, qos, retain, dup, properties, payload })
+    }
+
+    /// What to do about a message, for which there is room then if it is new.
+    #[inline(always)]
+    pub(super) fn arriving(&mut self, delivery: Delivery, dup: bool) -> Flow<Arrived> {
+        let (id, packet) = match delivery {
+            Delivery::AtMostOnce => return Ok(Arrived::Deliver),
             Delivery::AtLeastOnce(id) => (id, Arriving::Publish1 { dup }),
             Delivery::ExactlyOnce(id) => (id, Arriving::Publish2),
         };
         let found = self.session.inbox.find(self.session.store.incoming(), id);
-        match (arrived(found.map(|(_, arrival)| arrival), arriving, self.version), found) {
-            (Arrived::Deliver, _) => {
-                let handle =
-                    self.note(id, if qos == Qos::ExactlyOnce { Arrival::Held2 } else { Arrival::Held1 })?;
-                let token = match self.acknowledge {
-                    Acknowledge::Manual => Some(AckToken { epoch: self.session.epoch, handle, id }),
-                    Acknowledge::Automatic => {
-                        self.taken = handle;
-                        None
-                    }
-                };
-                Ok(Some(Event::Publish(incoming, token)))
+        match arrived(found.map(|(_, arrival)| arrival), packet, self.version) {
+            Arrived::Deliver => {
+                self.check_quota()?;
+                if !self.session.make_room_for_one() {
+                    return Err(self.no_room());
+                }
+                Ok(Arrived::Deliver)
             }
-            (Arrived::Repeat, Some((handle, _))) => {
-                self.charge(handle)?;
-                let slots = self.session.store.incoming_mut();
-                self.session.inbox.set(slots, handle, Arrival::Owed2, ReasonCode::SUCCESS);
-                Ok(None)
-            }
-            (Arrived::Ignore, _) => Ok(None),
+            what @ (Arrived::Repeat | Arrived::Ignore) => Ok(what),
             _ => Err(self.violation(ErrorKind::PacketIdInUse, Field::PacketId, Scope::PUBLISH)),
         }
     }
 
-    /// Takes note of a message of the peer's.
+    /// Takes note of a new message; gives the right to acknowledge it if that is up to the application.
     #[inline(always)]
-    fn note(&mut self, id: PacketId, arrival: Arrival) -> Flow<Handle> {
-        self.check_quota()?;
-        if !self.session.make_room_for_one() {
-            return Err(self.no_room());
-        }
+    pub(super) fn note_delivery(&mut self, delivery: Delivery) -> Option<AckToken> {
+        let (id, arrival) = match delivery {
+            Delivery::AtMostOnce => return None,
+            Delivery::AtLeastOnce(id) => (id, Arrival::Held1),
+            Delivery::ExactlyOnce(id) => (id, Arrival::Held2),
+        };
         let slots = self.session.store.incoming_mut();
         let handle = self.session.inbox.insert(slots, id, arrival, ReasonCode::SUCCESS).unwrap_or_default();
         self.session.inbox.charge(slots, handle);
-        Ok(handle)
+        match self.acknowledge {
+            Acknowledge::Manual => Some(AckToken { epoch: self.session.epoch, handle, id }),
+            Acknowledge::Automatic => {
+                self.taken = handle;
+                None
+            }
+        }
+    }
+
+    /// A message that was taken came again: PUBREC is owed again, and in this connection it counts anew.
+    pub(super) fn note_repeat(&mut self, delivery: Delivery) -> Flow<()> {
+        let Delivery::ExactlyOnce(id) = delivery else { return Ok(()) };
+        let found = self.session.inbox.find(self.session.store.incoming(), id);
+        let Some((handle, Arrival::Received)) = found else { return Ok(()) };
+        if !self.session.inbox.is_charged(self.session.store.incoming(), handle) {
+            self.check_quota()?;
+            self.session.inbox.charge(self.session.store.incoming_mut(), handle);
+        }
+        let slots = self.session.store.incoming_mut();
+        self.session.inbox.set(slots, handle, Arrival::Owed2, ReasonCode::SUCCESS);
+        Ok(())
     }
 
     /// What makes room in the store: sending an acknowledgement, or the application giving one. If nothing does, the peer
@@ -213,15 +252,6 @@ impl<R: Role, S: Store> Connection<R, S> {
             return Wait::Acknowledge.into();
         }
         self.violation(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH)
-    }
-
-    /// A message that was taken comes again; in this connection it counts anew.
-    fn charge(&mut self, handle: Handle) -> Flow<()> {
-        if !self.session.inbox.is_charged(self.session.store.incoming(), handle) {
-            self.check_quota()?;
-            self.session.inbox.charge(self.session.store.incoming_mut(), handle);
-        }
-        Ok(())
     }
 
     /// `[MQTT-3.3.4-7]` `[MQTT-3.3.4-9]`
@@ -253,6 +283,7 @@ impl<R: Role, S: Store> Connection<R, S> {
                 let reason = self.not_found();
                 let slots = self.session.store.incoming_mut();
                 if self.session.inbox.insert(slots, id, Arrival::Completed, reason).is_none() {
+                    self.can_answer()?;
                     if !out.reserve(ACK) {
                         return Err(Wait::Write(ACK).into());
                     }

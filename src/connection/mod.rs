@@ -9,6 +9,7 @@ mod incoming;
 mod outgoing;
 mod output;
 mod server;
+mod stream;
 
 pub use client::Client;
 pub use config::{Config, Limits};
@@ -33,6 +34,11 @@ use crate::version::{Sender, Version};
 use crate::wire::{Context, Frame, Scope, Sink, Split};
 use auth::Authentication;
 use output::Output;
+use stream::Stream;
+
+/// So many bytes of an unfinished packet show that the peer is alive. A peer that holds a packet back has to send at least
+/// these in the time of a Keep Alive.
+const SIGN_OF_LIFE: u32 = 1024;
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
@@ -124,8 +130,8 @@ trait Side: Sized {
 ///   leaves the session as it was.
 /// - The peer makes it hold no more than the [`Config`] and the store allow.
 ///
-/// What is not part of it: the bytes of a packet that is not complete count as silence, on either side. So a large
-/// message on a slow link needs a Keep Alive to match.
+/// Signs of life of the peer are whole packets, each piece of a message that comes in pieces, and each KiB of a packet
+/// that is not complete.
 #[derive(Debug)]
 pub struct Connection<R, S> {
     session: Session<S>,
@@ -143,8 +149,9 @@ pub struct Connection<R, S> {
     keep_alive: u16,
     /// How long the session is to outlive the connection, once that is made, in seconds.
     expiry: u32,
-    /// The largest packet to accept now.
-    maximum_packet_size: u32,
+    /// The largest packet to accept as a whole, now and once the connection is open.
+    whole: u32,
+    stream_above: u32,
     headroom: u32,
     authentication: Authentication,
     /// In milliseconds.
@@ -171,6 +178,14 @@ pub struct Connection<R, S> {
     /// Whether something was sent since the caller last told the time.
     sent: bool,
     eof: bool,
+    /// The message that comes in pieces.
+    stream: Option<Stream>,
+    /// The bytes of the unfinished packet that have counted as a sign of life, and those needed before it is looked at.
+    seen: u32,
+    awaited: u32,
+    /// The bytes of a payload that the caller has to write, and the identifier of its message; 0: none.
+    payload_left: u32,
+    payload_of: Handle,
     /// Whether the session is older than the connection.
     resumed: bool,
 }
@@ -190,7 +205,8 @@ impl<R: Role, S: Store> Connection<R, S> {
             own_limits: config.limits(R::SENDER),
             keep_alive: 0,
             expiry: 0,
-            maximum_packet_size: config.maximum_packet_size,
+            whole: config.maximum_packet_size.min(config.stream_above).max(1),
+            stream_above: config.stream_above,
             headroom: u32::try_from(config.headroom).unwrap_or(u32::MAX),
             authentication: Authentication::default(),
             connect_timeout: millis(config.connect_timeout),
@@ -206,6 +222,11 @@ impl<R: Role, S: Store> Connection<R, S> {
             answered: false,
             sent: false,
             eof: false,
+            stream: None,
+            seen: 0,
+            awaited: 0,
+            payload_left: 0,
+            payload_of: 0,
             resumed: false,
         }
     }
@@ -266,10 +287,13 @@ impl<R: Role, S: Store> Connection<R, S> {
         input: &mut &'i [u8],
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        let (frame, rest) = match Frame::split(input, self.maximum_packet_size as usize) {
+        if self.stream.is_some() {
+            return self.next_piece(input);
+        }
+        let (frame, rest) = match Frame::split(input, self.whole as usize) {
             Ok(Split::Frame(frame, rest)) => (frame, rest),
-            Ok(Split::Incomplete(needed)) => return Err(self.want(needed).into()),
-            Err(error) => return Err(Stop::Fail(error.in_version(self.version).into())),
+            Ok(Split::Incomplete(needed)) => return Err(self.want(input.len(), needed).into()),
+            Err(error) => return self.oversize(input, error.in_version(self.version)),
         };
         // Nothing is moved that need not be: a packet is large.
         let decoded = R::decode(self, frame);
@@ -290,12 +314,32 @@ impl<R: Role, S: Store> Connection<R, S> {
         Ok(event)
     }
 
-    /// What to wait for when the input holds no whole packet.
-    fn want(&mut self, needed: usize) -> Wait {
+    /// The peer is there, though it has not finished its packet.
+    fn progress(&mut self) {
+        match R::SENDER {
+            Sender::Server => self.active = self.now,
+            Sender::Client if self.is_open() && self.deadline != Instant::NEVER => {
+                self.deadline = self.now.plus_millis(self.ping_timeout);
+            }
+            Sender::Client => {}
+        }
+    }
+
+    /// What to wait for when the input holds no whole packet, only `len` bytes of one.
+    fn want(&mut self, len: usize, needed: usize) -> Wait {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        if len >= self.seen.saturating_add(SIGN_OF_LIFE) {
+            self.progress();
+            self.seen = len;
+        }
+        self.seen = self.seen.min(len);
         if self.eof {
             self.close(Cause::Eof, Farewell::None);
             self.phase = Phase::Closed;
             return Wait::Closed(self.cause);
+        }
+        if self.payload_left != 0 {
+            return Wait::Payload(self.payload_left);
         }
         if let Some(id) = self.asks_for() {
             return Wait::Resend(id);
@@ -403,8 +447,19 @@ impl<R: Role, S: Store> Connection<R, S> {
         self.own_limits.announcement(self.version)
     }
 
+    /// Whether a packet can be sent at all.
+    #[inline(always)]
     fn check_open(&self) -> Result<(), UsageError> {
-        if self.is_open() { Ok(()) } else { Err(UsageError::NotConnected) }
+        if !self.is_open() {
+            return Err(UsageError::NotConnected);
+        }
+        self.check_payload()
+    }
+
+    /// Nothing can be sent within a PUBLISH.
+    #[inline(always)]
+    fn check_payload(&self) -> Result<(), UsageError> {
+        if self.payload_left != 0 { Err(UsageError::PayloadPending(self.payload_left)) } else { Ok(()) }
     }
 
     /// Gives the session back, for another connection or to be kept. What the application was told of counts as taken.
@@ -432,7 +487,7 @@ impl<R: Role, S: Store> Connection<R, S> {
 
     fn close(&mut self, cause: Cause, farewell: Farewell) {
         self.cause = cause;
-        self.farewell = farewell;
+        self.farewell = if self.payload_left == 0 { farewell } else { Farewell::None };
         self.phase = Phase::Closing;
         self.deadline = self.now.plus_millis(self.ping_timeout);
     }

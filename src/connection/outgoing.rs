@@ -22,7 +22,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         message: &Message<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
-        self.send(message, |keep| keep.keep(message), out)
+        self.send(message, 0, |keep| keep.keep(message), out)
     }
 
     /// Sends a message that is kept as `keep`; nothing is copied.
@@ -41,13 +41,15 @@ impl<R: Role, S: Store> Connection<R, S> {
             *slot = keep.take().unwrap_or_default();
             Ok(())
         };
-        self.send(message, put, out)
+        self.send(message, 0, put, out)
     }
 
+    /// `more` bytes of payload are the caller's to write.
     #[inline(always)]
-    fn send(
+    pub(super) fn send(
         &mut self,
         message: &Message<'_>,
+        more: u32,
         mut keep: impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
@@ -58,8 +60,8 @@ impl<R: Role, S: Store> Connection<R, S> {
             Qos::AtMostOnce => {
                 let Message { retain, topic, properties, payload, .. } = *message;
                 let publish = Publish { retain, topic, properties, payload, ..Publish::default() };
-                let mut output = Output::new(out, limit, headroom, || Ok(()));
-                let written = publish.encode_from(self.version, R::SENDER, &mut output);
+                let mut output = Output::new(out, limit, headroom, || Ok(())).without(more);
+                let written = publish.encode_part(self.version, R::SENDER, more, &mut output);
                 output.done(written)?;
                 self.sent = true;
                 return Ok(None);
@@ -77,13 +79,14 @@ impl<R: Role, S: Store> Connection<R, S> {
         let session = &mut self.session;
         let record = || {
             session.keep(id, &mut keep)?;
-            let record = Record::Publish { id, qos: message.qos, message: Some(*message) };
+            let kept = Some(*message).filter(|_| more == 0);
+            let record = Record::Publish { id, qos: message.qos, message: kept };
             session.store.record(&record).inspect_err(|_| session.forget(id))?;
             Ok(())
         };
-        let mut output = Output::new(out, limit, headroom, record);
+        let mut output = Output::new(out, limit, headroom, record).without(more);
         let publish = message.publish(id, false);
-        let written = publish.encode_from(self.version, R::SENDER, &mut output);
+        let written = publish.encode_part(self.version, R::SENDER, more, &mut output);
         output.done(written)?;
         self.session.outbox.insert(self.session.store.outgoing_mut(), id, flight);
         self.sent = true;
@@ -155,7 +158,7 @@ impl<R: Role, S: Store> Connection<R, S> {
     #[inline(always)]
     pub(super) fn resend_next(&mut self, out: &mut (impl Sink + ?Sized)) -> Option<PacketId> {
         let outbox = &self.session.outbox;
-        if outbox.unsent().is_none() && outbox.unreleased().is_none() {
+        if outbox.unsent().is_none() && outbox.unreleased().is_none() || self.payload_left != 0 {
             return None;
         }
         self.resend_all(out)
@@ -177,7 +180,7 @@ impl<R: Role, S: Store> Connection<R, S> {
                 return None;
             }
             let message = self.session.message(id)?;
-            match self.resend_message(id, &message, out) {
+            match self.resend_message(id, &message, 0, out) {
                 Ok(()) => self.session.outbox.resent(self.session.store.outgoing_mut(), id),
                 Err(UsageError::NoRoom(_) | UsageError::WindowFull(_)) => return None,
                 // The new connection's limits do not allow it.
@@ -197,6 +200,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         &self,
         id: PacketId,
         message: &Message<'_>,
+        more: u32,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
         if self.session.outbox.charged() >= self.limits.receive_maximum {
@@ -205,14 +209,14 @@ impl<R: Role, S: Store> Connection<R, S> {
         self.check_message(message)?;
         let publish = message.publish(id, true);
         // No headroom: what fitted into the sink once has to fit again.
-        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
-        let written = publish.encode_from(self.version, R::SENDER, &mut output);
+        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(())).without(more);
+        let written = publish.encode_part(self.version, R::SENDER, more, &mut output);
         output.done(written)
     }
 
     /// The message that the caller keeps and has to give now.
     pub(super) fn asks_for(&self) -> Option<PacketId> {
-        let id = self.session.outbox.unsent().filter(|_| self.is_open())?;
+        let id = self.session.outbox.unsent().filter(|_| self.is_open() && self.payload_left == 0)?;
         let slot = self.session.outbox.get(self.session.store.outgoing(), id)?;
         let wanted = !slot.is_lost() && !slot.is_dropped();
         let free = self.session.outbox.charged() < self.limits.receive_maximum;
@@ -231,11 +235,23 @@ impl<R: Role, S: Store> Connection<R, S> {
         message: &Message<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
+        self.send_again(id, message, 0, out)
+    }
+
+    /// `more` bytes of payload are the caller's to write.
+    pub(super) fn send_again(
+        &mut self,
+        id: PacketId,
+        message: &Message<'_>,
+        more: u32,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
+        self.check_payload()?;
         if self.asks_for() != Some(id) {
             return Err(UsageError::NotAsked);
         }
         let qos = self.session.flight(id).map_or(Qos::AtMostOnce, Flight::qos);
-        self.resend_message(id, &Message { qos, ..*message }, out)?;
+        self.resend_message(id, &Message { qos, ..*message }, more, out)?;
         self.session.outbox.resent(self.session.store.outgoing_mut(), id);
         self.sent = true;
         Ok(())
@@ -309,7 +325,7 @@ impl<R: Role, S: Store> Connection<R, S> {
             Ok(())
         };
         let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, record);
-        let written = message.publish(id, false).encode_from(self.version, R::SENDER, &mut output);
+        let written = message.publish(id, false).encode_part(self.version, R::SENDER, 0, &mut output);
         output.done(written)
     }
 
@@ -348,6 +364,7 @@ impl<R: Role, S: Store> Connection<R, S> {
                 self.session.outbox.release_again(self.session.store.outgoing_mut(), id);
             }
             Answered::NotFound => {
+                self.can_answer()?;
                 if !out.reserve(ACK) {
                     return Err(Wait::Write(ACK).into());
                 }
@@ -363,7 +380,10 @@ impl<R: Role, S: Store> Connection<R, S> {
     #[inline(always)]
     pub(super) fn answered(&self, id: PacketId, by: Answer, packet: Scope) -> Flow<Answered> {
         let slot = self.session.outbox.get(self.session.store.outgoing(), id).filter(|slot| !slot.is_lost());
+        // Nobody can acknowledge what has not been sent to its end.
+        let unfinished = self.payload_left != 0 && self.payload_of == id.get();
         match answered(slot.and_then(|slot| slot.flight()), by) {
+            _ if unfinished => Err(self.violation(ErrorKind::WrongAck, Field::PacketId, packet)),
             Answered::Violation => Err(self.violation(ErrorKind::WrongAck, Field::PacketId, packet)),
             what => Ok(what),
         }

@@ -11,7 +11,9 @@ use crate::wire::Sink;
 pub(super) struct Output<'s, S: ?Sized, F> {
     out: &'s mut S,
     limit: u32,
+    /// The bytes that are needed or counted but not written here.
     headroom: u32,
+    later: u32,
     before: F,
     error: Option<UsageError>,
 }
@@ -19,15 +21,22 @@ pub(super) struct Output<'s, S: ?Sized, F> {
 impl<'s, S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>> Output<'s, S, F> {
     #[inline(always)]
     pub(super) fn new(out: &'s mut S, limit: u32, headroom: u32, before: F) -> Self {
-        Self { out, limit, headroom, before, error: None }
+        Self { out, limit, headroom, later: 0, before, error: None }
+    }
+
+    /// So many bytes of the packet are written elsewhere.
+    #[inline(always)]
+    pub(super) fn without(self, later: u32) -> Self {
+        Self { later, ..self }
     }
 
     #[inline(always)]
-    fn check(&mut self, size: usize) -> Result<(), UsageError> {
+    fn check(&mut self, here: usize) -> Result<(), UsageError> {
+        let size = here.saturating_add(self.later as usize);
         if size > self.limit as usize {
             return Err(UsageError::TooLarge { size, limit: self.limit });
         }
-        let needed = size.saturating_add(self.headroom as usize);
+        let needed = here.saturating_add(self.headroom as usize);
         if !self.out.reserve(needed) {
             return Err(UsageError::NoRoom(needed));
         }

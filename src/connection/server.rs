@@ -49,7 +49,7 @@ impl<S: Store> Server<S> {
     pub fn new(now: Instant, config: &Config, empty: Session<S>) -> Self {
         let role = ServerRole { clean_start: true, nameless: false, asked: None };
         let mut server = Self::create(role, Version::V5_0, config, empty);
-        server.maximum_packet_size = config.maximum_packet_size.min(config.maximum_connect_size);
+        server.whole = server.whole.min(config.maximum_connect_size);
         server.now = now;
         server.deadline = now + config.connect_timeout;
         server.phase = Phase::Opening;
@@ -116,7 +116,7 @@ impl<S: Store> Server<S> {
         self.authentication.end();
         self.phase = Phase::Open;
         self.deadline = Instant::NEVER;
-        self.maximum_packet_size = self.own_limits.maximum_packet_size;
+        self.whole = self.own_limits.maximum_packet_size.min(self.stream_above).max(1);
         self.active = self.now;
         self.answered = true;
         Ok(())
@@ -206,6 +206,7 @@ impl<S: Store> Server<S> {
     ) -> Flow<()> {
         // A fixed header, the identifier, a property length, and a reason code for each filter.
         let size = 5 + 2 + 1 + filters;
+        self.can_answer()?;
         if !out.reserve(size) {
             return Err(Wait::Write(size).into());
         }

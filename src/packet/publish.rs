@@ -267,10 +267,26 @@ impl<'a> Publish<'a> {
         Ok(Self { dup, retain, delivery, topic, properties, payload })
     }
 
-    /// As [`Packet::encode_from`](crate::Packet::encode_from).
+    /// As [`Packet::encode_from`](crate::Packet::encode_from), with `more` bytes of payload that the caller writes behind it.
     #[inline(always)]
-    pub(crate) fn encode_from(&self, version: Version, sender: Sender, out: &mut impl Sink) -> Check {
-        self.write(Context { version, sender: Some(sender), scope: Scope::PUBLISH }, out)
+    pub(crate) fn encode_part(
+        &self,
+        version: Version,
+        sender: Sender,
+        more: u32,
+        out: &mut impl Sink,
+    ) -> Check {
+        let cx = Context { version, sender: Some(sender), scope: Scope::PUBLISH };
+        if more == 0 { self.write(cx, out) } else { self.write_part(cx, more as usize, out) }
+    }
+
+    #[cold]
+    fn write_part(&self, cx: Context, more: usize, out: &mut impl Sink) -> Check {
+        let payload_len = self.payload.len().saturating_add(more);
+        let head = PublishHead { payload_len, ..self.head() };
+        let len = head.write(cx, &self.properties, self.payload.len(), out)?;
+        out.put(self.payload);
+        Ok(len)
     }
 
     #[inline(always)]

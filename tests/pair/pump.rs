@@ -21,6 +21,7 @@ impl Side<'_> {
                 assert!(n <= self.sink.size, "a sink of {} bytes, and {n} are asked for", self.sink.size);
                 assert!(!self.sink.bytes.is_empty(), "{n} bytes are asked for, and there is room");
             }
+            Wait::Payload(_) => unreachable!("no payload is sent in pieces"),
             Wait::Read(_) | Wait::Acknowledge | Wait::Store | Wait::Closed(_) => {}
         }
         if self.is_open() {

@@ -44,7 +44,9 @@ pub fn run(
             }
             Wait::Write(_) => {} // done
             // A client decides on nothing, messages are acknowledged automatically, and `Heap` keeps them and can't fail.
-            Wait::Decide | Wait::Acknowledge | Wait::Resend(_) | Wait::Store => unreachable!("{wait:?}"),
+            Wait::Decide | Wait::Acknowledge | Wait::Resend(_) | Wait::Payload(_) | Wait::Store => {
+                unreachable!("{wait:?}")
+            }
         }
     }
 }
