@@ -129,6 +129,14 @@ kinds! {
     StoreFull "store-full" "more unacknowledged messages than there is room for" QUOTA_EXCEEDED,
     /// A Topic Alias that this side does not take.
     TopicAlias "topic-alias" "a Topic Alias above Topic Alias Maximum" TOPIC_ALIAS_INVALID,
+    /// A Topic Alias that stands for no topic in this connection.
+    UnknownTopicAlias "unknown-topic-alias" "a Topic Alias that stands for no topic" PROTOCOL_ERROR,
+    /// A topic that the table of this side has no room for, though it has room for the alias.
+    TopicTableFull "topic-table-full" "no room for the topic of a Topic Alias" QUOTA_EXCEEDED,
+    /// Reason String or User Property where Request Problem Information says that there are none.
+    ProblemInformation "problem-information" "not asked for by Request Problem Information" PROTOCOL_ERROR,
+    /// A Maximum Packet Size that leaves no room for an acknowledgement.
+    MaximumPacketSize "maximum-packet-size" "leaves no room for an acknowledgement" IMPLEMENTATION_SPECIFIC_ERROR,
     /// An AUTH out of turn.
     Authentication "authentication" "out of turn" PROTOCOL_ERROR,
     /// Another authentication method than that of the CONNECT, or one without it.

@@ -43,9 +43,12 @@ mod arbitrary;
 #[cfg(feature = "arbitrary")]
 pub use self::arbitrary::AnyPacket;
 pub use buffer::Buffer;
+#[cfg(feature = "alloc")]
+pub use connection::HeapTopics;
 pub use connection::{
-    AckError, AckToken, Acknowledge, Cause, Client, Config, Connection, Event, Incoming, Limits,
-    ProtocolError, Role, Server, Step, Timer, UsageError, Wait, role,
+    AckError, AckToken, Acknowledge, Aliases, Cause, Client, Config, Connection, Event, FixedTopics,
+    Incoming, Limits, NoAliases, NoTopics, ProtocolError, Role, Server, Step, Timer, TopicSlot, TopicTable,
+    UsageError, Wait, role,
 };
 pub use error::{Answer, DecodeError, EncodeError, ErrorKind, Field, Violation};
 #[cfg(feature = "bytes")]

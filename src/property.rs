@@ -7,8 +7,8 @@ use crate::packet::Qos;
 use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, VarInt, Writer, check_binary,
-    check_str, check_text, check_topic, invalid, scopes, sum, varint_len,
+    Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, Unseen, VarInt, Writer,
+    check_binary, check_str, check_text, check_topic, invalid, scopes, sum, varint_len,
 };
 
 /// The wire type of a value with the rule for it.
@@ -299,6 +299,18 @@ impl PropertyId {
     pub const fn number(self) -> u8 {
         self as u8
     }
+
+    /// What it is hidden with, if it ever is.
+    #[inline(always)]
+    pub(crate) const fn group(self) -> Unseen {
+        match self {
+            Self::TopicAlias | Self::SubscriptionIdentifier => Unseen::OF_CONNECTION,
+            Self::ReasonString => Unseen::REASON,
+            Self::UserProperty => Unseen::USER,
+            Self::ResponseInformation => Unseen::RESPONSE,
+            _ => Unseen::NOTHING,
+        }
+    }
 }
 
 impl Row {
@@ -505,8 +517,9 @@ impl Section for Joined<'_> {
         }
     }
 
-    fn has_topic_alias(&self, _: Version) -> bool {
-        false
+    fn has_topic_alias(&self, version: Version) -> bool {
+        let is_alias = |property: &Property<'_>| property.id() == PropertyId::TopicAlias;
+        version.is_5() && self.own.iter().flatten().any(is_alias)
     }
 }
 
@@ -635,6 +648,11 @@ impl<'a> Element<'a> for Property<'a> {
             .ok_or_else(|| reader.bad(ErrorKind::PropertyValue, Field::Property(row.id), reader.offset(), 0))
     }
 
+    #[inline(always)]
+    fn is_shown(&self, hidden: Unseen) -> bool {
+        !hidden.meets(self.id().group())
+    }
+
     fn check(&self, cx: Context) -> Check {
         Ok(1 + self.check_value(self.id().row().kind, cx, Field::Property(self.id()))?)
     }
@@ -699,7 +717,12 @@ pub(crate) enum Piece<'a> {
 impl<'a> Piece<'a> {
     /// The next one of `list`.
     pub(crate) fn next(list: &mut Iter<'a, Property<'a>>) -> Option<Self> {
-        list.pass(Self::split, |property| Self::Given(*property))
+        loop {
+            let piece = list.pass(Self::split, |property| Self::Given(*property))?;
+            if !list.hidden().meets(piece.id().group()) {
+                return Some(piece);
+            }
+        }
     }
 
     /// Cuts the first one off a received section.

@@ -226,6 +226,10 @@ const ROWS: &[Row] = rows! {
     ReceiveMaximum [] [] [] ["MQTT-3.3.4-9", "MQTT-3.3.4-7", "MQTT-4.9.0-2", "5.0 §3.3.4"];
     StoreFull [] [] ["MQTT-4.8.0-2"] ["MQTT-4.13.2-1"];
     TopicAlias [] [] [] ["MQTT-3.3.2-9", "MQTT-3.3.2-11", "5.0 §3.3.4"];
+    UnknownTopicAlias [] [] [] ["MQTT-3.3.2-7", "5.0 §3.3.4"];
+    TopicTableFull [] [] [] ["MQTT-4.13.2-1"];
+    ProblemInformation [] [] [] ["MQTT-3.1.2-29", "5.0 §3.1.2.11.7"];
+    MaximumPacketSize [] [] [] ["MQTT-3.1.2-24", "MQTT-3.2.2-15"];
 
     TooLong [F::TopicName, F::TopicFilter, F::WillTopic, F::Property(P::ResponseTopic)] [] ["MQTT-4.7.3-3"] ["MQTT-4.7.3-3"];
     TooLong [F::Packet] [] ["3.1.1 §2.2.3"] ["5.0 §1.5.5"];

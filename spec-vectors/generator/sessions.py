@@ -125,6 +125,8 @@ def pubrec_below_80(t):
     t.begin()
     t.send("m1", 2)
     t.input(t.pubrec("m1", "0x10") if t.role == "client" else t.pubrec("m1"))
+    if t.role == "client":
+        t.event("received", id="m1", reason="0x10")
     t.out(t.pubrel("m1"), shows="5:4.3.3-4")
 
 

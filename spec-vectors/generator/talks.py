@@ -17,7 +17,7 @@ STEPS = {
     "repeat": (dict,),
 }
 COMMANDS = {"connect", "publish", "subscribe", "unsubscribe", "ack", "accept", "reject", "suback", "unsuback", "disconnect"}
-EVENTS = {"connect", "connected", "refused", "publish", "acked", "dropped", "subscribe", "unsubscribe", "suback"}
+EVENTS = {"connect", "connected", "refused", "publish", "received", "acked", "dropped", "subscribe", "unsubscribe", "suback"}
 EVENTS |= {"unsuback", "disconnect", "closed"}
 CAUSES = {"command", "disconnect", "refused", "violation", "timeout"}
 # Rules about what a broker publishes, which no conversation shows: wills and retained messages.

@@ -1,6 +1,7 @@
 //! Enhanced authentication (5.0): whose turn it is, and that the method stays the same.
 
-use super::output::Output;
+use super::alias::Aliases;
+use super::output::fitting;
 use super::{Connection, Event, Flow, Phase, Role, UsageError};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{Auth, Packet};
@@ -66,7 +67,7 @@ impl Authentication {
     }
 }
 
-impl<R: Role, S: Store> Connection<R, S> {
+impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Sends AUTH: the next step of an authentication, or with
     /// [`RE_AUTHENTICATE`](ReasonCode::RE_AUTHENTICATE) a client's first of a new one.
     ///
@@ -85,9 +86,9 @@ impl<R: Role, S: Store> Connection<R, S> {
         if !alive || !same || !next.step(R::SENDER, auth.reason, self.phase == Phase::Open) {
             return Err(UsageError::NotAsked);
         }
-        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
-        let written = Packet::Auth(*auth).encode_from(self.version, R::SENDER, &mut output);
-        output.done(written)?;
+        fitting(auth.properties, self.unwanted(), |properties| {
+            self.send_packet(Packet::Auth(Auth { properties, ..*auth }), out)
+        })?;
         self.authentication = next;
         self.sent = true;
         if self.phase == Phase::Deciding {

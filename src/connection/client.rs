@@ -1,8 +1,9 @@
 //! What only a client does.
 
+use super::alias::{Aliases, NoAliases};
 use super::auth::Authentication;
 use super::output::Output;
-use super::{Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, UsageError};
+use super::{Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe, Subscription, Unsubscribe};
 use crate::property::{Properties, PropertyId};
@@ -29,7 +30,7 @@ use crate::wire::{Frame, Scope, Sink};
 /// assert!(matches!(client.handle(now, &mut input, &mut out), Step::Wait(Wait::Read(2))));
 /// # Ok::<(), sans_mqtt::UsageError>(())
 /// ```
-pub type Client<S> = Connection<ClientRole, S>;
+pub type Client<S, A = NoAliases> = Connection<ClientRole, S, A>;
 
 /// [`Client`].
 #[derive(Debug)]
@@ -44,7 +45,22 @@ impl Role for ClientRole {}
 impl<S: Store> Client<S> {
     /// A client that speaks `version`, with a session of its own or one that it had before.
     pub fn new(version: Version, config: &Config, session: Session<S>) -> Self {
-        Self::create(ClientRole { clean_start: true, nameless: false }, version, config, session)
+        Self::with_aliases(version, config, session, NoAliases::default())
+    }
+}
+
+impl<S: Store, A: Aliases> Client<S, A> {
+    /// The same with memory for Topic Aliases: a pair of tables, of which one may be [`NoTopics`](crate::NoTopics).
+    ///
+    /// ```
+    /// use sans_mqtt::{Client, Config, FixedTopics, Heap, NoTopics, Session, Version};
+    /// let config = Config { topic_alias_maximum: 10, ..Config::default() };
+    /// let aliases = (FixedTopics::<10, 64>::default(), NoTopics); // incoming ones only
+    /// let client = Client::with_aliases(Version::V5_0, &config, Session::<Heap>::default(), aliases);
+    /// assert_eq!(client.own_limits().topic_alias_maximum, 10);
+    /// ```
+    pub fn with_aliases(version: Version, config: &Config, session: Session<S>, aliases: A) -> Self {
+        Self::create(ClientRole { clean_start: true, nameless: false }, version, config, session, aliases)
     }
 
     /// Sends CONNECT, once. The limits of the [`Config`] are added to its properties.
@@ -73,6 +89,8 @@ impl<S: Store> Client<S> {
         self.role.nameless = connect.client_id.is_empty();
         self.deadline = self.now.plus_millis(self.connect_timeout);
         self.keep_alive = connect.keep_alive;
+        self.problem_information = connect.properties.request_problem_information().unwrap_or(true);
+        self.response_information = connect.properties.request_response_information().unwrap_or(false);
         self.expiry = match self.version {
             Version::V5_0 => connect.properties.session_expiry_interval().unwrap_or(0),
             _ if connect.clean_start => 0,
@@ -161,6 +179,10 @@ impl<S: Store> Client<S> {
             self.keep_alive = seconds;
         }
         self.limits = Limits::announced(properties);
+        if self.limits.maximum_packet_size < LEAST {
+            let field = Field::Property(PropertyId::MaximumPacketSize);
+            return Err(self.violation(ErrorKind::MaximumPacketSize, field, Scope::CONNACK));
+        }
         Ok(Some(Event::Connected(connack)))
     }
 
@@ -202,12 +224,15 @@ impl Side for ClientRole {
     const SENDER: Sender = Sender::Client;
 
     #[inline(always)]
-    fn decode<'i, S: Store>(connection: &mut Client<S>, frame: Frame<'i>) -> Result<Packet<'i>, DecodeError> {
+    fn decode<'i, S: Store, A: Aliases>(
+        connection: &mut Client<S, A>,
+        frame: Frame<'i>,
+    ) -> Result<Packet<'i>, DecodeError> {
         Packet::decode_from(connection.version, Sender::Server, frame)
     }
 
-    fn packet<'i, S: Store>(
-        connection: &mut Client<S>,
+    fn packet<'i, S: Store, A: Aliases>(
+        connection: &mut Client<S, A>,
         packet: &Packet<'i>,
         _: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
@@ -239,19 +264,19 @@ impl Side for ClientRole {
         }
     }
 
-    fn refusal<S: Store>(connection: &Client<S>, error: &super::ProtocolError) -> Farewell {
+    fn refusal<S: Store, A: Aliases>(connection: &Client<S, A>, error: &super::ProtocolError) -> Farewell {
         connection.last_word(error.reason())
     }
 
     /// The longest silence that Keep Alive allows.
-    fn deadline<S>(connection: &Client<S>) -> Instant {
+    fn deadline<S, A>(connection: &Client<S, A>) -> Instant {
         match connection.keep_alive {
             0 => Instant::NEVER,
             seconds => connection.active.plus_millis(u32::from(seconds) * 1000),
         }
     }
 
-    fn timeout<S: Store>(connection: &mut Client<S>) {
+    fn timeout<S: Store, A: Aliases>(connection: &mut Client<S, A>) {
         connection.ping = true;
         // The first one that is not answered counts.
         connection.deadline = connection.deadline.min(connection.now.plus_millis(connection.ping_timeout));

@@ -12,6 +12,7 @@ use crate::version::{Sender, Version};
 /// |---|---|---|---|
 /// | `receive_maximum` | 16 | both | 0x93 |
 /// | `maximum_packet_size` | 1 MiB | both | 0x95 |
+/// | `topic_alias_maximum` | 0 | both | 0x94 |
 /// | `maximum_qos` | 2 | server | 0x9B |
 /// | `retain_available` | yes | server | 0x9A |
 /// | `wildcard_subscription_available` | yes | server | 0xA2 |
@@ -21,6 +22,7 @@ use crate::version::{Sender, Version};
 /// | `connect_timeout` | 10 s | no | the connection is closed |
 /// | `ping_timeout` | 10 s | no | the connection is closed |
 /// | `stream_above` | never | no | a PUBLISH comes in pieces, other packets: 0x95 |
+/// | `assign_topic_aliases` | no | no | |
 /// | `headroom` | 32 bytes | no | |
 ///
 /// Older versions announce nothing and have no reason codes: there a packet that is too large closes the connection, the
@@ -36,6 +38,12 @@ pub struct Config {
     /// [`Event::PublishStart`](crate::Event::PublishStart) to [`Event::PublishEnd`](crate::Event::PublishEnd), and its head
     /// must not be larger than this; any other packet is refused.
     pub stream_above: u32,
+    /// How many Topic Aliases the peer may use. If the table for them has fewer entries, that is announced.
+    pub topic_alias_maximum: u16,
+    /// Whether every topic gets a Topic Alias when it is sent to a peer that takes some, in place of the one that was not
+    /// used for the longest time. Otherwise only those that [`alias`](crate::Connection::alias) is asked for. The table for
+    /// what goes out limits them, too.
+    pub assign_topic_aliases: bool,
     /// The highest QoS that clients may publish with.
     pub maximum_qos: Qos,
     /// Whether clients may have messages retained.
@@ -62,6 +70,8 @@ impl Default for Config {
             receive_maximum: 16,
             maximum_packet_size: 1 << 20,
             stream_above: u32::MAX,
+            topic_alias_maximum: 0,
+            assign_topic_aliases: false,
             maximum_qos: Qos::ExactlyOnce,
             retain_available: true,
             wildcard_subscription_available: true,

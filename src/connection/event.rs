@@ -162,6 +162,18 @@ pub enum Event<'i> {
         id: PacketId,
         /// What the peer says.
         reason: ReasonCode,
+        /// What it says beside: Reason String and User Properties.
+        properties: Properties<'i>,
+    },
+    /// The peer has a message of QoS 2 and says more about it than that: that it has no subscribers for it, for example, or
+    /// in words. [`Acked`](Event::Acked) comes later.
+    Received {
+        /// Its packet identifier.
+        id: PacketId,
+        /// What the peer says.
+        reason: ReasonCode,
+        /// What it says beside.
+        properties: Properties<'i>,
     },
     /// A message, SUBSCRIBE or UNSUBSCRIBE of ours will never be acknowledged: its session is lost, its connection is
     /// over (SUBSCRIBE and UNSUBSCRIBE), it is too large for this peer, or it was given up with

@@ -1,11 +1,13 @@
 //! Messages of the peer, and what is owed for them.
 
+use super::alias::{Aliases, TopicTable};
+use super::output::fitting;
 use super::{
     AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError, Wait,
 };
 use crate::error::{ErrorKind, Field};
 use crate::packet::{Ack, Delivery, Packet, Publish};
-use crate::property::PropertyId;
+use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Arrival, Arrived, Arriving, Handle, Owed, Record, Store, StoreError, arrived};
 use crate::version::Sender;
@@ -14,7 +16,7 @@ use crate::wire::{Scope, Sink};
 /// The longest acknowledgement that is sent without properties.
 pub(super) const ACK: usize = 5;
 
-impl<R: Role, S: Store> Connection<R, S> {
+impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Acknowledges a message, or with an error refuses it (5.0 only: before, any reason acknowledges it). Messages may be
     /// acknowledged in any order; what is sent keeps the order in which they came `[MQTT-4.6.0-2]` `[MQTT-4.6.0-3]`.
     ///
@@ -31,7 +33,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         reason: ReasonCode,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), AckError> {
-        match self.try_ack(&token, reason) {
+        match self.try_ack(&token, reason, Properties::EMPTY) {
             Ok(()) => {
                 // Behind a DISCONNECT nothing may be sent.
                 if self.is_open() {
@@ -43,7 +45,66 @@ impl<R: Role, S: Store> Connection<R, S> {
         }
     }
 
-    fn try_ack(&mut self, token: &AckToken, reason: ReasonCode) -> Result<(), UsageError> {
+    /// [`ack`](Self::ack) with a Reason String or User Properties (5.0). They are good for a log of the peer's: they are left
+    /// out if the acknowledgement has to wait, for room or for those before it, if the client asked for no Problem
+    /// Information, and as far as they are too much for the peer's Maximum Packet Size.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn ack_with(
+        &mut self,
+        token: AckToken,
+        reason: ReasonCode,
+        properties: Properties<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), AckError> {
+        match self.try_ack(&token, reason, properties) {
+            Ok(()) => {
+                if self.is_open() {
+                    self.send_owed_with(token.handle, properties, out);
+                    self.send_owed(out);
+                }
+                Ok(())
+            }
+            Err(error) => Err(AckError { token, error }),
+        }
+    }
+
+    /// Sends the acknowledgements that are owed up to that in `handle`, which has properties.
+    fn send_owed_with(&mut self, handle: Handle, properties: Properties<'_>, out: &mut (impl Sink + ?Sized)) {
+        if self.payload_left != 0 || !self.version.is_5() || properties.is_empty() {
+            return;
+        }
+        while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
+            if owed.handle == handle {
+                let Owed { id: packet_id, arrival, reason, .. } = owed;
+                // What can't be sent now goes without.
+                let sent = fitting(properties, self.unwanted(), |properties| {
+                    let ack = Ack { packet_id, reason, properties };
+                    let packet =
+                        if arrival == Arrival::Owed1 { Packet::Puback(ack) } else { Packet::Pubrec(ack) };
+                    self.send_packet(packet, out)
+                });
+                if sent.is_ok() {
+                    self.acked_to_peer(owed);
+                    self.sent = true;
+                }
+                return;
+            }
+            if !out.reserve(ACK) {
+                return;
+            }
+            self.send_ack(owed, out);
+        }
+    }
+
+    fn try_ack(
+        &mut self,
+        token: &AckToken,
+        reason: ReasonCode,
+        properties: Properties<'_>,
+    ) -> Result<(), UsageError> {
         let slots = self.session.store.incoming();
         let Some((id, arrival)) = self.session.inbox.get(slots, token.handle) else {
             return Err(UsageError::StaleToken);
@@ -52,7 +113,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         if token.epoch != self.session.epoch || id != token.id || !held {
             return Err(UsageError::StaleToken);
         }
-        let ack = Ack { packet_id: id, reason, ..Ack::default() };
+        let ack = Ack { packet_id: id, reason, properties };
         let packet = if arrival == Arrival::Held1 { Packet::Puback(ack) } else { Packet::Pubrec(ack) };
         if self.version.is_5() {
             packet.encode_from(self.version, R::SENDER, &mut crate::packet::Nowhere)?;
@@ -106,20 +167,26 @@ impl<R: Role, S: Store> Connection<R, S> {
 
     #[inline]
     fn send_ack(&mut self, owed: Owed, out: &mut (impl Sink + ?Sized)) {
-        let Owed { handle, id, arrival, reason } = owed;
+        let Owed { id, arrival, reason, .. } = owed;
         let ack = Ack { packet_id: id, reason, ..Ack::default() };
-        let slots = self.session.store.incoming_mut();
         let packet = match arrival {
             Arrival::Owed1 => Packet::Puback(ack),
             Arrival::Completed => Packet::Pubcomp(ack),
             _ => Packet::Pubrec(ack),
         };
-        if arrival == Arrival::Owed2 {
-            self.session.inbox.set(slots, handle, Arrival::Received, ReasonCode::SUCCESS);
-        } else {
-            self.session.inbox.remove(slots, handle);
-        }
+        self.acked_to_peer(owed);
         self.put(packet, out);
+    }
+
+    /// An acknowledgement is sent.
+    #[inline(always)]
+    fn acked_to_peer(&mut self, owed: Owed) {
+        let slots = self.session.store.incoming_mut();
+        if owed.arrival == Arrival::Owed2 {
+            self.session.inbox.set(slots, owed.handle, Arrival::Received, ReasonCode::SUCCESS);
+        } else {
+            self.session.inbox.remove(slots, owed.handle);
+        }
     }
 
     /// Sends PINGRESP and PINGREQ that are owed.
@@ -168,9 +235,8 @@ impl<R: Role, S: Store> Connection<R, S> {
     #[inline(always)]
     pub(super) fn admit<'i>(&mut self, publish: &Publish<'i>) -> Flow<Incoming<'i>> {
         let Publish { dup, retain, delivery, topic, properties, payload } = *publish;
-        if !properties.is_empty() && properties.topic_alias().is_some() {
-            let field = Field::Property(PropertyId::TopicAlias);
-            return Err(self.violation(ErrorKind::TopicAlias, field, Scope::PUBLISH));
+        if let Some(alias) = if properties.is_empty() { None } else { properties.topic_alias() } {
+            self.resolve(alias, topic)?;
         }
         let qos = delivery.qos();
         if matches!(R::SENDER, Sender::Server) && self.version.is_5() {
@@ -182,6 +248,22 @@ impl<R: Role, S: Store> Connection<R, S> {
             }
         }
         Ok(Incoming { topic, qos, retain, dup, properties, payload })
+    }
+
+    /// A message came with an alias, which stands for its topic or is to stand for it from now on.
+    #[cold]
+    fn resolve(&mut self, alias: u16, topic: &str) -> Flow<()> {
+        let wrong = |kind| self.violation(kind, Field::Property(PropertyId::TopicAlias), Scope::PUBLISH);
+        if alias > self.own_limits.topic_alias_maximum {
+            return Err(wrong(ErrorKind::TopicAlias));
+        }
+        if topic.is_empty() && self.aliases.incoming().get(alias).is_none() {
+            return Err(wrong(ErrorKind::UnknownTopicAlias));
+        }
+        if !topic.is_empty() && !self.aliases.incoming_mut().set(alias, topic) {
+            return Err(self.violation(ErrorKind::TopicTableFull, Field::TopicName, Scope::PUBLISH));
+        }
+        Ok(())
     }
 
     /// What to do about a message, for which there is room then if it is new.

@@ -1,6 +1,7 @@
 //! One connection: bytes and time in, events and bytes out. What both sides do is here, what one of them does in
 //! `client` and `server`.
 
+mod alias;
 mod auth;
 mod client;
 mod config;
@@ -11,6 +12,9 @@ mod output;
 mod server;
 mod stream;
 
+#[cfg(feature = "alloc")]
+pub use alias::HeapTopics;
+pub use alias::{Aliases, FixedTopics, NoAliases, NoTopics, TopicSlot, TopicTable};
 pub use client::Client;
 pub use config::{Config, Limits};
 pub use event::{
@@ -31,14 +35,18 @@ use crate::reason::ReasonCode;
 use crate::session::{Handle, Message, Session, Store};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
-use crate::wire::{Context, Frame, Scope, Sink, Split};
+use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, Unseen};
+use alias::Assigned;
 use auth::Authentication;
-use output::Output;
+use output::{Output, fitting};
 use stream::Stream;
 
 /// So many bytes of an unfinished packet show that the peer is alive. A peer that holds a packet back has to send at least
 /// these in the time of a Keep Alive.
 const SIGN_OF_LIFE: u32 = 1024;
+
+/// The largest packet that has to be sent whatever happens: CONNACK, and an acknowledgement with a reason code.
+const LEAST: u32 = 5;
 
 /// How far a connection is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, PartialOrd)]
@@ -88,26 +96,26 @@ trait Side: Sized {
     const SENDER: Sender;
 
     /// Reads a packet of the other side.
-    fn decode<'i, S: Store>(
-        connection: &mut Connection<Self, S>,
+    fn decode<'i, S: Store, A: Aliases>(
+        connection: &mut Connection<Self, S, A>,
         frame: Frame<'i>,
     ) -> Result<Packet<'i>, DecodeError>;
 
     /// Does what only this side has to do about a packet, and refuses one that has no place now.
-    fn packet<'i, S: Store>(
-        connection: &mut Connection<Self, S>,
+    fn packet<'i, S: Store, A: Aliases>(
+        connection: &mut Connection<Self, S, A>,
         packet: &Packet<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>>;
 
     /// What is said to a peer that is wrong before the connection is open.
-    fn refusal<S: Store>(connection: &Connection<Self, S>, error: &ProtocolError) -> Farewell;
+    fn refusal<S: Store, A: Aliases>(connection: &Connection<Self, S, A>, error: &ProtocolError) -> Farewell;
 
     /// When the silence of an open connection ends.
-    fn deadline<S>(connection: &Connection<Self, S>) -> Instant;
+    fn deadline<S, A>(connection: &Connection<Self, S, A>) -> Instant;
 
     /// What happens then.
-    fn timeout<S: Store>(connection: &mut Connection<Self, S>);
+    fn timeout<S: Store, A: Aliases>(connection: &mut Connection<Self, S, A>);
 }
 
 /// One side of a connection; [`Client`] and [`Server`] are its two forms.
@@ -133,8 +141,11 @@ trait Side: Sized {
 /// Signs of life of the peer are whole packets, each piece of a message that comes in pieces, and each KiB of a packet
 /// that is not complete.
 #[derive(Debug)]
-pub struct Connection<R, S> {
+pub struct Connection<R, S, A = NoAliases> {
     session: Session<S>,
+    aliases: A,
+    assigned: Assigned,
+    assign_aliases: bool,
     role: R,
     version: Version,
     phase: Phase,
@@ -188,13 +199,23 @@ pub struct Connection<R, S> {
     payload_of: Handle,
     /// Whether the session is older than the connection.
     resumed: bool,
+    /// What the client's CONNECT asked for.
+    problem_information: bool,
+    response_information: bool,
 }
 
-impl<R: Role, S: Store> Connection<R, S> {
-    fn create(role: R, version: Version, config: &Config, session: Session<S>) -> Self {
+impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
+    fn create(role: R, version: Version, config: &Config, session: Session<S>, mut aliases: A) -> Self {
+        aliases.incoming_mut().clear();
+        aliases.outgoing_mut().clear();
+        let mut own_limits = config.limits(R::SENDER);
+        own_limits.topic_alias_maximum = config.topic_alias_maximum.min(aliases.incoming().capacity());
         let millis = |duration: core::time::Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
         Self {
             session,
+            aliases,
+            assigned: Assigned::default(),
+            assign_aliases: config.assign_topic_aliases,
             role,
             version,
             phase: Phase::Idle,
@@ -202,7 +223,7 @@ impl<R: Role, S: Store> Connection<R, S> {
             acknowledge: Acknowledge::Automatic,
             cause: Cause::Local,
             limits: Limits::default(),
-            own_limits: config.limits(R::SENDER),
+            own_limits,
             keep_alive: 0,
             expiry: 0,
             whole: config.maximum_packet_size.min(config.stream_above).max(1),
@@ -228,6 +249,8 @@ impl<R: Role, S: Store> Connection<R, S> {
             payload_left: 0,
             payload_of: 0,
             resumed: false,
+            problem_information: true,
+            response_information: false,
         }
     }
 
@@ -297,6 +320,9 @@ impl<R: Role, S: Store> Connection<R, S> {
         };
         // Nothing is moved that need not be: a packet is large.
         let decoded = R::decode(self, frame);
+        if !self.problem_information {
+            decoded.as_ref().map_or(Ok(()), |packet| self.check_problem(packet))?;
+        }
         let event = match &decoded {
             Err(error) => return Err(Stop::Fail((*error).into())),
             Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, out)?,
@@ -312,6 +338,28 @@ impl<R: Role, S: Store> Connection<R, S> {
             self.active = self.now;
         }
         Ok(event)
+    }
+
+    /// A server tells of problems only where it may.
+    #[cold]
+    fn check_problem(&self, packet: &Packet<'_>) -> Flow<()> {
+        let properties = match packet {
+            Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
+                ack.properties
+            }
+            Packet::Suback(ack) | Packet::Unsuback(ack) => ack.properties,
+            Packet::Auth(auth) => auth.properties,
+            _ => return Ok(()),
+        };
+        let problem =
+            properties.iter().map(|property| property.id()).find(|id| id.group().meets(Unseen::PROBLEM));
+        match problem {
+            Some(id) if matches!(R::SENDER, Sender::Client) => {
+                let scope = Scope::of(packet.packet_type());
+                Err(self.violation(ErrorKind::ProblemInformation, Field::Property(id), scope))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The peer is there, though it has not finished its packet.
@@ -418,7 +466,8 @@ impl<R: Role, S: Store> Connection<R, S> {
     ///
     /// # Errors
     ///
-    /// [`UsageError::NotConnected`], [`UsageError::NoRoom`], [`UsageError::Encode`].
+    /// [`UsageError::NotConnected`], [`UsageError::NoRoom`] if there are properties (without, it is sent as soon as there is
+    /// room), [`UsageError::PayloadPending`], [`UsageError::Encode`].
     pub fn disconnect(
         &mut self,
         disconnect: &Disconnect<'_>,
@@ -429,15 +478,36 @@ impl<R: Role, S: Store> Connection<R, S> {
         if self.session.expiry == 0 && expiry.is_some_and(|expiry| expiry != 0) {
             return Err(UsageError::SessionExpiry);
         }
-        let packet = Packet::Disconnect(*disconnect);
-        if packet.packet_type().may_be_sent_by(R::SENDER, self.version) {
-            let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
-            let written = packet.encode_from(self.version, R::SENDER, &mut output);
-            output.done(written)?;
+        let mut farewell = Farewell::None;
+        if PacketType::Disconnect.may_be_sent_by(R::SENDER, self.version) {
+            let written = fitting(disconnect.properties, Unseen::NOTHING, |properties| {
+                self.send_packet(Packet::Disconnect(Disconnect { properties, ..*disconnect }), out)
+            });
+            match written {
+                Err(UsageError::NoRoom(_)) if disconnect.properties.is_empty() => {
+                    farewell = Farewell::Disconnect(disconnect.reason);
+                }
+                written => written?,
+            }
             self.session.expiry = expiry.unwrap_or(self.session.expiry);
         }
-        self.close(Cause::Local, Farewell::None);
+        self.close(Cause::Local, farewell);
         Ok(())
+    }
+
+    /// Writes a packet of a command that changes nothing but what the caller of this does then.
+    fn send_packet(&self, packet: Packet<'_>, out: &mut (impl Sink + ?Sized)) -> Result<(), UsageError> {
+        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
+        let written = packet.encode_from(self.version, R::SENDER, &mut output);
+        output.done(written)
+    }
+
+    /// What the peer does not want to hear with most packets: the server's peer may say so.
+    fn unwanted(&self) -> Unseen {
+        match R::SENDER {
+            Sender::Server if !self.problem_information => Unseen::PROBLEM,
+            _ => Unseen::NOTHING,
+        }
     }
 
     /// What is announced now: no more messages than the store has room for beside those of earlier connections.
@@ -487,7 +557,14 @@ impl<R: Role, S: Store> Connection<R, S> {
 
     fn close(&mut self, cause: Cause, farewell: Farewell) {
         self.cause = cause;
-        self.farewell = if self.payload_left == 0 { farewell } else { Farewell::None };
+        // It must not be in the middle of a payload, nor larger than the peer takes.
+        let size = match farewell {
+            Farewell::None => 0,
+            Farewell::Disconnect(_) => 3,
+            Farewell::Connack(_) => 5,
+        };
+        let right = self.payload_left == 0 && size <= self.limits.maximum_packet_size;
+        self.farewell = if right { farewell } else { Farewell::None };
         self.phase = Phase::Closing;
         self.deadline = self.now.plus_millis(self.ping_timeout);
     }
@@ -565,14 +642,23 @@ impl<R: Role, S: Store> Connection<R, S> {
         &mut self.session
     }
 
-    /// The topic name of a message.
+    /// The topic name of a message, as long as `handle` is not called again: then its alias may stand for another.
     pub fn topic<'a>(&'a self, incoming: &Incoming<'a>) -> &'a str {
-        incoming.topic
+        match incoming.topic {
+            "" => {
+                let alias = incoming.properties.topic_alias();
+                alias.and_then(|alias| self.aliases.incoming().get(alias)).unwrap_or_default()
+            }
+            topic => topic,
+        }
     }
 
-    /// A message as it can be sent on.
+    /// A message as it can be sent on: with its topic, and without what belongs to this connection, Topic Alias and
+    /// Subscription Identifiers.
     pub fn message<'a>(&'a self, incoming: &Incoming<'a>) -> Message<'a> {
-        let Incoming { topic, qos, retain, properties, payload, .. } = *incoming;
-        Message { qos, retain, topic, properties, payload }
+        let Incoming { qos, retain, properties, payload, .. } = *incoming;
+        let properties =
+            if properties.is_empty() { properties } else { properties.without(Unseen::OF_CONNECTION) };
+        Message { qos, retain, topic: self.topic(incoming), properties, payload }
     }
 }

@@ -1,16 +1,18 @@
 //! Messages to the peer, and what it says of them.
 
+use super::alias::{Aliases, Assigned, Assignment};
 use super::incoming::ACK;
 use super::output::Output;
 use super::{Connection, Event, Flow, Role, UsageError, Wait};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{Ack, Packet, PacketId, Publish, Qos};
-use crate::property::PropertyId;
+use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Answer, Answered, Flight, Keep, Message, Record, Store, StoreError, answered};
+use crate::version::{Sender, Version};
 use crate::wire::{Scope, Sink};
 
-impl<R: Role, S: Store> Connection<R, S> {
+impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Sends a message. Gives its packet identifier, by which [`Event::Acked`] or [`Event::Dropped`] will speak of it;
     /// none at QoS 0.
     ///
@@ -56,13 +58,15 @@ impl<R: Role, S: Store> Connection<R, S> {
         self.check_open()?;
         self.check_message(message)?;
         let (limit, headroom) = (self.limits.maximum_packet_size, self.headroom);
+        let alias = if self.limits.topic_alias_maximum == 0 { None } else { self.alias_of(message.topic) };
         let flight = match message.qos {
             Qos::AtMostOnce => {
                 let Message { retain, topic, properties, payload, .. } = *message;
                 let publish = Publish { retain, topic, properties, payload, ..Publish::default() };
                 let mut output = Output::new(out, limit, headroom, || Ok(())).without(more);
-                let written = publish.encode_part(self.version, R::SENDER, more, &mut output);
+                let written = encode(&publish, self.version, R::SENDER, alias, more, &mut output);
                 output.done(written)?;
+                self.told(alias);
                 self.sent = true;
                 return Ok(None);
             }
@@ -86,11 +90,70 @@ impl<R: Role, S: Store> Connection<R, S> {
         };
         let mut output = Output::new(out, limit, headroom, record).without(more);
         let publish = message.publish(id, false);
-        let written = publish.encode_part(self.version, R::SENDER, more, &mut output);
+        let written = encode(&publish, self.version, R::SENDER, alias, more, &mut output);
         output.done(written)?;
+        self.told(alias);
         self.session.outbox.insert(self.session.store.outgoing_mut(), id, flight);
         self.sent = true;
         Ok(Some(id))
+    }
+
+    /// The alias that a topic is sent with.
+    #[cold]
+    fn alias_of(&mut self, topic: &str) -> Option<Assignment> {
+        let (table, max) = (self.aliases.outgoing_mut(), self.limits.topic_alias_maximum);
+        match self.assign_aliases {
+            true if !topic.is_empty() => self.assigned.assign(table, topic, max),
+            _ => self.assigned.find(table, topic),
+        }
+    }
+
+    #[inline(always)]
+    fn told(&mut self, alias: Option<Assignment>) {
+        if let Some(Assignment { alias, known: false }) = alias {
+            Assigned::told(self.aliases.outgoing_mut(), alias);
+        }
+    }
+
+    /// Has messages to `topic` sent with a Topic Alias from now on, as long as this connection lasts and the alias is not
+    /// needed for another: that replaces the one that was not used for the longest time. The first message has topic and
+    /// alias, later ones only the alias. Gives the alias; `None` if the peer takes none, or the table for what goes out has
+    /// no room. What is kept to be sent again has the topic and no alias.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotConnected`].
+    ///
+    /// ```
+    /// # use sans_mqtt::{Client, Config, Connect, Event, Heap, Instant, Message, Step, Wait, Session, Version};
+    /// use sans_mqtt::{FixedTopics, NoTopics};
+    /// # let (now, config) = (Instant::from_millis(0), Config::default());
+    /// let aliases = (NoTopics, FixedTopics::<4, 64>::default());
+    /// let mut client = Client::with_aliases(Version::V5_0, &config, Session::<Heap>::default(), aliases);
+    /// # let mut out = Vec::new();
+    /// # client.connect(now, &Connect { client_id: "a", ..Connect::default() }, &mut out)?;
+    /// # let mut input = &b"\x20\x06\0\0\x03\x22\0\x0A"[..]; // it takes ten
+    /// # assert!(matches!(client.handle(now, &mut input, &mut out), Step::Event(Event::Connected(_))));
+    /// # assert!(matches!(client.handle(now, &mut input, &mut out), Step::Wait(Wait::Read(2))));
+    /// # out.clear();
+    /// assert_eq!(client.alias("attic/temperature")?, Some(1));
+    /// let message = Message { topic: "attic/temperature", payload: b"24", ..Message::default() };
+    /// client.publish(&message, &mut out)?;
+    /// assert_eq!(out, b"\x30\x19\0\x11attic/temperature\x03\x23\0\x0124");
+    /// out.clear();
+    /// client.publish(&message, &mut out)?;
+    /// assert_eq!(out, b"\x30\x08\0\0\x03\x23\0\x0124");
+    /// # Ok::<(), sans_mqtt::UsageError>(())
+    /// ```
+    pub fn alias(&mut self, topic: &str) -> Result<Option<u16>, UsageError> {
+        if !self.is_open() {
+            return Err(UsageError::NotConnected);
+        }
+        let (table, max) = (self.aliases.outgoing_mut(), self.limits.topic_alias_maximum);
+        if topic.is_empty() || max == 0 {
+            return Ok(None);
+        }
+        Ok(self.assigned.assign(table, topic, max).map(|assignment| assignment.alias))
     }
 
     /// Whether the peer supports such a message.
@@ -331,34 +394,37 @@ impl<R: Role, S: Store> Connection<R, S> {
 
     /// PUBACK came.
     #[inline(always)]
-    pub(super) fn puback<'i>(&mut self, ack: &Ack<'_>) -> Flow<Option<Event<'i>>> {
+    pub(super) fn puback<'i>(&mut self, ack: &Ack<'i>) -> Flow<Option<Event<'i>>> {
         let Ack { packet_id: id, reason, .. } = *ack;
         let what = self.answered(id, Answer::Puback, Scope::PUBACK)?;
-        self.acked(what, id, reason)
+        self.acked(what, id, reason, ack.properties)
     }
 
     /// PUBCOMP came.
     #[inline(always)]
-    pub(super) fn pubcomp<'i>(&mut self, ack: &Ack<'_>) -> Flow<Option<Event<'i>>> {
+    pub(super) fn pubcomp<'i>(&mut self, ack: &Ack<'i>) -> Flow<Option<Event<'i>>> {
         let Ack { packet_id: id, reason, .. } = *ack;
         let what = self.answered(id, Answer::Pubcomp, Scope::PUBCOMP)?;
         // The peer had finished, but its PUBCOMP was lost with the connection before.
-        self.acked(what, id, if self.resumed { ReasonCode::SUCCESS } else { reason })
+        self.acked(what, id, if self.resumed { ReasonCode::SUCCESS } else { reason }, ack.properties)
     }
 
     /// PUBREC came.
     #[inline(always)]
     pub(super) fn pubrec<'i>(
         &mut self,
-        ack: &Ack<'_>,
+        ack: &Ack<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        let Ack { packet_id: id, reason, .. } = *ack;
+        let Ack { packet_id: id, reason, properties } = *ack;
         let answer = if reason.is_error() { Answer::PubrecError } else { Answer::Pubrec };
         match self.answered(id, answer, Scope::PUBREC)? {
             Answered::Release => {
                 self.record(&Record::Release { id })?;
                 self.session.outbox.release(self.session.store.outgoing_mut(), id);
+                if reason != ReasonCode::SUCCESS || !properties.is_empty() {
+                    return Ok((!self.is_told(id)).then_some(Event::Received { id, reason, properties }));
+                }
             }
             Answered::ReleaseAgain => {
                 self.session.outbox.release_again(self.session.store.outgoing_mut(), id);
@@ -371,7 +437,7 @@ impl<R: Role, S: Store> Connection<R, S> {
                 let reason = self.not_found();
                 self.put(Packet::Pubrel(Ack { packet_id: id, reason, ..Ack::default() }), out);
             }
-            what => return self.acked(what, id, reason),
+            what => return self.acked(what, id, reason, properties),
         }
         Ok(None)
     }
@@ -390,13 +456,19 @@ impl<R: Role, S: Store> Connection<R, S> {
     }
 
     #[inline(always)]
-    fn acked<'i>(&mut self, what: Answered, id: PacketId, reason: ReasonCode) -> Flow<Option<Event<'i>>> {
+    fn acked<'i>(
+        &mut self,
+        what: Answered,
+        id: PacketId,
+        reason: ReasonCode,
+        properties: Properties<'i>,
+    ) -> Flow<Option<Event<'i>>> {
         if what != Answered::Finish {
             return Ok(None);
         }
         let told = self.is_told(id);
         self.finish(id)?;
-        Ok((!told).then_some(Event::Acked { id, reason }))
+        Ok((!told).then_some(Event::Acked { id, reason, properties }))
     }
 
     /// Whether the application knows already that a message is dropped.
@@ -419,5 +491,23 @@ impl<R: Role, S: Store> Connection<R, S> {
     #[inline(always)]
     pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), Wait> {
         self.session.store.record(record).map_err(|_| Wait::Store)
+    }
+}
+
+/// Writes a message, of which `more` bytes are written elsewhere, with an alias or without.
+#[inline(always)]
+fn encode(
+    publish: &Publish<'_>,
+    version: Version,
+    sender: Sender,
+    alias: Option<Assignment>,
+    more: u32,
+    out: &mut impl Sink,
+) -> Result<usize, crate::EncodeError> {
+    match alias {
+        None => publish.encode_part(version, sender, more, out),
+        Some(Assignment { alias, known }) => {
+            publish.encode_with_alias(version, sender, alias, known, more, out)
+        }
     }
 }

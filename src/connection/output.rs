@@ -2,7 +2,8 @@
 
 use super::UsageError;
 use crate::EncodeError;
-use crate::wire::Sink;
+use crate::property::Properties;
+use crate::wire::{Sink, Unseen};
 
 /// A sink for one packet of a command.
 ///
@@ -65,4 +66,22 @@ impl<S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>> Sink for Output<'_,
     fn put(&mut self, bytes: &[u8]) {
         self.out.put(bytes);
     }
+}
+
+/// Writes a packet without the properties that the peer does not want, and if it is too large for the peer without Reason
+/// String, and then without User Properties.
+pub(super) fn fitting<'p>(
+    properties: Properties<'p>,
+    unwanted: Unseen,
+    mut write: impl FnMut(Properties<'p>) -> Result<(), UsageError>,
+) -> Result<(), UsageError> {
+    if properties.is_empty() {
+        return write(properties);
+    }
+    let properties = properties.without(unwanted);
+    let whole = write(properties);
+    let Err(UsageError::TooLarge { .. }) = whole else { return whole };
+    let shorter = write(properties.without(Unseen::REASON));
+    let Err(UsageError::TooLarge { .. }) = shorter else { return shorter };
+    write(properties.without(Unseen::PROBLEM))
 }

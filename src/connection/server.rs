@@ -1,9 +1,11 @@
 //! What only a server does.
 
+use super::alias::{Aliases, NoAliases};
 use super::auth::Authentication;
-use super::output::Output;
+use super::output::{Output, fitting};
 use super::{
-    Cause, Config, Connection, Event, Farewell, Flow, Limits, Phase, Role, Side, Timer, UsageError, Wait,
+    Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, Timer, UsageError,
+    Wait,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe};
@@ -12,7 +14,7 @@ use crate::reason::ReasonCode;
 use crate::session::{Record, Session, Store};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
-use crate::wire::{Frame, PacketType, Scope, Seq, Sink};
+use crate::wire::{Frame, PacketType, Scope, Seq, Sink, Unseen};
 
 /// The server's side of a connection with one client.
 ///
@@ -29,7 +31,7 @@ use crate::wire::{Frame, PacketType, Scope, Seq, Sink};
 /// assert!(matches!(server.handle(now, &mut input, &mut out), Step::Wait(Wait::Read(2))));
 /// # Ok::<(), sans_mqtt::UsageError>(())
 /// ```
-pub type Server<S> = Connection<ServerRole, S>;
+pub type Server<S, A = NoAliases> = Connection<ServerRole, S, A>;
 
 /// [`Server`].
 #[derive(Debug)]
@@ -47,8 +49,15 @@ impl Role for ServerRole {}
 impl<S: Store> Server<S> {
     /// A server that waits for a CONNECT from now on, with an empty session.
     pub fn new(now: Instant, config: &Config, empty: Session<S>) -> Self {
+        Self::with_aliases(now, config, empty, NoAliases::default())
+    }
+}
+
+impl<S: Store, A: Aliases> Server<S, A> {
+    /// The same with memory for Topic Aliases; see [`Client::with_aliases`](crate::Client::with_aliases).
+    pub fn with_aliases(now: Instant, config: &Config, empty: Session<S>, aliases: A) -> Self {
         let role = ServerRole { clean_start: true, nameless: false, asked: None };
-        let mut server = Self::create(role, Version::V5_0, config, empty);
+        let mut server = Self::create(role, Version::V5_0, config, empty, aliases);
         server.whole = server.whole.min(config.maximum_connect_size);
         server.now = now;
         server.deadline = now + config.connect_timeout;
@@ -68,7 +77,8 @@ impl<S: Store> Server<S> {
         Ok(core::mem::replace(&mut self.session, session))
     }
 
-    /// Accepts the client: sends CONNACK with these properties and the limits of the [`Config`].
+    /// Accepts the client: sends CONNACK with these properties and the limits of the [`Config`]. Response Information is
+    /// left out if the client did not ask for it, and Reason String and User Properties if they are too much for it.
     ///
     /// # Errors
     ///
@@ -92,16 +102,20 @@ impl<S: Store> Server<S> {
         let limits = self.announce();
         let session_present = resumed && self.version != Version::V3_1;
         let store = &mut self.session.store;
-        let record = || {
+        let mut record = || {
             if !resumed {
                 store.record(&Record::Begin { lost: true })?;
             }
             Ok(())
         };
-        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, record);
-        let connack = Connack { session_present, reason: ReasonCode::SUCCESS, properties };
-        let written = connack.encode_with(self.version, &limits, &mut output);
-        output.done(written)?;
+        let (version, limit) = (self.version, self.limits.maximum_packet_size);
+        let unwanted = if self.response_information { Unseen::NOTHING } else { Unseen::RESPONSE };
+        fitting(properties, unwanted, |properties| {
+            let mut output = Output::new(out, limit, 0, &mut record);
+            let connack = Connack { session_present, reason: ReasonCode::SUCCESS, properties };
+            let written = connack.encode_with(version, &limits, &mut output);
+            output.done(written)
+        })?;
         if resumed {
             self.session.go_on();
         } else {
@@ -122,16 +136,30 @@ impl<S: Store> Server<S> {
         Ok(())
     }
 
-    /// Refuses the client, with the code nearest to `reason` that its version has, if there is one.
+    /// Refuses the client, with the code nearest to `reason` that its version has, if there is one. The properties, a Server
+    /// Reference for example, are for clients of 5.0.
     ///
     /// # Errors
     ///
-    /// [`UsageError::NotAsked`] if there is no CONNECT to decide on, or `reason` is no error.
-    pub fn reject(&mut self, reason: ReasonCode) -> Result<(), UsageError> {
+    /// [`UsageError::NotAsked`] if there is no CONNECT to decide on, or `reason` is no error. With properties also
+    /// [`UsageError::NoRoom`], [`UsageError::Encode`] and [`UsageError::TooLarge`].
+    pub fn reject(
+        &mut self,
+        reason: ReasonCode,
+        properties: Properties<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
         if self.phase != Phase::Deciding || !reason.is_error() {
             return Err(UsageError::NotAsked);
         }
         let farewell = match reason.nearest_in(PacketType::Connack, self.version) {
+            Some(reason) if self.version.is_5() && !properties.is_empty() => {
+                fitting(properties, Unseen::NOTHING, |properties| {
+                    let connack = Connack { session_present: false, reason, properties };
+                    self.send_packet(Packet::Connack(connack), out)
+                })?;
+                Farewell::None
+            }
             Some(reason) => Farewell::Connack(reason),
             None => Farewell::None,
         };
@@ -185,11 +213,11 @@ impl<S: Store> Server<S> {
         }
         let suback = with == PacketType::Suback;
         let reasons = if suback || self.version.is_5() { Seq::from(reasons) } else { Seq::EMPTY };
-        let answer = Suback { packet_id, properties, reasons };
-        let packet = if suback { Packet::Suback(answer) } else { Packet::Unsuback(answer) };
-        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
-        let written = packet.encode_from(self.version, Sender::Server, &mut output);
-        output.done(written)?;
+        fitting(properties, self.unwanted(), |properties| {
+            let answer = Suback { packet_id, properties, reasons };
+            let packet = if suback { Packet::Suback(answer) } else { Packet::Unsuback(answer) };
+            self.send_packet(packet, out)
+        })?;
         self.role.asked = None;
         self.asked = false;
         self.answered = true;
@@ -234,6 +262,12 @@ impl<S: Store> Server<S> {
         }
         let properties = connect.properties;
         self.limits = Limits::announced(properties);
+        if self.limits.maximum_packet_size < LEAST {
+            let field = Field::Property(PropertyId::MaximumPacketSize);
+            return Err(self.violation(ErrorKind::MaximumPacketSize, field, Scope::CONNECT));
+        }
+        self.problem_information = properties.request_problem_information().unwrap_or(true);
+        self.response_information = properties.request_response_information().unwrap_or(false);
         self.keep_alive = connect.keep_alive;
         self.role.clean_start = connect.clean_start;
         self.expiry = match self.version {
@@ -285,15 +319,18 @@ impl Side for ServerRole {
     const SENDER: Sender = Sender::Server;
 
     #[inline(always)]
-    fn decode<'i, S: Store>(connection: &mut Server<S>, frame: Frame<'i>) -> Result<Packet<'i>, DecodeError> {
+    fn decode<'i, S: Store, A: Aliases>(
+        connection: &mut Server<S, A>,
+        frame: Frame<'i>,
+    ) -> Result<Packet<'i>, DecodeError> {
         if connection.phase == Phase::Opening {
             return connection.first(frame);
         }
         Packet::decode_from(connection.version, Sender::Client, frame)
     }
 
-    fn packet<'i, S: Store>(
-        connection: &mut Server<S>,
+    fn packet<'i, S: Store, A: Aliases>(
+        connection: &mut Server<S, A>,
         packet: &Packet<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
@@ -339,7 +376,7 @@ impl Side for ServerRole {
     }
 
     /// A client of another version is told that it is one `[MQTT-3.1.2-2]`, and one of 5.0 what is wrong.
-    fn refusal<S: Store>(connection: &Server<S>, error: &super::ProtocolError) -> Farewell {
+    fn refusal<S: Store, A: Aliases>(connection: &Server<S, A>, error: &super::ProtocolError) -> Farewell {
         let reason = error.reason();
         let connect = error.violation().packet_type() == Some(PacketType::Connect);
         let told = match error.kind() {
@@ -354,7 +391,7 @@ impl Side for ServerRole {
     }
 
     /// One and a half times the Keep Alive `[MQTT-3.1.2-22]`.
-    fn deadline<S>(connection: &Server<S>) -> Instant {
+    fn deadline<S, A>(connection: &Server<S, A>) -> Instant {
         match connection.keep_alive {
             0 => Instant::NEVER,
             // What the client sends meanwhile is not looked at.
@@ -363,7 +400,7 @@ impl Side for ServerRole {
         }
     }
 
-    fn timeout<S: Store>(connection: &mut Server<S>) {
+    fn timeout<S: Store, A: Aliases>(connection: &mut Server<S, A>) {
         let farewell = connection.last_word(ReasonCode::KEEP_ALIVE_TIMEOUT);
         connection.close(Cause::Timeout(Timer::KeepAlive), farewell);
     }

@@ -1,5 +1,6 @@
 //! Messages that are too large for a buffer, in pieces, both ways.
 
+use super::alias::Aliases;
 use super::{Connection, Event, Flow, Role, Stop, UsageError};
 use crate::error::{DecodeError, ErrorKind};
 use crate::packet::{Delivery, HeadSplit, PacketId, Publish, PublishHead};
@@ -24,7 +25,7 @@ enum Fate {
     Repeat,
 }
 
-impl<R: Role, S: Store> Connection<R, S> {
+impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// A packet is too large to be taken as a whole: a PUBLISH comes in pieces, anything else is refused.
     #[cold]
     pub(super) fn oversize<'i>(

@@ -4,12 +4,12 @@ use core::fmt;
 
 use super::{Delivery, Nowhere, Qos};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
-use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
+use crate::property::{Joined, Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
 use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Header, Iter, Mode, PacketType, Plain, Reader, Scope, Sink, Value, Writer,
-    check_str, check_topic, invalid, start,
+    Check, Context, Decoded, Header, Iter, Mode, PacketType, Plain, Reader, Scope, Sink, Unseen, Value,
+    Writer, check_str, check_topic, invalid, start,
 };
 
 /// PUBLISH: a message.
@@ -289,6 +289,27 @@ impl<'a> Publish<'a> {
         Ok(len)
     }
 
+    /// As [`encode_part`](Self::encode_part), with an alias in place of the topic if that is `known`, or beside it.
+    #[cold]
+    pub(crate) fn encode_with_alias(
+        &self,
+        version: Version,
+        sender: Sender,
+        alias: u16,
+        known: bool,
+        more: u32,
+        out: &mut impl Sink,
+    ) -> Check {
+        let cx = Context { version, sender: Some(sender), scope: Scope::PUBLISH };
+        let payload_len = self.payload.len().saturating_add(more as usize);
+        let topic = if known { "" } else { self.topic };
+        let head = PublishHead { topic, payload_len, ..self.head() };
+        let properties = Joined { own: &[Some(Property::TopicAlias(alias))], callers: self.properties };
+        let len = head.write(cx, &properties, self.payload.len(), out)?;
+        out.put(self.payload);
+        Ok(len)
+    }
+
     #[inline(always)]
     pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
         // Most messages have no properties.
@@ -433,7 +454,7 @@ impl Forward<'_> {
 
 /// Whether a property says something about the connection that a message came by rather than about the message.
 fn of_connection(id: PropertyId) -> bool {
-    matches!(id, PropertyId::TopicAlias | PropertyId::SubscriptionIdentifier)
+    id.group() == Unseen::OF_CONNECTION
 }
 
 /// The properties of most messages.

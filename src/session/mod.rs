@@ -12,7 +12,7 @@ pub use flow::Flight;
 pub(crate) use flow::{Answer, Answered, Arrival, Arrived, Arriving, answered, arrived};
 pub use inbox::IncomingSlot;
 pub(crate) use inbox::{Inbox, Owed};
-pub(crate) use list::Handle;
+pub(crate) use list::{Handle, Linked, Links, List, slot, slot_mut};
 pub(crate) use outbox::Outbox;
 pub use outbox::OutgoingSlot;
 pub use record::{Record, RecordError};

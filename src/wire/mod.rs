@@ -17,7 +17,7 @@ pub(crate) use frame::{Context, Header, Scope, scopes};
 pub(crate) use observe::Trusted;
 pub(crate) use observe::{Mode, Observed, Plain};
 pub(crate) use reader::{Decoded, Reader};
-pub(crate) use seq::{Element, sum};
+pub(crate) use seq::{Element, Unseen, sum};
 pub(crate) use sink::{Check, Writer, check_binary, check_str, check_text, invalid, start, start_bare};
 pub(crate) use text::{Flaw, check_filter, check_topic, strip_share};
 pub(crate) use varint::{VarInt, varint_len};

@@ -30,8 +30,37 @@ enum Inner<'a, T> {
     Wire {
         bytes: &'a [u8],
         cx: Context,
+        hidden: Unseen,
     },
-    List(&'a [T]),
+    List(&'a [T], Unseen),
+}
+
+/// Kinds of elements that a list has and does not show: a set.
+#[derive(Clone, Copy, Eq, PartialEq)]
+pub(crate) struct Unseen(u8);
+
+impl Unseen {
+    pub(crate) const NOTHING: Self = Self(0);
+    /// What belongs to the connection that a message came by: Topic Alias and Subscription Identifiers.
+    pub(crate) const OF_CONNECTION: Self = Self(1);
+    /// Reason String.
+    pub(crate) const REASON: Self = Self(2);
+    /// Reason String and User Properties.
+    pub(crate) const PROBLEM: Self = Self(2 | 4);
+
+    /// Whether anything of `other` is in this.
+    pub(crate) const fn meets(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// User Properties.
+    pub(crate) const USER: Self = Self(4);
+    /// Response Information.
+    pub(crate) const RESPONSE: Self = Self(8);
+
+    const fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
 }
 
 /// What a [`Seq`] can hold.
@@ -43,6 +72,12 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
     #[inline(always)]
     fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
         Self::read(reader).map(|_| ())
+    }
+
+    /// Whether a list that does not show these shows this one.
+    #[inline(always)]
+    fn is_shown(&self, _: Unseen) -> bool {
+        true
     }
 
     /// Checks one element of the caller's; gives the number of bytes it takes.
@@ -59,16 +94,16 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
 
 impl<'a, T> Seq<'a, T> {
     /// The empty list.
-    pub const EMPTY: Self = Self(Inner::List(&[]));
+    pub const EMPTY: Self = Self(Inner::List(&[], Unseen::NOTHING));
 
     /// The list of the elements of `slice`.
     pub const fn from_slice(slice: &'a [T]) -> Self {
-        Self(Inner::List(slice))
+        Self(Inner::List(slice, Unseen::NOTHING))
     }
 
     #[inline(always)]
     pub(crate) const fn wire(bytes: &'a [u8], cx: Context) -> Self {
-        Self(Inner::Wire { bytes, cx })
+        Self(Inner::Wire { bytes, cx, hidden: Unseen::NOTHING })
     }
 
     /// Whether there is no element.
@@ -76,7 +111,8 @@ impl<'a, T> Seq<'a, T> {
     pub const fn is_empty(&self) -> bool {
         match self.0 {
             Inner::Wire { bytes, .. } => bytes.is_empty(),
-            Inner::List(list) => list.is_empty(),
+            // A list that does not show all it has shows something.
+            Inner::List(list, _) => list.is_empty(),
         }
     }
 }
@@ -86,10 +122,34 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     /// The elements, in order.
     #[inline]
     pub fn iter(&self) -> Iter<'a, T> {
-        Iter(match self.0 {
-            Inner::Wire { bytes, cx } => Source::Wire { rest: bytes, cx, element: PhantomData },
-            Inner::List(list) => Source::List(list.iter()),
+        match self.0 {
+            Inner::Wire { bytes, cx, hidden } => {
+                Iter { source: Source::Wire { rest: bytes, cx, element: PhantomData }, hidden }
+            }
+            Inner::List(list, hidden) => Iter { source: Source::List(list.iter()), hidden },
+        }
+    }
+
+    /// The same list without some kinds of its elements.
+    pub(crate) fn without(self, more: Unseen) -> Self {
+        let hidden = self.hidden().with(more);
+        if self.iter().all(|element| element.is_shown(hidden)) {
+            return self;
+        }
+        if !self.iter().any(|element| element.is_shown(hidden)) {
+            return Self::EMPTY;
+        }
+        Self(match self.0 {
+            Inner::Wire { bytes, cx, .. } => Inner::Wire { bytes, cx, hidden },
+            Inner::List(list, _) => Inner::List(list, hidden),
         })
+    }
+
+    #[inline(always)]
+    const fn hidden(&self) -> Unseen {
+        match self.0 {
+            Inner::Wire { hidden, .. } | Inner::List(_, hidden) => hidden,
+        }
     }
 
     /// Reads elements, at least one, to the end of `reader`.
@@ -121,7 +181,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     #[inline(always)]
     fn known_good(&self, cx: Context) -> Option<&'a [u8]> {
         match self.0 {
-            Inner::Wire { bytes, cx: from }
+            Inner::Wire { bytes, cx: from, hidden: Unseen::NOTHING }
                 if from.version == cx.version
                     && from.scope == cx.scope
                     && (cx.sender.is_none() || cx.sender == from.sender) =>
@@ -145,8 +205,8 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     fn check_elements(&self, cx: Context) -> Check {
         // The usual list is the caller's, and a slice is walked more easily than either.
         match self.0 {
-            Inner::List(list) => T::check_all(list.iter().copied(), cx),
-            Inner::Wire { .. } => T::check_all(self.iter(), cx),
+            Inner::List(list, Unseen::NOTHING) => T::check_all(list.iter().copied(), cx),
+            _ => T::check_all(self.iter(), cx),
         }
     }
 
@@ -169,8 +229,8 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     #[inline(never)]
     fn write_elements<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
         match self.0 {
-            Inner::List(list) => list.iter().for_each(|element| element.write(out)),
-            Inner::Wire { .. } => self.iter().for_each(|element| element.write(out)),
+            Inner::List(list, Unseen::NOTHING) => list.iter().for_each(|element| element.write(out)),
+            _ => self.iter().for_each(|element| element.write(out)),
         }
     }
 }
@@ -266,7 +326,10 @@ impl<'a, T: Element<'a>> IntoIterator for &Seq<'a, T> {
 }
 
 /// The elements of a [`Seq`], in order.
-pub struct Iter<'a, T>(Source<'a, T>);
+pub struct Iter<'a, T> {
+    source: Source<'a, T>,
+    hidden: Unseen,
+}
 
 enum Source<'a, T> {
     Wire { rest: &'a [u8], cx: Context, element: PhantomData<T> },
@@ -275,10 +338,11 @@ enum Source<'a, T> {
 
 impl<T> Clone for Iter<'_, T> {
     fn clone(&self) -> Self {
-        Self(match &self.0 {
+        let source = match &self.source {
             Source::Wire { rest, cx, element } => Source::Wire { rest, cx: *cx, element: *element },
             Source::List(list) => Source::List(list.clone()),
-        })
+        };
+        Self { source, hidden: self.hidden }
     }
 }
 
@@ -291,7 +355,7 @@ impl<'a, T> Iter<'a, T> {
         received: impl FnOnce(&'a [u8]) -> Option<(R, &'a [u8])>,
         given: impl FnOnce(&'a T) -> R,
     ) -> Option<R> {
-        match &mut self.0 {
+        match &mut self.source {
             Source::Wire { rest, .. } => {
                 let (element, behind) = received(rest)?;
                 *rest = behind;
@@ -300,6 +364,12 @@ impl<'a, T> Iter<'a, T> {
             Source::List(list) => list.next().map(given),
         }
     }
+
+    /// What it does not show, though [`pass`](Self::pass) does.
+    #[inline(always)]
+    pub(crate) const fn hidden(&self) -> Unseen {
+        self.hidden
+    }
 }
 
 impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
@@ -307,17 +377,22 @@ impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
 
     #[inline]
     fn next(&mut self) -> Option<T> {
-        match &mut self.0 {
-            Source::Wire { rest: [], .. } => None,
-            Source::Wire { rest, cx, .. } => {
-                let mut trusted = Trusted;
-                let mut reader = Reader::part(rest, rest.len(), *cx, &mut trusted);
-                // Never an error: the bytes were validated when they were decoded.
-                let element = T::read(&mut reader).ok();
-                *rest = reader.rest();
-                element
+        loop {
+            let element = match &mut self.source {
+                Source::Wire { rest: [], .. } => None,
+                Source::Wire { rest, cx, .. } => {
+                    let mut trusted = Trusted;
+                    let mut reader = Reader::part(rest, rest.len(), *cx, &mut trusted);
+                    // Never an error: the bytes were validated when they were decoded.
+                    let element = T::read(&mut reader).ok();
+                    *rest = reader.rest();
+                    element
+                }
+                Source::List(list) => list.next().copied(),
+            };
+            if element.is_none_or(|element| element.is_shown(self.hidden)) {
+                return element;
             }
-            Source::List(list) => list.next().copied(),
         }
     }
 }

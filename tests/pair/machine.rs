@@ -76,7 +76,7 @@ impl From<Step<'_>> for Found {
             Step::Event(Event::Publish(p, token)) => {
                 Self::Publish { number: number(p.payload), qos: p.qos, token }
             }
-            Step::Event(Event::Acked { id, reason }) => Self::Acked(id, reason),
+            Step::Event(Event::Acked { id, reason, .. }) => Self::Acked(id, reason),
             Step::Event(Event::Dropped { id }) => Self::Dropped(id),
             Step::Event(Event::Subscribe(p)) => {
                 Self::Asked { subscribe: true, filters: p.filters.iter().count() }

@@ -195,7 +195,10 @@ fn told(
             tokens.push(token);
             value
         }
-        Event::Acked { id, reason } => json!({"type": "acked", "id": id.get(), "reason": code(reason)}),
+        Event::Received { id, reason, .. } => {
+            json!({"type": "received", "id": id.get(), "reason": code(reason)})
+        }
+        Event::Acked { id, reason, .. } => json!({"type": "acked", "id": id.get(), "reason": code(reason)}),
         Event::Dropped { id } => json!({"type": "dropped", "id": id.get()}),
         other => return Err(format!("an event that this test does not know: {other:?}")),
     })
@@ -494,7 +497,9 @@ impl Side<'_> {
                     _ => unreachable!(),
                 })?
             }
-            (Machine::Server(server), "reject") => server.reject(fields::code(&command["reason"])),
+            (Machine::Server(server), "reject") => {
+                server.reject(fields::code(&command["reason"]), sans_mqtt::Properties::EMPTY, &mut line.out)
+            }
             (Machine::Server(server), "suback" | "unsuback") => {
                 fields::with_packet(&with(command, "SUBACK", &[("packet_id", json!(1))]), |packet| {
                     match packet {

@@ -142,7 +142,7 @@ async fn admit(
     output: &mut Output,
 ) -> io::Result<()> {
     if connect.client_id.is_empty() {
-        return Ok(server.reject(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID)?);
+        return Ok(server.reject(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, Properties::EMPTY, output)?);
     }
     let guest = guest.insert(hub.enter(connect.client_id).await);
     match guest.seat.session.take() {

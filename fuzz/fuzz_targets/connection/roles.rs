@@ -132,7 +132,7 @@ impl Role for role::Server {
         let reasons = &[ReasonCode::SUCCESS, ReasonCode::UNSPECIFIED_ERROR][..usize::from(count % 3)];
         let connection = &mut world.connection;
         let result = match what % 8 {
-            0 => connection.reject(tape.reason()),
+            0 => connection.reject(tape.reason(), Properties::EMPTY, &mut world.out),
             1 | 2 => connection.suback(reasons, Properties::EMPTY, &mut world.out),
             3 => connection.unsuback(reasons, Properties::EMPTY, &mut world.out),
             4 => {
