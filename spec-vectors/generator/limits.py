@@ -139,6 +139,29 @@ def one_filter_refused(t):
     t.out(t.suback(1, "0x00", "0xA2", "0x9E"), shows="SB-9")
 
 
+@conversation(FILE, "client", NEW, "What a client has still to send again it does not send to a server that no longer takes it.")
+def less_than_before(t):
+    t.start(False)
+    t.send("m1", 2, b"1")
+    t.send("m2", 1, b"2")
+    t.send("m3", 1, b"3", retain=True)
+    t.send("m4", 1, b"4" * 13)
+    t.lost()
+    t.start(False, True, properties=[prop("Maximum QoS", 1), prop("Retain Available", 0), prop("Maximum Packet Size", 20)])
+    rest = t.publish("m2", 1, b"2", dup=True)
+    # The server may have m1 already, and then it waits for the release.
+    released, left = lambda: t.out(t.pubrel("m1"), rest), lambda: t.out(rest)
+    t.either(released, left, shows="5:3.2.2-11 5:3.2.2-14 5:3.2.2-15")
+
+    def told():
+        for name in ("m1", "m3", "m4"):
+            t.event("dropped", id=name)
+
+    t.either(told, t.nothing, shows="5:3.2.2-11 5:3.2.2-14 5:3.2.2-15")
+    t.input(t.puback("m2"))
+    t.acked("m2")
+
+
 # What a client takes.
 
 
