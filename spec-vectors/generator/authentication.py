@@ -99,7 +99,7 @@ def unknown(reason):
         t.sends({"type": "CONNACK", "session_present": False, "reason": reason}, shows="5:4.12.0-1")
         t.closed("refused", shows="5:4.12.0-1 5:4.13.2-1")
 
-    script.__name__ = f"unknown_method_{reason[2:]}"
+    script.__name__ = f"unknown_method_{reason[2:].lower()}"
     return script
 
 
