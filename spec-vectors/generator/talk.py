@@ -226,14 +226,15 @@ class Talk:
         self.input(self.connect_packet(**fields, **more), *behind)
         self.event("connect", clean_start=clean, client_id=client_id, keep_alive=keep_alive)
 
-    def accept(self, present=False, properties=(), shows=""):
+    def accept(self, present=False, properties=(), shows="", announced=()):
+        """CONNACK has the properties of the command and those that the limits call for."""
         self.command("accept", **({"properties": list(properties)} if self.new else {}))
-        code = {"reason": "0x00", "properties": list(properties)} if self.new else {"return_code": 0}
+        code = {"reason": "0x00", "properties": [*properties, *announced]} if self.new else {"return_code": 0}
         self.sends({"type": "CONNACK", "session_present": present, **code}, "3:3.1.4-4 5:3.1.4-5 " + shows)
 
-    def serve(self, clean=True, present=False, shows="", answer=(), **more):
+    def serve(self, clean=True, present=False, shows="", answer=(), announced=(), **more):
         self.arrives(clean, **more)
-        self.accept(present, answer, shows)
+        self.accept(present, answer, shows, announced)
 
     def begin(self, clean=True, present=False, maximum=None, **more):
         """A connection with a side under test of either role, in which the other side takes `maximum` messages."""

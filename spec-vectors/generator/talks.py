@@ -1,6 +1,6 @@
 """Judges the finished conversations: their form, their bytes, their names, and what they cover."""
 
-from . import connections, sessions  # noqa: F401  their import writes them
+from . import authentication, connections, limits, sessions  # noqa: F401  their import writes them
 from .strict import Bad, decode
 from .talk import step_form, walk
 
@@ -16,9 +16,10 @@ STEPS = {
     "either": (list,),
     "repeat": (dict,),
 }
-COMMANDS = {"connect", "publish", "subscribe", "unsubscribe", "ack", "accept", "reject", "suback", "unsuback", "disconnect"}
-EVENTS = {"connect", "connected", "refused", "publish", "received", "acked", "dropped", "subscribe", "unsubscribe", "suback"}
-EVENTS |= {"unsuback", "disconnect", "closed"}
+COMMANDS = {"connect", "publish", "subscribe", "unsubscribe", "ack", "auth", "accept", "reject", "suback", "unsuback"}
+COMMANDS |= {"disconnect"}
+EVENTS = {"connect", "connected", "refused", "publish", "received", "acked", "dropped", "subscribe", "unsubscribe"}
+EVENTS |= {"suback", "unsuback", "auth", "disconnect", "closed"}
 CAUSES = {"command", "disconnect", "refused", "violation", "timeout"}
 # Rules about what a broker publishes, which no conversation shows: wills and retained messages.
 BROKER = {"CN-7", "SB-10"}

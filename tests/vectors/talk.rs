@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sans_mqtt::{
     AckToken, Acknowledge, Boxed, Cause, Client, Config, Event, Heap, IncomingSlot, Instant, Message,
-    OutgoingSlot, Packet, PacketId, PropertyId, ReasonCode, Record, Role, Server, Session, Step, Store,
+    OutgoingSlot, Packet, PacketId, PropertyId, Qos, ReasonCode, Record, Role, Server, Session, Step, Store,
     StoreError, UsageError, Version, Wait,
 };
 use serde_json::{Value, json};
@@ -179,11 +179,12 @@ fn told(
         Event::Suback(packet) => named(Packet::Suback(packet), "suback"),
         Event::Unsuback(packet) => named(Packet::Unsuback(packet), "unsuback"),
         Event::Disconnect(packet) => named(packet.into(), "disconnect"),
+        Event::Auth(packet) => named(packet.into(), "auth"),
         Event::Publish(incoming, token) => {
             let sans_mqtt::Incoming { qos, retain, dup, properties, payload, .. } = incoming;
             let publish = sans_mqtt::Publish {
                 retain,
-                dup: dup && qos != sans_mqtt::Qos::AtMostOnce,
+                dup: dup && qos != Qos::AtMostOnce,
                 topic,
                 properties,
                 payload,
@@ -354,6 +355,14 @@ impl Side<'_> {
         if let Some(maximum) = limits["maximum_packet_size"].as_u64() {
             config.maximum_packet_size = maximum as u32;
         }
+        if let Some(maximum) = limits["maximum_qos"].as_u64() {
+            config.maximum_qos = Qos::from_number(maximum as u8).unwrap();
+        }
+        let available = |name: &str| limits[name] != 0;
+        config.retain_available = available("retain_available");
+        config.wildcard_subscription_available = available("wildcard_subscription_available");
+        config.subscription_identifier_available = available("subscription_identifier_available");
+        config.shared_subscription_available = available("shared_subscription_available");
         config
     }
 
@@ -540,6 +549,10 @@ impl Side<'_> {
                     _ => unreachable!(),
                 })?
             }
+            (machine, "auth") => fields::with_packet(&with(command, "AUTH", &[]), |packet| match packet {
+                Packet::Auth(auth) => either!(machine, machine => machine.auth(auth, &mut line.out)),
+                _ => unreachable!(),
+            })?,
             (_, other) => return Err(format!("unknown command {other}")),
         };
         match (result, refused) {
@@ -688,7 +701,7 @@ fn usage(error: &UsageError) -> &'static str {
         UsageError::NotAvailable(_) => "not-available",
         UsageError::TooLarge { .. } => "too-large",
         UsageError::StaleToken => "stale",
-        UsageError::NotAsked => "not-asked",
+        UsageError::NotAsked | UsageError::AuthenticationMethod => "not-asked",
         UsageError::ReasonCount { .. } => "reason-count",
         UsageError::TopicAlias => "topic-alias",
         UsageError::Encode(_) => "invalid",
