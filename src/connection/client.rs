@@ -236,11 +236,9 @@ impl Side for ClientRole {
         packet: &Packet<'i>,
         _: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        let opening = connection.phase == Phase::Opening;
         match *packet {
             Packet::Auth(ref auth) => connection.authenticated(auth),
-            Packet::Connack(connack) if opening => connection.connack(connack),
-            packet if opening => Err(connection.unexpected(&packet)),
+            Packet::Connack(connack) => connection.connack(connack),
             Packet::Suback(suback) => {
                 connection.filters_answered(&suback, Answer::Suback, Scope::SUBACK)?;
                 Ok(Some(Event::Suback(suback)))
@@ -260,7 +258,8 @@ impl Side for ClientRole {
                 connection.close(Cause::Peer(disconnect.reason), Farewell::None);
                 Ok(Some(Event::Disconnect(disconnect)))
             }
-            packet => Err(connection.unexpected(&packet)),
+            // Not permitted, or dealt with before.
+            _ => Ok(None),
         }
     }
 

@@ -12,12 +12,15 @@ use crate::version::{Sender, Version};
 /// |---|---|---|---|
 /// | `receive_maximum` | 16 | both | 0x93 |
 /// | `maximum_packet_size` | 1 MiB | both | 0x95 |
+/// | `skip_oversize` | no | no | (a PUBLISH above `maximum_packet_size` is skipped) |
 /// | `topic_alias_maximum` | 0 | both | 0x94 |
 /// | `maximum_qos` | 2 | server | 0x9B |
 /// | `retain_available` | yes | server | 0x9A |
 /// | `wildcard_subscription_available` | yes | server | 0xA2 |
 /// | `subscription_identifier_available` | yes | server | 0xA1 |
 /// | `shared_subscription_available` | yes | server | 0x9E |
+/// | `maximum_keep_alive` | none | server, to the client | |
+/// | `maximum_session_expiry` | for ever | server, to the client | |
 /// | `maximum_connect_size` | 16 KiB | no | the connection is closed |
 /// | `connect_timeout` | 10 s | no | the connection is closed |
 /// | `ping_timeout` | 10 s | no | the connection is closed |
@@ -38,6 +41,10 @@ pub struct Config {
     /// [`Event::PublishStart`](crate::Event::PublishStart) to [`Event::PublishEnd`](crate::Event::PublishEnd), and its head
     /// must not be larger than this; any other packet is refused.
     pub stream_above: u32,
+    /// Whether a PUBLISH above `maximum_packet_size` is skipped instead of ending the connection: its payload is thrown away as
+    /// it comes, [`Event::Skipped`](crate::Event::Skipped) tells of it, and the peer is told that it went beyond a quota (0x97;
+    /// before 5.0, that it is done). Its head must not be larger than what is buffered as a whole.
+    pub skip_oversize: bool,
     /// How many Topic Aliases the peer may use. If the table for them has fewer entries, that is announced.
     pub topic_alias_maximum: u16,
     /// Whether every topic gets a Topic Alias when it is sent to a peer that takes some, in place of the one that was not
@@ -54,6 +61,11 @@ pub struct Config {
     pub subscription_identifier_available: bool,
     /// Whether clients may have shared subscriptions.
     pub shared_subscription_available: bool,
+    /// The longest Keep Alive that a server agrees to in seconds; 0: any. A client of 5.0 that asks for a longer one is told.
+    pub maximum_keep_alive: u16,
+    /// How long a server lets sessions outlive their connection at most, in seconds. A client of 5.0 that asks for longer is
+    /// told; the sessions of others end without a word.
+    pub maximum_session_expiry: u32,
     /// The largest CONNECT that a server accepts, in bytes.
     pub maximum_connect_size: u32,
     /// How long a server waits for CONNECT, and a client for CONNACK.
@@ -70,6 +82,7 @@ impl Default for Config {
             receive_maximum: 16,
             maximum_packet_size: 1 << 20,
             stream_above: u32::MAX,
+            skip_oversize: false,
             topic_alias_maximum: 0,
             assign_topic_aliases: false,
             maximum_qos: Qos::ExactlyOnce,
@@ -77,6 +90,8 @@ impl Default for Config {
             wildcard_subscription_available: true,
             subscription_identifier_available: true,
             shared_subscription_available: true,
+            maximum_keep_alive: 0,
+            maximum_session_expiry: u32::MAX,
             maximum_connect_size: 16 << 10,
             connect_timeout: Duration::from_secs(10),
             ping_timeout: Duration::from_secs(10),
@@ -146,7 +161,7 @@ impl Default for Limits {
 }
 
 /// The properties that say what is allowed.
-pub(super) type Announcement = [Option<Property<'static>>; 8];
+pub(super) type Announcement = [Option<Property<'static>>; 10];
 
 impl Limits {
     /// What the properties of a CONNECT or CONNACK announce.
@@ -210,6 +225,8 @@ impl Limits {
             if_not(self.wildcard_subscription_available, Property::WildcardSubscriptionAvailable(false)),
             if_not(self.subscription_identifier_available, Property::SubscriptionIdentifierAvailable(false)),
             if_not(self.shared_subscription_available, Property::SharedSubscriptionAvailable(false)),
+            None,
+            None,
         ]
     }
 }

@@ -156,6 +156,9 @@ pub enum Event<'i> {
     PublishChunk(&'i [u8]),
     /// The payload is complete; with a token to acknowledge the message by if that is up to the application.
     PublishEnd(Option<AckToken>),
+    /// A message came that is larger than [`Config::maximum_packet_size`](crate::Config::maximum_packet_size), and its payload
+    /// of that many bytes is thrown away. See [`Config::skip_oversize`](crate::Config::skip_oversize).
+    Skipped(Incoming<'i>, u32),
     /// A message of ours is done, and its identifier free: the peer has it, or refuses it with this reason code.
     Acked {
         /// Its packet identifier.

@@ -288,6 +288,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
+    /// A message was skipped: it is acknowledged as one that is refused.
+    pub(super) fn note_skipped(&mut self, delivery: Delivery) {
+        if let Some(token) = self.note_delivery(delivery) {
+            self.taken = token.handle;
+        }
+        self.taken_reason = ReasonCode::QUOTA_EXCEEDED;
+    }
+
     /// Takes note of a new message; gives the right to acknowledge it if that is up to the application.
     #[inline(always)]
     pub(super) fn note_delivery(&mut self, delivery: Delivery) -> Option<AckToken> {

@@ -9,6 +9,7 @@ mod event;
 mod incoming;
 mod outgoing;
 mod output;
+mod permitted;
 mod server;
 mod stream;
 
@@ -39,6 +40,7 @@ use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, Unseen};
 use alias::Assigned;
 use auth::Authentication;
 use output::{Output, fitting};
+use permitted::{is_in, permitted};
 use stream::Stream;
 
 /// So many bytes of an unfinished packet show that the peer is alive. A peer that holds a packet back has to send at least
@@ -163,6 +165,10 @@ pub struct Connection<R, S, A = NoAliases> {
     /// The largest packet to accept as a whole, now and once the connection is open.
     whole: u32,
     stream_above: u32,
+    skip_oversize: bool,
+    /// What a server agrees to.
+    maximum_keep_alive: u16,
+    maximum_session_expiry: u32,
     headroom: u32,
     authentication: Authentication,
     /// In milliseconds.
@@ -174,8 +180,9 @@ pub struct Connection<R, S, A = NoAliases> {
     active: Instant,
     /// When the other side's next packet has to have come; `NEVER` while nothing special is waited for.
     deadline: Instant,
-    /// The message that the application takes by calling `handle` again; 0: none.
+    /// The message that the application takes by calling `handle` again, and what is said of it; 0: none.
     taken: Handle,
+    taken_reason: ReasonCode,
     /// The packet that is removed when the application calls `handle` again.
     dropped: Option<PacketId>,
     /// The number of PINGRESPs owed.
@@ -228,6 +235,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             expiry: 0,
             whole: config.maximum_packet_size.min(config.stream_above).max(1),
             stream_above: config.stream_above,
+            skip_oversize: config.skip_oversize,
+            maximum_keep_alive: config.maximum_keep_alive,
+            maximum_session_expiry: config.maximum_session_expiry,
             headroom: u32::try_from(config.headroom).unwrap_or(u32::MAX),
             authentication: Authentication::default(),
             connect_timeout: millis(config.connect_timeout),
@@ -236,6 +246,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             active: Instant::default(),
             deadline: Instant::NEVER,
             taken: 0,
+            taken_reason: ReasonCode::SUCCESS,
             dropped: None,
             pongs: 0,
             ping: false,
@@ -313,6 +324,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.stream.is_some() {
             return self.next_piece(input);
         }
+        if let Some(&first) = input.first() {
+            self.check_permitted(first)?;
+        }
         let (frame, rest) = match Frame::split(input, self.whole as usize) {
             Ok(Split::Frame(frame, rest)) => (frame, rest),
             Ok(Split::Incomplete(needed)) => return Err(self.want(input.len(), needed).into()),
@@ -338,6 +352,29 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             self.active = self.now;
         }
         Ok(event)
+    }
+
+    /// The first byte of a packet says whether it has a place now.
+    #[inline(always)]
+    fn check_permitted(&self, first: u8) -> Flow<()> {
+        let sender = R::SENDER.other();
+        match PacketType::from_number(first >> 4) {
+            Some(packet) if !is_in(permitted(sender, self.version, self.phase), packet) => {
+                Err(self.misplaced(packet))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn misplaced(&self, packet: PacketType) -> Stop {
+        let kind = match (packet, self.phase) {
+            (_, Phase::Opening) if matches!(R::SENDER, Sender::Server) => ErrorKind::NotConnect,
+            (PacketType::Auth, _) if !self.version.is_5() => ErrorKind::PacketType,
+            _ if !packet.may_be_sent_by(R::SENDER.other(), self.version) => ErrorKind::Sender,
+            _ => ErrorKind::UnexpectedPacket,
+        };
+        self.violation(kind, Field::PacketType, Scope::of(packet))
     }
 
     /// A server tells of problems only where it may.
@@ -594,12 +631,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn violation(&self, kind: ErrorKind, field: Field, packet: Scope) -> Stop {
         let cx = Context { version: self.version, sender: None, scope: packet };
         Stop::Fail(ProtocolError::new(cx.violation(kind, field)))
-    }
-
-    /// A packet has no place now.
-    #[cold]
-    fn unexpected(&self, packet: &Packet<'_>) -> Stop {
-        self.violation(ErrorKind::UnexpectedPacket, Field::PacketType, Scope::of(packet.packet_type()))
     }
 
     /// Whether messages are acknowledged automatically, from the next one on.

@@ -193,8 +193,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[inline(always)]
     pub(super) fn settle(&mut self) -> Result<(), Wait> {
         if self.taken != 0 {
-            self.take(self.taken, ReasonCode::SUCCESS).map_err(|_| Wait::Store)?;
-            self.taken = 0;
+            self.take(self.taken, self.taken_reason).map_err(|_| Wait::Store)?;
+            (self.taken, self.taken_reason) = (0, ReasonCode::SUCCESS);
         }
         if let Some(id) = self.dropped {
             self.forget(id)?;

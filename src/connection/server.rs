@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe};
-use crate::property::{Properties, PropertyId};
+use crate::property::{Properties, Property, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Record, Session, Store};
 use crate::time::Instant;
@@ -99,7 +99,18 @@ impl<S: Store, A: Aliases> Server<S, A> {
             return Err(UsageError::AssignedClientIdentifier);
         }
         let resumed = self.session.exists;
-        let limits = self.announce();
+        let mut limits = self.announce();
+        let (keep_alive, expiry) = self.agree_on_time(properties);
+        if self.version.is_5() {
+            // Whatever is not as the client asked for has to be told.
+            let (told, asked) = (properties.server_keep_alive().is_some(), self.keep_alive);
+            let keep_alive =
+                Some(Property::ServerKeepAlive(keep_alive)).filter(|_| !told && keep_alive != asked);
+            let (told, asked) = (properties.session_expiry_interval().is_some(), self.expiry);
+            let expiry = Some(Property::SessionExpiryInterval(expiry)).filter(|_| !told && expiry != asked);
+            let free = limits.iter_mut().filter(|place| place.is_none());
+            free.zip([keep_alive, expiry]).for_each(|(place, property)| *place = property);
+        }
         let session_present = resumed && self.version != Version::V3_1;
         let store = &mut self.session.store;
         let mut record = || {
@@ -123,10 +134,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         }
         self.resumed = resumed;
         self.session.epoch = self.session.epoch.wrapping_add(1);
-        self.session.expiry = properties.session_expiry_interval().unwrap_or(self.expiry);
-        if let Some(keep_alive) = properties.server_keep_alive() {
-            self.keep_alive = keep_alive;
-        }
+        (self.keep_alive, self.session.expiry) = (keep_alive, expiry);
         self.authentication.end();
         self.phase = Phase::Open;
         self.deadline = Instant::NEVER;
@@ -134,6 +142,22 @@ impl<S: Store, A: Aliases> Server<S, A> {
         self.active = self.now;
         self.answered = true;
         Ok(())
+    }
+
+    /// The Keep Alive and Session Expiry Interval in force: what the application says, or else what the client asks for as far
+    /// as the limits go. A client that can't be told otherwise keeps its Keep Alive.
+    fn agree_on_time(&self, properties: Properties<'_>) -> (u16, u32) {
+        let keep_alive = match (self.keep_alive, self.maximum_keep_alive) {
+            (asked, 0) => asked,
+            (asked, _) if !self.version.is_5() => asked,
+            (0, maximum) => maximum,
+            (asked, maximum) => asked.min(maximum),
+        };
+        let expiry = self.expiry.min(self.maximum_session_expiry);
+        (
+            properties.server_keep_alive().unwrap_or(keep_alive),
+            properties.session_expiry_interval().unwrap_or(expiry),
+        )
     }
 
     /// Refuses the client, with the code nearest to `reason` that its version has, if there is one. The properties, a Server
@@ -334,16 +358,14 @@ impl Side for ServerRole {
         packet: &Packet<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        let opening = connection.phase != Phase::Open;
         match *packet {
-            Packet::Connect(connect) if connection.phase == Phase::Opening => connection.connected(connect),
-            Packet::Auth(ref auth) if connection.phase != Phase::Opening => connection.authenticated(auth),
+            Packet::Connect(connect) => connection.connected(connect),
+            Packet::Auth(ref auth) => connection.authenticated(auth),
             // Instead of going on with the authentication, a client may give up [MQTT-3.1.2-30].
             Packet::Disconnect(disconnect) if connection.phase == Phase::Authenticating => {
                 connection.close(Cause::Peer(disconnect.reason), Farewell::None);
                 Ok(Some(Event::Disconnect(disconnect)))
             }
-            packet if opening => Err(connection.unexpected(&packet)),
             Packet::Subscribe(subscribe) => {
                 connection.check_subscribe(&subscribe)?;
                 let filters = subscribe.filters.iter().count();
@@ -371,7 +393,8 @@ impl Side for ServerRole {
                 connection.close(Cause::Peer(disconnect.reason), Farewell::None);
                 Ok(Some(Event::Disconnect(disconnect)))
             }
-            packet => Err(connection.unexpected(&packet)),
+            // Not permitted, or dealt with before.
+            _ => Ok(None),
         }
     }
 

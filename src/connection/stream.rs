@@ -23,6 +23,8 @@ enum Fate {
     Deliver,
     /// It was taken before.
     Repeat,
+    /// It is too large.
+    Skip,
 }
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
@@ -40,7 +42,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let Ok(Some((header, _))) = Header::read(input) else { return refused };
         let size = header.len.saturating_add(header.remaining_length);
         let too_large = size > self.own_limits.maximum_packet_size as usize;
-        if header.packet_type != PacketType::Publish || too_large {
+        if header.packet_type != PacketType::Publish || too_large && !self.skip_oversize {
             return refused;
         }
         let (len, whole) = (input.len(), self.whole as usize);
@@ -52,7 +54,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let split = PublishHead::split(self.version, Some(R::SENDER.other()), input);
         match split.map_err(|error| Stop::Fail(error.into()))? {
             HeadSplit::Head(head, rest) if len - rest.len() <= whole => {
-                let event = self.begin(&head)?;
+                let event = self.begin(&head, too_large)?;
                 *input = rest;
                 (self.awaited, self.seen) = (0, 0);
                 self.progress();
@@ -67,16 +69,21 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// The head of a PUBLISH came.
-    fn begin<'i>(&mut self, head: &PublishHead<'i>) -> Flow<Option<Event<'i>>> {
+    fn begin<'i>(&mut self, head: &PublishHead<'i>, too_large: bool) -> Flow<Option<Event<'i>>> {
         let PublishHead { dup, retain, delivery, topic, properties, payload_len } = *head;
         let incoming = self.admit(&Publish { dup, retain, delivery, topic, properties, payload: &[] })?;
         let left = u32::try_from(payload_len).unwrap_or(u32::MAX);
         let fate = match self.arriving(delivery, dup)? {
+            Arrived::Deliver if too_large => Fate::Skip,
             Arrived::Deliver => Fate::Deliver,
             _ => Fate::Repeat,
         };
         self.stream = Some(Stream { left, delivery, fate });
-        Ok((fate == Fate::Deliver).then_some(Event::PublishStart(incoming, left)))
+        Ok(match fate {
+            Fate::Deliver => Some(Event::PublishStart(incoming, left)),
+            Fate::Skip => Some(Event::Skipped(incoming, left)),
+            Fate::Repeat => None,
+        })
     }
 
     /// The next piece of a payload, or its end.
@@ -89,6 +96,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 Fate::Deliver => self.note_delivery(delivery),
                 Fate::Repeat => {
                     self.note_repeat(delivery)?;
+                    None
+                }
+                Fate::Skip => {
+                    self.note_skipped(delivery);
                     None
                 }
             };

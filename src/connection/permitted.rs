@@ -1,0 +1,55 @@
+//! Who may send what, and when: one table.
+
+use super::Phase;
+use crate::version::{Sender, Version};
+use crate::wire::PacketType;
+
+/// A set of packet types, a bit for each.
+const fn set(types: &[PacketType]) -> u16 {
+    let mut set = 0;
+    let mut rest = types;
+    while let [first, behind @ ..] = rest {
+        set |= 1 << *first as u16;
+        rest = behind;
+    }
+    set
+}
+
+const CONNECT: u16 = set(&[PacketType::Connect]);
+const CONNACK: u16 = set(&[PacketType::Connack]);
+const AUTH: u16 = set(&[PacketType::Auth]);
+const DISCONNECT: u16 = set(&[PacketType::Disconnect]);
+const MESSAGES: u16 = set(&[
+    PacketType::Publish,
+    PacketType::Puback,
+    PacketType::Pubrec,
+    PacketType::Pubrel,
+    PacketType::Pubcomp,
+]);
+const REQUESTS: u16 = set(&[PacketType::Subscribe, PacketType::Unsubscribe, PacketType::Pingreq]);
+const ANSWERS: u16 = set(&[PacketType::Suback, PacketType::Unsuback, PacketType::Pingresp]);
+
+/// The packets that `sender` may send while the receiver is in `phase`.
+///
+/// What a client sends behind its CONNECT waits until that is answered, and so belongs to a later phase; while an
+/// authentication goes on, it may be nothing but AUTH and DISCONNECT `[MQTT-3.1.2-30]`.
+#[inline(always)]
+pub(super) const fn permitted(sender: Sender, version: Version, phase: Phase) -> u16 {
+    let new = version.is_5();
+    match (phase, sender) {
+        (Phase::Opening, Sender::Client) => CONNECT,
+        (Phase::Opening, Sender::Server) => CONNACK | if new { AUTH } else { 0 },
+        (Phase::Authenticating, Sender::Client) => AUTH | DISCONNECT,
+        (Phase::Open, Sender::Client) => MESSAGES | REQUESTS | DISCONNECT | if new { AUTH } else { 0 },
+        (Phase::Open, Sender::Server) => MESSAGES | ANSWERS | if new { AUTH | DISCONNECT } else { 0 },
+        // A server never waits for itself, and nobody is listened to before the beginning, at a decision, and at the end.
+        (Phase::Authenticating, Sender::Server)
+        | (Phase::Idle | Phase::Deciding | Phase::Closing | Phase::Closed, _) => 0,
+    }
+}
+
+/// Whether `packet` is in a set.
+#[inline(always)]
+pub(super) const fn is_in(set: u16, packet: PacketType) -> bool {
+    set >> packet as u16 & 1 != 0
+}
