@@ -339,25 +339,31 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
         let event = match &decoded {
             Err(error) => return Err(Stop::Fail((*error).into())),
-            Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, out)?,
-            Ok(Packet::Publish(publish)) => self.published(publish)?,
-            Ok(Packet::Puback(ack)) => self.puback(ack)?,
-            Ok(Packet::Pubrec(ack)) => self.pubrec(ack, out)?,
-            Ok(Packet::Pubrel(ack)) => self.pubrel(ack, out)?,
-            Ok(Packet::Pubcomp(ack)) => self.pubcomp(ack)?,
-            Ok(packet) => R::packet(self, packet, out)?,
+            Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, out),
+            Ok(Packet::Publish(publish)) => self.published(publish),
+            Ok(Packet::Puback(ack)) => self.puback(ack),
+            Ok(Packet::Pubrec(ack)) => self.pubrec(ack, out),
+            Ok(Packet::Pubrel(ack)) => self.pubrel(ack, out),
+            Ok(Packet::Pubcomp(ack)) => self.pubcomp(ack),
+            Ok(packet) => R::packet(self, packet, out),
         };
-        *input = rest;
-        if matches!(R::SENDER, Sender::Server) {
-            self.active = self.now;
+        if event.is_ok() {
+            *input = rest;
+            if matches!(R::SENDER, Sender::Server) {
+                self.active = self.now;
+            }
         }
-        Ok(event)
+        event
     }
 
     /// The first byte of a packet says whether it has a place now.
     #[inline(always)]
     fn check_permitted(&self, first: u8) -> Flow<()> {
         let sender = R::SENDER.other();
+        // Most packets are messages, and what belongs to them.
+        if self.phase == Phase::Open && matches!(first >> 4, 3..=7) {
+            return Ok(());
+        }
         match PacketType::from_number(first >> 4) {
             Some(packet) if !is_in(permitted(sender, self.version, self.phase), packet) => {
                 Err(self.misplaced(packet))
