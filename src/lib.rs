@@ -60,8 +60,8 @@ pub use packet::{
 pub use property::{Properties, Property, PropertyId, PropertySet};
 pub use reason::ReasonCode;
 pub use session::{
-    Arrays, Caller, Fixed, FixedCaller, Flight, IncomingSlot, Inline, Keep, Message, OutgoingSlot, Record,
-    RecordError, Session, Store, StoreError,
+    Arrays, Caller, Due, Fixed, FixedCaller, Flight, IncomingSlot, Inline, Keep, Message, OutgoingSlot,
+    Record, RecordError, Session, Store, StoreError, Timers,
 };
 #[cfg(feature = "alloc")]
 pub use session::{Boxed, Heap};

@@ -41,8 +41,17 @@ impl Instant {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// `None` for [`NEVER`](Self::NEVER).
+    pub(crate) fn or_never(self) -> Option<Self> {
+        Some(self).filter(|at| *at != Self::NEVER)
+    }
+
     pub(crate) const fn plus_millis(self, ms: u32) -> Self {
-        Self(self.0.saturating_add(ms as u64))
+        self.plus_millis_long(ms as u64)
+    }
+
+    pub(crate) const fn plus_millis_long(self, ms: u64) -> Self {
+        Self(self.0.saturating_add(ms))
     }
 }
 

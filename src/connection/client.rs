@@ -172,6 +172,8 @@ impl<S: Store, A: Aliases> Client<S, A> {
         self.session.epoch = self.session.epoch.wrapping_add(1);
         self.authentication.end();
         self.phase = Phase::Open;
+        self.accepted = true;
+        self.session.come_back(self.now);
         self.deadline = Instant::NEVER;
         let properties = connack.properties;
         self.session.expiry = properties.session_expiry_interval().unwrap_or(self.expiry);
@@ -265,6 +267,11 @@ impl Side for ClientRole {
 
     fn refusal<S: Store, A: Aliases>(connection: &Client<S, A>, error: &super::ProtocolError) -> Farewell {
         connection.last_word(error.reason())
+    }
+
+    /// A will is the server's to publish.
+    fn will<S, A>(_: &Client<S, A>) -> Option<u32> {
+        None
     }
 
     /// The longest silence that Keep Alive allows.

@@ -73,7 +73,7 @@ pub struct Config {
     /// How long a client waits for PINGRESP, and how long either side waits for room to say farewell.
     pub ping_timeout: Duration,
     /// How many bytes of room messages leave in the sink, so that acknowledgements are not held up by them.
-    pub headroom: usize,
+    pub headroom: u16,
 }
 
 impl Default for Config {

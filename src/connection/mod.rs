@@ -113,6 +113,9 @@ trait Side: Sized {
     /// What is said to a peer that is wrong before the connection is open.
     fn refusal<S: Store, A: Aliases>(connection: &Connection<Self, S, A>, error: &ProtocolError) -> Farewell;
 
+    /// The will that is left when the connection is over: its delay in seconds.
+    fn will<S, A>(connection: &Connection<Self, S, A>) -> Option<u32>;
+
     /// When the silence of an open connection ends.
     fn deadline<S, A>(connection: &Connection<Self, S, A>) -> Instant;
 
@@ -169,14 +172,14 @@ pub struct Connection<R, S, A = NoAliases> {
     /// What a server agrees to.
     maximum_keep_alive: u16,
     maximum_session_expiry: u32,
-    headroom: u32,
+    headroom: u16,
     authentication: Authentication,
     /// In milliseconds.
     connect_timeout: u32,
     ping_timeout: u32,
     /// The latest time that the caller told.
     now: Instant,
-    /// When the client last sent, and the server last received a packet.
+    /// When the client last sent, and the server last received a packet; and when the connection ended.
     active: Instant,
     /// When the other side's next packet has to have come; `NEVER` while nothing special is waited for.
     deadline: Instant,
@@ -196,6 +199,8 @@ pub struct Connection<R, S, A = NoAliases> {
     /// Whether something was sent since the caller last told the time.
     sent: bool,
     eof: bool,
+    /// Whether it was ever open.
+    accepted: bool,
     /// The message that comes in pieces.
     stream: Option<Stream>,
     /// The bytes of the unfinished packet that have counted as a sign of life, and those needed before it is looked at.
@@ -238,7 +243,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             skip_oversize: config.skip_oversize,
             maximum_keep_alive: config.maximum_keep_alive,
             maximum_session_expiry: config.maximum_session_expiry,
-            headroom: u32::try_from(config.headroom).unwrap_or(u32::MAX),
+            headroom: config.headroom,
             authentication: Authentication::default(),
             connect_timeout: millis(config.connect_timeout),
             ping_timeout: millis(config.ping_timeout),
@@ -254,6 +259,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             answered: false,
             sent: false,
             eof: false,
+            accepted: false,
             stream: None,
             seen: 0,
             awaited: 0,
@@ -576,11 +582,18 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Gives the session back, for another connection or to be kept. What the application was told of counts as taken.
+    ///
+    /// From now on the session itself tells what is to be done about it and when:
+    /// [`Session::poll_timeout`](crate::Session::poll_timeout). A server whose client was not accepted gives back the session
+    /// that it was born with, which is none to keep.
     pub fn into_session(mut self) -> Session<S> {
         // A store that fails now makes a message come again, which is the better of two evils.
         let _ = self.settle();
-        if self.session.epoch > 0 && self.session.expiry == 0 {
-            self.session.exists = false;
+        if self.accepted {
+            let will = R::will(&self);
+            let ended = if self.phase < Phase::Closing { self.now } else { self.active };
+            self.session.leave(ended, will);
+            self.session.exists &= self.session.expiry != 0;
         }
         self.session
     }
@@ -600,6 +613,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     fn close(&mut self, cause: Cause, farewell: Farewell) {
         self.cause = cause;
+        // Nobody is alive any more, so that this is the time of the end.
+        self.active = self.now;
+        (self.sent, self.answered) = (false, false);
         // It must not be in the middle of a payload, nor larger than the peer takes.
         let size = match farewell {
             Farewell::None => 0,

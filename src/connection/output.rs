@@ -13,7 +13,7 @@ pub(super) struct Output<'s, S: ?Sized, F> {
     out: &'s mut S,
     limit: u32,
     /// The bytes that are needed or counted but not written here.
-    headroom: u32,
+    headroom: u16,
     later: u32,
     before: F,
     error: Option<UsageError>,
@@ -21,7 +21,7 @@ pub(super) struct Output<'s, S: ?Sized, F> {
 
 impl<'s, S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>> Output<'s, S, F> {
     #[inline(always)]
-    pub(super) fn new(out: &'s mut S, limit: u32, headroom: u32, before: F) -> Self {
+    pub(super) fn new(out: &'s mut S, limit: u32, headroom: u16, before: F) -> Self {
         Self { out, limit, headroom, later: 0, before, error: None }
     }
 

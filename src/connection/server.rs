@@ -40,8 +40,11 @@ pub struct ServerRole {
     clean_start: bool,
     /// Whether it has no client identifier.
     nameless: bool,
+    /// Whether it has a will, and the delay of that in seconds.
+    will: bool,
+    will_delay: u32,
     /// The packet that the application has to answer, the number of its filters, and what the answer is.
-    asked: Option<(PacketId, PacketType, usize)>,
+    asked: Option<(PacketId, PacketType, u32)>,
 }
 
 impl Role for ServerRole {}
@@ -56,7 +59,7 @@ impl<S: Store> Server<S> {
 impl<S: Store, A: Aliases> Server<S, A> {
     /// The same with memory for Topic Aliases; see [`Client::with_aliases`](crate::Client::with_aliases).
     pub fn with_aliases(now: Instant, config: &Config, empty: Session<S>, aliases: A) -> Self {
-        let role = ServerRole { clean_start: true, nameless: false, asked: None };
+        let role = ServerRole { clean_start: true, nameless: false, will: false, will_delay: 0, asked: None };
         let mut server = Self::create(role, Version::V5_0, config, empty, aliases);
         server.whole = server.whole.min(config.maximum_connect_size);
         server.now = now;
@@ -137,6 +140,8 @@ impl<S: Store, A: Aliases> Server<S, A> {
         (self.keep_alive, self.session.expiry) = (keep_alive, expiry);
         self.authentication.end();
         self.phase = Phase::Open;
+        self.accepted = true;
+        self.session.come_back(self.now);
         self.deadline = Instant::NEVER;
         self.whole = self.own_limits.maximum_packet_size.min(self.stream_above).max(1);
         self.active = self.now;
@@ -232,6 +237,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let Some((packet_id, _, filters)) = self.role.asked.filter(|(_, asked, _)| *asked == with) else {
             return Err(UsageError::NotAsked);
         };
+        let filters = filters as usize;
         if filters != reasons.len() {
             return Err(UsageError::ReasonCount { filters, reasons: reasons.len() });
         }
@@ -262,7 +268,8 @@ impl<S: Store, A: Aliases> Server<S, A> {
         if !out.reserve(size) {
             return Err(Wait::Write(size).into());
         }
-        self.role.asked = Some((id, with, filters));
+        // No packet has more than fit into 32 bits.
+        self.role.asked = Some((id, with, u32::try_from(filters).unwrap_or(u32::MAX)));
         self.asked = true;
         Ok(())
     }
@@ -300,6 +307,9 @@ impl<S: Store, A: Aliases> Server<S, A> {
             _ => u32::MAX,
         };
         self.role.nameless = nameless;
+        self.role.will = connect.will.is_some();
+        let delay = connect.will.and_then(|will| will.properties.will_delay_interval());
+        self.role.will_delay = delay.unwrap_or(0);
         self.authentication = Authentication::begin(properties);
         self.phase = Phase::Deciding;
         Ok(Some(Event::Connect(connect)))
@@ -411,6 +421,12 @@ impl Side for ServerRole {
         } else {
             Farewell::None
         }
+    }
+
+    /// Only DISCONNECT with reason code 0x00 takes the will back `[MQTT-3.1.2-10]` `[MQTT-3.14.4-3]`.
+    fn will<S, A>(connection: &Server<S, A>) -> Option<u32> {
+        let left = connection.role.will && connection.cause != Cause::Peer(ReasonCode::SUCCESS);
+        left.then_some(connection.role.will_delay)
     }
 
     /// One and a half times the Keep Alive `[MQTT-3.1.2-22]`.

@@ -23,6 +23,7 @@ pub use store::{Boxed, Heap};
 use crate::packet::{PacketId, Qos};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
+use crate::time::Instant;
 
 /// What an application sends or receives. Packet identifier and DUP are the connection's business.
 ///
@@ -64,6 +65,27 @@ pub struct Session<S> {
     pub(crate) exists: bool,
     /// Counts connections, so that tokens of an earlier one are known.
     pub(crate) epoch: u32,
+    /// When its will is to be published, and when it ends.
+    will_at: Instant,
+    end_at: Instant,
+}
+
+/// What is still to happen to a session without a connection.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Timers {
+    /// When its will is to be published; `None` if there is none.
+    pub will: Option<Instant>,
+    /// When it ends; `None` if it does not, or has a connection.
+    pub end: Option<Instant>,
+}
+
+/// What has become due of a session.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Due {
+    /// Publish the will that the CONNECT had; the application has kept it.
+    Will,
+    /// The session is over: forget it, with its subscriptions and all that waits for it.
+    End,
 }
 
 impl<S: Store + Default> Default for Session<S> {
@@ -76,7 +98,16 @@ impl<S: Store> Session<S> {
     /// A session that does not exist yet, in an empty store.
     pub fn new(store: S) -> Self {
         let (outbox, inbox) = (Outbox::default(), Inbox::default());
-        let mut session = Self { store, outbox, inbox, expiry: 0, exists: false, epoch: 0 };
+        let mut session = Self {
+            store,
+            outbox,
+            inbox,
+            expiry: 0,
+            exists: false,
+            epoch: 0,
+            will_at: Instant::NEVER,
+            end_at: Instant::NEVER,
+        };
         session.outbox.arrange(session.store.outgoing_mut());
         let len = session.store.incoming().len();
         session.inbox.arrange(session.store.incoming_mut(), len);
@@ -107,6 +138,87 @@ impl<S: Store> Session<S> {
     /// the last connection.
     pub const fn expiry_interval(&self) -> u32 {
         self.expiry
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) will have something to tell: the one deadline of a session between two
+    /// connections, of its will and its end.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.will_at.min(self.end_at).or_never()
+    }
+
+    /// What is due of the session by now, one thing at a time: ask until it is `None`. Ask, too, when its client has come
+    /// back, before [`Server::resume`](crate::Server): a will that was due is to be published; one that was not is not, if the
+    /// session goes on `[MQTT-3.1.3-9]`.
+    ///
+    /// ```
+    /// use core::time::Duration;
+    /// use sans_mqtt::{Config, Due, Event, Heap, Instant, Properties, Server, Session, Step, Timers};
+    /// # let mut server: Server<Heap> = Server::new(Instant::from_millis(0), &Config::default(), Session::default());
+    /// # let mut out = Vec::new();
+    /// # // A will with a delay of 5 s, in a session that lives for 60 s.
+    /// # let mut input = &b"\x10\x1D\0\x04MQTT\x05\x04\0\0\x05\x11\0\0\0\x3C\0\0\x05\x18\0\0\0\x05\0\x01w\0\0"[..];
+    /// # let mut input = &b"\x10\x1F\0\x04MQTT\x05\x04\0\0\x05\x11\0\0\0\x3C\0\x01a\x05\x18\0\0\0\x05\0\x01w\0\x01x"[..];
+    /// # let Step::Event(Event::Connect(_)) = server.handle(Instant::from_millis(0), &mut input, &mut out) else { panic!() };
+    /// # server.accept(Properties::EMPTY, &mut out).unwrap();
+    /// // A client with a will (delay 5 s) and a session (60 s) is gone without DISCONNECT.
+    /// let closed = Instant::from_millis(1000);
+    /// server.handle_eof();
+    /// let _ = server.handle(closed, &mut &b""[..], &mut out);
+    /// let mut session = server.into_session();
+    /// assert_eq!(session.poll_timeout(), Some(closed + Duration::from_secs(5)));
+    /// assert_eq!(session.handle_timeout(closed), None);
+    /// assert_eq!(session.handle_timeout(closed + Duration::from_secs(5)), Some(Due::Will));
+    /// assert_eq!(session.poll_timeout(), Some(closed + Duration::from_secs(60)));
+    /// assert_eq!(session.handle_timeout(closed + Duration::from_secs(60)), Some(Due::End));
+    /// assert_eq!(session.timers(), Timers::default());
+    /// ```
+    pub fn handle_timeout(&mut self, now: Instant) -> Option<Due> {
+        if self.will_at <= now && self.will_at != Instant::NEVER {
+            self.will_at = Instant::NEVER;
+            return Some(Due::Will);
+        }
+        if self.end_at <= now && self.end_at != Instant::NEVER {
+            self.end_at = Instant::NEVER;
+            self.exists = false;
+            return Some(Due::End);
+        }
+        None
+    }
+
+    /// Ends the session now: because its client wants a clean start, for example, for which
+    /// [`Server::resume`](crate::Server) gave it back. A will that was waiting is due, too `[MQTT-3.1.2-8]`.
+    pub fn end(&mut self, now: Instant) {
+        if self.will_at != Instant::NEVER {
+            self.will_at = self.will_at.min(now);
+        }
+        self.end_at = now;
+    }
+
+    /// What is still to happen. It is no part of the records: whoever keeps a session keeps it as well.
+    pub fn timers(&self) -> Timers {
+        Timers { will: self.will_at.or_never(), end: self.end_at.or_never() }
+    }
+
+    /// Sets what is still to happen, of a session that was restored.
+    pub fn set_timers(&mut self, timers: Timers) {
+        self.will_at = timers.will.unwrap_or(Instant::NEVER);
+        self.end_at = timers.end.unwrap_or(Instant::NEVER);
+    }
+
+    /// The connection is over at `now`, with a will that is to be published after so many seconds, if with any.
+    pub(crate) fn leave(&mut self, now: Instant, will: Option<u32>) {
+        let after = |seconds: u32| now.plus_millis_long(u64::from(seconds) * 1000);
+        self.end_at = if self.expiry == u32::MAX { Instant::NEVER } else { after(self.expiry) };
+        // It does not wait for longer than the session lives.
+        self.will_at = will.map_or(Instant::NEVER, |delay| after(delay).min(self.end_at));
+    }
+
+    /// A connection has the session. A will that was due before is still to be published.
+    pub(crate) fn come_back(&mut self, now: Instant) {
+        if self.will_at > now {
+            self.will_at = Instant::NEVER;
+        }
+        self.end_at = Instant::NEVER;
     }
 
     /// The number of packets that wait for an acknowledgement.
