@@ -85,6 +85,7 @@ impl<R: Role, S: Store> Connection<R, S> {
         if !alive || !same || !next.step(R::SENDER, auth.reason, self.phase == Phase::Open) {
             return Err(UsageError::NotAsked);
         }
+        self.check_payload()?;
         let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
         let written = Packet::Auth(*auth).encode_from(self.version, R::SENDER, &mut output);
         output.done(written)?;
