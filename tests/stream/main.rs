@@ -5,6 +5,5 @@ mod large;
 mod link;
 mod peer;
 mod receiving;
-mod rules;
 mod sending;
 mod silence;

@@ -96,13 +96,17 @@ pub(crate) fn ack(packet_id: u16) -> Ack<'static> {
     Ack { packet_id: id(packet_id), ..Ack::default() }
 }
 
-/// A PUBLISH of the peer's. Identifier 0: QoS 0.
-pub(crate) fn publish(version: Version, qos: Qos, packet_id: u16, dup: bool, payload: &[u8]) -> Vec<u8> {
-    let delivery = match qos {
+pub(crate) fn delivery(qos: Qos, packet_id: u16) -> Delivery {
+    match qos {
         Qos::AtMostOnce => Delivery::AtMostOnce,
         Qos::AtLeastOnce => Delivery::AtLeastOnce(id(packet_id)),
         Qos::ExactlyOnce => Delivery::ExactlyOnce(id(packet_id)),
-    };
+    }
+}
+
+/// A PUBLISH of the peer's.
+pub(crate) fn publish(version: Version, qos: Qos, packet_id: u16, dup: bool, payload: &[u8]) -> Vec<u8> {
+    let delivery = delivery(qos, packet_id);
     let publish = Publish { dup, delivery, topic: "topic", payload, ..Publish::default() };
     Packet::Publish(publish).to_vec(version).unwrap()
 }

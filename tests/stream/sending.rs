@@ -1,13 +1,13 @@
 //! Commands while a payload is pending, and what the peer sends meanwhile.
 
 use sans_mqtt::{
-    Auth, Buffer, Cause, Client, Config, Connection, Delivery, Disconnect, ErrorKind, Message, Packet,
-    Properties, Property, Publish, Qos, ReasonCode, RetainHandling, Role, Subscribe, Subscription,
-    UsageError, Version, Wait,
+    Auth, Buffer, Cause, Client, Config, Connection, Disconnect, ErrorKind, Message, Packet, Properties,
+    Property, Publish, Qos, ReasonCode, RetainHandling, Role, Subscribe, Subscription, UsageError, Version,
+    Wait,
 };
 
 use crate::link::{Memory, QOS, VERSIONS};
-use crate::peer::{Seen, ack, at, client, handle, id, publish, server, take};
+use crate::peer::{Seen, ack, at, client, delivery, handle, id, publish, server, take};
 
 const PENDING: UsageError = UsageError::PayloadPending(100);
 const METHOD: Property<'_> = Property::AuthenticationMethod("M");
@@ -91,7 +91,7 @@ fn no_command_gets_into_a_payload() {
 #[test]
 fn no_more_is_written_than_is_left() {
     let mut client = streaming(Version::V5_0, Qos::AtMostOnce);
-    for n in [101, 1 << 32, usize::MAX] {
+    for n in [101, u32::MAX as usize, usize::MAX] {
         assert_eq!(client.payload_written(n), Err(UsageError::PayloadOverrun(100)));
     }
     assert_eq!((client.payload_written(0), client.payload_written(99)), (Ok(100), Ok(1)));
@@ -239,11 +239,7 @@ fn the_bytes_are_those_of_the_whole_message() {
                     assert_eq!(client.payload_left() as usize, later.len());
                     out.extend_from_slice(later);
                     client.payload_written(later.len()).unwrap();
-                    let delivery = match qos {
-                        Qos::AtMostOnce => Delivery::AtMostOnce,
-                        Qos::AtLeastOnce => Delivery::AtLeastOnce(id(1)),
-                        Qos::ExactlyOnce => Delivery::ExactlyOnce(id(1)),
-                    };
+                    let delivery = delivery(qos, 1);
                     let whole =
                         Publish { delivery, topic: "t", payload: &payload[..len], ..Publish::default() };
                     assert_eq!(out, Packet::Publish(whole).to_vec(version).unwrap());
