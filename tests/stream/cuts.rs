@@ -1,6 +1,9 @@
 //! The transport breaks while a message is streamed, and the session goes on.
 
-use sans_mqtt::{Cause, Connection, Qos, Role, Session, Version, Wait};
+use sans_mqtt::{
+    Cause, Client, Config, Connect, Connection, Event, Instant, Message, PacketId, Qos, Role, Session, Step,
+    UsageError, Version, Wait,
+};
 
 use crate::link::{App, End, Link, Memory, QOS, VERSIONS, connected, head};
 
@@ -94,4 +97,62 @@ fn a_server_streams() {
             (server, client)
         });
     });
+}
+
+/// A session with a message that was cut off in the middle.
+fn cut_off() -> (Session<Memory>, PacketId) {
+    let (mut client, _) = connected(Version::V5_0, (Session::default(), Session::default()));
+    let message = Message { qos: Qos::AtLeastOnce, topic: "t", ..Message::default() };
+    let id = client.publish_head(&message, 1000, &mut Vec::new()).unwrap().unwrap();
+    client.payload_written(500).unwrap();
+    (client.into_session(), id)
+}
+
+/// The events until `client` waits.
+fn dropped(client: &mut Client<Memory>, id: PacketId) -> Wait {
+    let now = Instant::from_millis(0);
+    let step = client.handle(now, &mut &[][..], &mut Vec::new());
+    assert!(matches!(step, Step::Event(Event::Dropped { id: dropped }) if dropped == id), "{step:?}");
+    // Nothing is kept that could be sent as another message.
+    assert!(client.session().message(id).is_none());
+    assert_eq!(client.requeue(id, &mut Vec::new()), Err(UsageError::NotAsked));
+    match client.handle(now, &mut &[][..], &mut Vec::new()) {
+        Step::Wait(wait) => wait,
+        step @ Step::Event(_) => panic!("{step:?}"),
+    }
+}
+
+#[test]
+fn a_session_that_is_lost_drops_it() {
+    let (session, id) = cut_off();
+    let mut client = client(session, &[0x20, 3, 0, 0, 0]);
+    assert_eq!(dropped(&mut client, id), Wait::Read(2));
+    assert_eq!(client.session().in_flight(), 0);
+}
+
+/// The head is refused as long as it is asked for; then it can only be given up.
+#[test]
+fn a_server_that_takes_less_now() {
+    let (session, id) = cut_off();
+    let mut client = client(session, b"\x20\x08\x01\0\x05\x27\0\0\x03\xE8");
+    let (now, mut out) = (Instant::from_millis(0), Vec::new());
+    let step = client.handle(now, &mut &[][..], &mut out);
+    assert!(matches!(step, Step::Wait(Wait::Resend(asked)) if asked == id), "{step:?}");
+    let message = Message { topic: "t", ..Message::default() };
+    let too_large = UsageError::TooLarge { size: 1009, limit: 1000 };
+    assert_eq!(client.resend_head(id, &message, 1000, &mut out), Err(too_large));
+    assert_eq!((client.payload_left(), out.len()), (0, 0));
+    client.abandon(id).unwrap();
+    assert_eq!(dropped(&mut client, id), Wait::Read(2));
+}
+
+/// A client that goes on with its session and gets this answer.
+fn client(session: Session<Memory>, connack: &[u8]) -> Client<Memory> {
+    let now = Instant::from_millis(0);
+    let mut client = Client::new(Version::V5_0, &Config::default(), session);
+    let connect = Connect { client_id: "a", clean_start: false, ..Connect::default() };
+    client.connect(now, &connect, &mut Vec::new()).unwrap();
+    let step = client.handle(now, &mut &connack[..], &mut Vec::new());
+    assert!(matches!(step, Step::Event(Event::Connected(_))), "{step:?}");
+    client
 }

@@ -1,9 +1,9 @@
 //! Commands while a payload is pending, and what the peer sends meanwhile.
 
 use sans_mqtt::{
-    Auth, Buffer, Cause, Client, Config, Connection, Disconnect, ErrorKind, Message, Packet, Properties,
-    Property, Publish, Qos, ReasonCode, RetainHandling, Role, Subscribe, Subscription, UsageError, Version,
-    Wait,
+    Acknowledge, Auth, Buffer, Cause, Client, Config, Connection, Disconnect, ErrorKind, Event, Message,
+    Packet, Properties, Property, Publish, Qos, ReasonCode, RetainHandling, Role, Step, Subscribe,
+    Subscription, UsageError, Version, Wait,
 };
 
 use crate::link::{Memory, QOS, VERSIONS};
@@ -139,6 +139,27 @@ fn acknowledgements_come_behind_the_payload() {
         // The peer did not wait for a PUBREC of 6.
         assert_eq!((of(0x50), out.len()), (vec![4], 6 * 4));
     }
+}
+
+#[test]
+fn the_application_may_acknowledge_meanwhile() {
+    let mut client = streaming(Version::V5_0, Qos::AtMostOnce);
+    client.set_acknowledge(Acknowledge::Manual);
+    let mut out = Vec::new();
+    let mut tokens = Vec::new();
+    for id in [7, 8] {
+        let message = publish(Version::V5_0, Qos::AtLeastOnce, id, false, &[]);
+        let step = client.handle(at(0), &mut &message[..], &mut out);
+        let Step::Event(Event::Publish(_, Some(token))) = step else { panic!("{step:?}") };
+        tokens.push(token);
+    }
+    for token in tokens.into_iter().rev() {
+        client.ack(token, ReasonCode::SUCCESS, &mut out).unwrap();
+    }
+    assert_eq!((take(&mut client, &[], &mut out).1, out.len()), (Wait::Payload(100), 0));
+    client.payload_written(100).unwrap();
+    assert_eq!(take(&mut client, &[], &mut out).1, Wait::Read(2));
+    assert_eq!(out, b"\x40\x02\0\x07\x40\x02\0\x08");
 }
 
 #[test]
