@@ -146,6 +146,47 @@ fn a_server_that_takes_less_now() {
     assert_eq!(dropped(&mut client, id), Wait::Read(2));
 }
 
+/// Also what the store keeps waits until the payload before it is complete.
+#[test]
+fn what_is_sent_again_keeps_its_order() {
+    let (mut before, _) = connected(Version::V5_0, (Session::default(), Session::default()));
+    let message = Message { qos: Qos::AtLeastOnce, topic: "t", ..Message::default() };
+    let mut out = Vec::new();
+    let streamed = |before: &mut Client<Memory>| {
+        let id = before.publish_head(&message, 1000, &mut Vec::new()).unwrap().unwrap();
+        before.payload_written(1000).unwrap();
+        id
+    };
+    let first = streamed(&mut before);
+    let kept = before.publish(&message, &mut Vec::new()).unwrap().unwrap();
+    let (third, fourth) = (streamed(&mut before), streamed(&mut before));
+
+    let mut client = client(before.into_session(), &[0x20, 3, 1, 0, 0]);
+    let wait = |client: &mut Client<Memory>, out: &mut Vec<u8>| match client.handle(
+        Instant::from_millis(0),
+        &mut &[][..],
+        out,
+    ) {
+        Step::Wait(wait) => wait,
+        step @ Step::Event(_) => panic!("{step:?}"),
+    };
+    assert_eq!(wait(&mut client, &mut out), Wait::Resend(first));
+    assert_eq!(client.resend_head(third, &message, 1000, &mut out), Err(UsageError::NotAsked));
+    client.resend_head(first, &message, 1000, &mut out).unwrap();
+    out.clear();
+    assert_eq!(wait(&mut client, &mut out), Wait::Payload(1000));
+    assert!(out.is_empty());
+    client.payload_written(1000).unwrap();
+    assert_eq!(wait(&mut client, &mut out), Wait::Resend(third));
+    assert_eq!(out, [0x3A, 6, 0, 1, b't', 0, kept.get() as u8, 0]);
+    client.resend_head(third, &message, 1000, &mut out).unwrap();
+    assert_eq!(client.abandon(fourth), Err(UsageError::NotAsked));
+    // Nor does anybody acknowledge this before it is complete.
+    let puback = [0x40, 2, 0, third.get() as u8];
+    let step = client.handle(Instant::from_millis(0), &mut &puback[..], &mut out);
+    assert!(matches!(step, Step::Wait(Wait::Closed(Cause::Failed(_)))), "{step:?}");
+}
+
 /// A client that goes on with its session and gets this answer.
 fn client(session: Session<Memory>, connack: &[u8]) -> Client<Memory> {
     let now = Instant::from_millis(0);

@@ -103,6 +103,26 @@ fn however_it_is_cut() {
     }
 }
 
+/// Nothing of a head is left over for the next one, which is shorter.
+#[test]
+fn one_behind_the_other() {
+    for version in VERSIONS {
+        let long = Publish { topic: "a topic of some length", payload: &[7; 200], ..Publish::default() };
+        let long = Packet::Publish(long).to_vec(version).unwrap();
+        let short = publish(version, Qos::AtMostOnce, 0, false, &[7; 200]);
+        let (mut server, mut out) = (server(version, &config()), Vec::new());
+        for (packet, head) in [(&long, long.len() - 200), (&short, short.len() - 200)] {
+            for len in 0..head {
+                let _ = handle(&mut server, at(0), &mut &packet[..len], &mut out);
+            }
+            let (events, wait) = take(&mut server, &packet[..head], &mut out);
+            assert_eq!((events, wait), (vec![Seen::Start(200)], Wait::Read(1)));
+            let (events, wait) = take(&mut server, &packet[head..], &mut out);
+            assert_eq!((events.len(), wait), (2, Wait::Read(2)));
+        }
+    }
+}
+
 /// Requires that `connection` refuses `input` as soon as the byte `enough` has come, and reads on before.
 fn refuses<R: Role>(mut connection: Connection<R, Memory>, input: &[u8], enough: usize) {
     let (before, mut out) = (&input[..enough - 1], Vec::new());

@@ -49,6 +49,9 @@ fn a_slow_peer_is_alive() {
         survives(&whole, 1024, late);
         survives(&whole, 1500, late);
         survives(&whole, 512, late / 2);
+        // Each packet begins anew.
+        let two = packet.repeat(2);
+        assert_eq!(read_slowly(&whole, version, &two, 1024, late), None);
         // In pieces, whatever they are.
         let pieces = Config { stream_above: 16, ..whole };
         survives(&pieces, 1024, late);
@@ -83,6 +86,19 @@ fn a_peer_that_drips_is_not() {
     }
 }
 
+/// What has counted does not count again.
+#[test]
+fn a_peer_that_drips_after_a_start_is_not() {
+    let mut server = server(Version::V5_0, &Config::default());
+    let packet = publish(Version::V5_0, Qos::AtLeastOnce, 5, false, &[7; 8000]);
+    for second in 0..PATIENCE {
+        let mut input = &packet[..1100 + second as usize];
+        let (_, wait) = handle(&mut server, at(second), &mut input, &mut Vec::new());
+        assert!(matches!(wait, Wait::Read(_)));
+    }
+    assert_eq!(server.poll_timeout(), Some(at(PATIENCE)));
+}
+
 #[test]
 fn silence_within_a_payload_ends_the_connection() {
     let mut server = server(Version::V5_0, &streams());
@@ -108,12 +124,13 @@ fn sending() -> Client<Memory> {
 fn a_payload_is_as_good_as_a_ping() {
     let (mut client, mut out) = (sending(), Vec::new());
     // Less often than the Keep Alive asks for, but before it is certain that nobody listens.
-    for now in 0..10 {
-        assert_eq!(
-            handle(&mut client, at(now * 15), &mut &[][..], &mut out).1,
-            Wait::Payload(100 - now as u32)
-        );
+    for n in 0..10 {
+        let now = at(n * 15);
+        let mut wait = || handle(&mut client, now, &mut &[][..], &mut out).1;
+        assert_eq!(wait(), Wait::Payload(100 - n as u32));
         client.payload_written(1).unwrap();
+        let (_, wait) = handle(&mut client, now, &mut &[][..], &mut out);
+        assert_eq!((wait, client.poll_timeout()), (Wait::Payload(99 - n as u32), Some(at(n * 15 + 10))));
     }
     assert!(out.is_empty());
     assert_eq!(client.payload_written(90), Ok(0));
