@@ -86,6 +86,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if !alive || !same || !next.step(R::SENDER, auth.reason, self.phase == Phase::Open) {
             return Err(UsageError::NotAsked);
         }
+        self.check_payload()?;
         fitting(auth.properties, self.unwanted(), |properties| {
             self.send_packet(Packet::Auth(Auth { properties, ..*auth }), out)
         })?;

@@ -336,7 +336,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn no_room(&self) -> Stop {
         let (inbox, slots) = (&self.session.inbox, self.session.store.incoming());
         if inbox.owed(slots).is_some() {
-            return Wait::Write(ACK).into();
+            return self.can_answer().err().unwrap_or(Wait::Write(ACK)).into();
         }
         if inbox.is_held() {
             return Wait::Acknowledge.into();

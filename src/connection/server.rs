@@ -388,7 +388,10 @@ impl Side for ServerRole {
                 Ok(Some(Event::Unsubscribe(unsubscribe)))
             }
             Packet::Pingreq => {
-                let Some(pongs) = connection.pongs.checked_add(1) else { return Err(Wait::Write(2).into()) };
+                let Some(pongs) = connection.pongs.checked_add(1) else {
+                    connection.can_answer()?;
+                    return Err(Wait::Write(2).into());
+                };
                 connection.pongs = pongs;
                 Ok(None)
             }

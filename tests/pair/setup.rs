@@ -84,7 +84,7 @@ pub(crate) struct Setup {
     /// What each side accepts, in the first connection and in later ones.
     pub(crate) receive_maximum: [[u16; 2]; 2],
     pub(crate) maximum_packet_size: [u32; 2],
-    pub(crate) headroom: usize,
+    pub(crate) headroom: u16,
     /// The bytes that a sink holds.
     pub(crate) sinks: [usize; 2],
     /// The bytes that the network holds, in each direction.

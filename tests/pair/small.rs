@@ -7,13 +7,13 @@ use crate::world::run;
 
 /// The smallest sink that can do: the largest of CONNECT, SUBSCRIBE (whose SUBACK gets as much), CONNACK and PUBLISH,
 /// with the headroom for what is a command.
-pub(crate) fn smallest(version: Version, headroom: usize, publish: usize) -> [usize; 2] {
+pub(crate) fn smallest(version: Version, headroom: u16, publish: usize) -> [usize; 2] {
     let v5 = version == Version::V5_0;
     let connect = if v5 { 29 } else { 15 } + if version == Version::V3_1 { 2 } else { 0 };
     let connack = if v5 { 13 } else { 4 };
     let subscribe = if v5 { 13 } else { 12 };
-    let publish = publish + usize::from(v5) + headroom;
-    [publish.max(connect).max(subscribe + headroom), publish.max(connack).max(subscribe)]
+    let publish = publish + usize::from(v5) + usize::from(headroom);
+    [publish.max(connect).max(subscribe + usize::from(headroom)), publish.max(connack).max(subscribe)]
 }
 
 const PIPES: [usize; 8] = [1, 2, 3, 5, 8, 13, 32, 64];
@@ -22,7 +22,7 @@ const PIPES: [usize; 8] = [1, 2, 3, 5, 8, 13, 32, 64];
 const PUBLISH: usize = 11;
 
 /// `size`: above the smallest.
-fn setup(version: Version, headroom: usize, size: usize, pipe: usize) -> Setup {
+fn setup(version: Version, headroom: u16, size: usize, pipe: usize) -> Setup {
     let sinks = smallest(version, headroom, PUBLISH).map(|smallest| smallest + size);
     Setup { version, headroom, sinks, pipe, ..Setup::default() }
 }
