@@ -44,6 +44,8 @@ kinds! {
     LengthNotShortest "length-not-shortest" "a variable byte integer is not in its shortest form" MALFORMED_PACKET,
     /// A packet larger than the receiver's limit.
     PacketTooLarge "packet-too-large" "the packet is larger than the limit" PACKET_TOO_LARGE,
+    /// A packet larger than what is buffered as a whole, and nothing that comes in pieces; or a PUBLISH with such a head.
+    NotBuffered "not-buffered" "larger than what is buffered as a whole" PACKET_TOO_LARGE,
     /// A packet type that the version reserves.
     PacketType "packet-type" "there is no such packet type" MALFORMED_PACKET,
     /// Fixed header flags that the packet type reserves.

@@ -46,9 +46,9 @@ pub use buffer::Buffer;
 #[cfg(feature = "alloc")]
 pub use connection::HeapTopics;
 pub use connection::{
-    AckError, AckToken, Acknowledge, Aliases, Cause, Client, Config, Connection, Event, FixedTopics,
-    Incoming, Limits, NoAliases, NoTopics, ProtocolError, Role, Server, Step, Timer, TopicSlot, TopicTable,
-    UsageError, Wait, role,
+    AckError, AckToken, Acknowledge, Agreement, Aliases, Cause, Client, Config, Connection, Event,
+    FixedTopics, Incoming, Limits, NoAliases, NoTopics, ProtocolError, Role, Server, Step, Timer, TopicSlot,
+    TopicTable, UsageError, Wait, role,
 };
 pub use error::{Answer, DecodeError, EncodeError, ErrorKind, Field, Violation};
 #[cfg(feature = "bytes")]

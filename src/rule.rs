@@ -51,6 +51,7 @@ const ROWS: &[Row] = rows! {
     LengthNotShortest [] [] [] ["MQTT-1.5.5-1"];
     PacketTooLarge [] [CONNECT] [] ["5.0 §3.1.2.11.4"];
     PacketTooLarge [] [] [] ["5.0 §3.1.2.11.4", "5.0 §3.2.2.3.6"];
+    NotBuffered [] [] [] ["5.0 §3.1.2.11.4", "5.0 §3.2.2.3.6"];
     PacketType [] [] ["3.1.1 §2.2.1"] ["MQTT-2.1.3-1", "5.0 §2.1.2"];
 
     Flags [] [PUBREL] ["MQTT-3.6.1-1", "MQTT-2.2.2-2", "MQTT-2.2.2-1"] ["MQTT-3.6.1-1", "MQTT-2.1.3-1"];

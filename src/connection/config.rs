@@ -160,6 +160,28 @@ impl Default for Limits {
     }
 }
 
+/// What the two sides of an open connection have agreed on.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Agreement {
+    /// The version that is spoken.
+    pub version: Version,
+    /// Whether the session is older than the connection.
+    pub session_present: bool,
+    /// How long the session will outlive the connection, in seconds; [`u32::MAX`]: for ever.
+    pub session_expiry_interval: u32,
+    /// The longest silence of the client, in seconds; 0: any.
+    pub keep_alive: u16,
+    /// What the peer allows.
+    pub peer: Limits,
+    /// What this side allows.
+    pub own: Limits,
+    /// Whether the client wants Reason String and User Properties with every packet that can have them.
+    pub problem_information: bool,
+    /// Whether the client wants Response Information.
+    pub response_information: bool,
+}
+
 /// The properties that say what is allowed.
 pub(super) type Announcement = [Option<Property<'static>>; 10];
 

@@ -7,6 +7,7 @@ use crate::packet::{
 use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::Handle;
+use crate::wire::PacketType;
 use crate::{EncodeError, StoreError};
 
 /// What [`handle`](crate::Connection::handle) found.
@@ -67,6 +68,27 @@ pub enum Cause {
     Eof,
 }
 
+impl core::fmt::Display for Cause {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Local => f.write_str("this side disconnected"),
+            Self::Peer(reason) => write!(f, "the peer disconnected: {reason}"),
+            Self::Refused(reason) => write!(f, "the server refused the connection: {reason}"),
+            Self::Failed(error) => error.fmt(f),
+            Self::Timeout(Timer::Connect) => {
+                f.write_str("the connection was not made in time (limited by connect_timeout)")
+            }
+            Self::Timeout(Timer::KeepAlive) => {
+                f.write_str("the client was silent for one and a half times its Keep Alive")
+            }
+            Self::Timeout(Timer::Ping) => {
+                f.write_str("the server did not answer PINGREQ (limited by ping_timeout)")
+            }
+            Self::Eof => f.write_str("the transport ended without DISCONNECT"),
+        }
+    }
+}
+
 /// What ran out.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -84,11 +106,44 @@ pub enum Timer {
 pub struct ProtocolError {
     violation: Violation,
     offset: u32,
+    /// If a number was too large: the number, and the largest that would do.
+    value: u32,
+    limit: u32,
 }
 
 impl ProtocolError {
     pub(crate) const fn new(violation: Violation) -> Self {
-        Self { violation, offset: 0 }
+        Self { violation, offset: 0, value: 0, limit: 0 }
+    }
+
+    /// `value` is more than `limit`.
+    pub(crate) const fn exceeds(self, value: u32, limit: u32) -> Self {
+        Self { value, limit, ..self }
+    }
+
+    /// The number that was too large and the limit that it exceeds: bytes of a packet, messages, a Topic Alias, a QoS.
+    pub const fn exceeded(&self) -> Option<(u32, u32)> {
+        if self.value > self.limit { Some((self.value, self.limit)) } else { None }
+    }
+
+    /// What would have to be different on this side for the peer to be right: an option of the
+    /// [`Config`](crate::Config), or the memory that the connection was given.
+    pub fn option(&self) -> Option<&'static str> {
+        Some(match (self.kind(), self.violation.packet_type()) {
+            (ErrorKind::PacketTooLarge, Some(PacketType::Connect)) => "maximum_connect_size",
+            (ErrorKind::PacketTooLarge, _) => "maximum_packet_size",
+            (ErrorKind::NotBuffered, _) => "stream_above",
+            (ErrorKind::ReceiveMaximum, _) => "receive_maximum",
+            (ErrorKind::StoreFull, _) => "the store",
+            (ErrorKind::TopicAlias, _) => "topic_alias_maximum",
+            (ErrorKind::TopicTableFull, _) => "the table of topics",
+            (ErrorKind::MaximumQos, _) => "maximum_qos",
+            (ErrorKind::RetainNotAvailable, _) => "retain_available",
+            (ErrorKind::WildcardNotAvailable, _) => "wildcard_subscription_available",
+            (ErrorKind::SubscriptionIdNotAvailable, _) => "subscription_identifier_available",
+            (ErrorKind::SharedNotAvailable, _) => "shared_subscription_available",
+            _ => return None,
+        })
     }
 
     /// The number of bytes of the packet in front of what is wrong; 0 if the packet as a whole is.
@@ -124,13 +179,17 @@ impl ProtocolError {
 
 impl From<DecodeError> for ProtocolError {
     fn from(error: DecodeError) -> Self {
-        Self { violation: error.violation(), offset: error.offset() as u32 }
+        Self { offset: error.offset() as u32, ..Self::new(error.violation()) }
     }
 }
 
 impl core::fmt::Display for ProtocolError {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        self.violation.fmt(f)
+        self.violation.fmt(f)?;
+        if let Some((value, limit)) = self.exceeded() {
+            write!(f, ", {value} and not more than {limit}")?;
+        }
+        self.option().map_or(Ok(()), |option| write!(f, " (limited by {option})"))
     }
 }
 

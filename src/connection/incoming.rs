@@ -241,7 +241,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let qos = delivery.qos();
         if matches!(R::SENDER, Sender::Server) && self.version.is_5() {
             if qos > self.own_limits.maximum_qos {
-                return Err(self.violation(ErrorKind::MaximumQos, Field::Qos, Scope::PUBLISH));
+                let (value, limit) = (qos as u32, self.own_limits.maximum_qos as u32);
+                return Err(self.beyond(ErrorKind::MaximumQos, Field::Qos, Scope::PUBLISH, value, limit));
             }
             if retain && !self.own_limits.retain_available {
                 return Err(self.violation(ErrorKind::RetainNotAvailable, Field::Retain, Scope::PUBLISH));
@@ -253,12 +254,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// A message came with an alias, which stands for its topic or is to stand for it from now on.
     #[cold]
     fn resolve(&mut self, alias: u16, topic: &str) -> Flow<()> {
-        let wrong = |kind| self.violation(kind, Field::Property(PropertyId::TopicAlias), Scope::PUBLISH);
-        if alias > self.own_limits.topic_alias_maximum {
-            return Err(wrong(ErrorKind::TopicAlias));
+        let (field, maximum) = (Field::Property(PropertyId::TopicAlias), self.own_limits.topic_alias_maximum);
+        if alias > maximum {
+            let (value, limit) = (alias.into(), maximum.into());
+            return Err(self.beyond(ErrorKind::TopicAlias, field, Scope::PUBLISH, value, limit));
         }
         if topic.is_empty() && self.aliases.incoming().get(alias).is_none() {
-            return Err(wrong(ErrorKind::UnknownTopicAlias));
+            return Err(self.violation(ErrorKind::UnknownTopicAlias, field, Scope::PUBLISH));
         }
         if !topic.is_empty() && !self.aliases.incoming_mut().set(alias, topic) {
             return Err(self.violation(ErrorKind::TopicTableFull, Field::TopicName, Scope::PUBLISH));
@@ -341,14 +343,17 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if inbox.is_held() {
             return Wait::Acknowledge.into();
         }
-        self.violation(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH)
+        let limit = u32::from(self.session.store.incoming_capacity());
+        self.beyond(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH, limit + 1, limit)
     }
 
     /// `[MQTT-3.3.4-7]` `[MQTT-3.3.4-9]`
     #[inline(always)]
     fn check_quota(&self) -> Flow<()> {
         if self.version.is_5() && self.session.inbox.charged() >= self.own_limits.receive_maximum {
-            return Err(self.violation(ErrorKind::ReceiveMaximum, Field::PacketId, Scope::PUBLISH));
+            let limit = u32::from(self.own_limits.receive_maximum);
+            let kind = ErrorKind::ReceiveMaximum;
+            return Err(self.beyond(kind, Field::PacketId, Scope::PUBLISH, limit + 1, limit));
         }
         Ok(())
     }

@@ -17,7 +17,7 @@ mod stream;
 pub use alias::HeapTopics;
 pub use alias::{Aliases, FixedTopics, NoAliases, NoTopics, TopicSlot, TopicTable};
 pub use client::Client;
-pub use config::{Config, Limits};
+pub use config::{Agreement, Config, Limits};
 pub use event::{
     AckError, AckToken, Acknowledge, Cause, Event, Incoming, ProtocolError, Step, Timer, UsageError, Wait,
 };
@@ -362,6 +362,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         event
     }
 
+    /// A packet is beyond one of the limits of this side.
+    #[cold]
+    fn beyond(&self, kind: ErrorKind, field: Field, packet: Scope, value: u32, limit: u32) -> Stop {
+        let cx = Context { version: self.version, sender: None, scope: packet };
+        Stop::Fail(ProtocolError::new(cx.violation(kind, field)).exceeds(value, limit))
+    }
+
     /// The first byte of a packet says whether it has a place now.
     #[inline(always)]
     fn check_permitted(&self, first: u8) -> Flow<()> {
@@ -668,6 +675,31 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Whether messages can be sent: CONNACK has come, or gone, and the connection is not over.
     pub fn is_open(&self) -> bool {
         self.phase == Phase::Open
+    }
+
+    /// What was agreed in CONNECT and CONNACK, in one piece; `None` until the connection is open.
+    ///
+    /// ```
+    /// use sans_mqtt::{Config, Heap, Instant, Properties, Server, Session};
+    /// let config = Config { maximum_keep_alive: 30, ..Config::default() };
+    /// let mut server: Server<Heap> = Server::new(Instant::default(), &config, Session::default());
+    /// # let (mut input, mut out) = (&b"\x10\x0E\0\x04MQTT\x05\x02\0\x3C\0\0\x01a"[..], Vec::new());
+    /// # let _ = server.handle(Instant::default(), &mut input, &mut out);
+    /// server.accept(Properties::EMPTY, &mut out)?; // a client that asked for 60 s
+    /// assert_eq!(server.agreement().map(|agreed| agreed.keep_alive), Some(30));
+    /// # Ok::<(), sans_mqtt::UsageError>(())
+    /// ```
+    pub fn agreement(&self) -> Option<Agreement> {
+        self.accepted.then_some(Agreement {
+            version: self.version,
+            session_present: self.resumed,
+            session_expiry_interval: self.session.expiry,
+            keep_alive: self.keep_alive,
+            peer: self.limits,
+            own: self.own_limits,
+            problem_information: self.problem_information,
+            response_information: self.response_information,
+        })
     }
 
     /// What the peer allows.

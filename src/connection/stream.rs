@@ -2,11 +2,11 @@
 
 use super::alias::Aliases;
 use super::{Connection, Event, Flow, Role, Stop, UsageError};
-use crate::error::{DecodeError, ErrorKind};
+use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Delivery, HeadSplit, PacketId, Publish, PublishHead};
 use crate::session::{Arrived, Message, Store};
 use crate::time::Instant;
-use crate::wire::{Header, PacketType, Sink};
+use crate::wire::{Header, PacketType, Scope, Sink};
 
 /// A PUBLISH of which the head has come.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +35,18 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         input: &mut &'i [u8],
         error: DecodeError,
     ) -> Flow<Option<Event<'i>>> {
-        let refused = Err(Stop::Fail(error.into()));
-        if error.kind() != ErrorKind::PacketTooLarge || !self.is_open() {
-            return refused;
-        }
-        let Ok(Some((header, _))) = Header::read(input) else { return refused };
-        let size = header.len.saturating_add(header.remaining_length);
-        let too_large = size > self.own_limits.maximum_packet_size as usize;
-        if header.packet_type != PacketType::Publish || too_large && !self.skip_oversize {
+        let header = Header::read(input).ok().flatten().filter(|_| error.kind() == ErrorKind::PacketTooLarge);
+        let Some((header, _)) = header else { return Err(Stop::Fail(error.into())) };
+        let size = u32::try_from(header.len.saturating_add(header.remaining_length)).unwrap_or(u32::MAX);
+        let maximum = self.own_limits.maximum_packet_size;
+        let too_large = size > maximum;
+        let refused = Err(match (self.is_open(), too_large) {
+            (true, false) => self.beyond_packet(ErrorKind::NotBuffered, header, size, self.whole),
+            (true, true) => self.beyond_packet(ErrorKind::PacketTooLarge, header, size, maximum),
+            (false, _) => self.beyond_packet(ErrorKind::PacketTooLarge, header, size, self.whole),
+        });
+        let pieces = header.packet_type == PacketType::Publish && self.is_open();
+        if !pieces || too_large && !self.skip_oversize {
             return refused;
         }
         let (len, whole) = (input.len(), self.whole as usize);
@@ -66,6 +70,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             }
             _ => refused,
         }
+    }
+
+    fn beyond_packet(&self, kind: ErrorKind, header: Header, size: u32, limit: u32) -> Stop {
+        self.beyond(kind, Field::RemainingLength, Scope::of(header.packet_type), size, limit)
     }
 
     /// The head of a PUBLISH came.

@@ -133,7 +133,13 @@ fn refuses<R: Role>(mut connection: Connection<R, Memory>, input: &[u8], enough:
     }
     let (events, wait) = take(&mut connection, &input[..enough], &mut out);
     let Wait::Closed(Cause::Failed(error)) = wait else { panic!("{wait:?}") };
-    assert_eq!((events, error.kind()), (vec![], ErrorKind::PacketTooLarge));
+    // The error says which limit it is.
+    let (size, limit) = error.exceeded().unwrap();
+    let (kind, option, expected) = match size {
+        ..=10_000 => (ErrorKind::NotBuffered, "stream_above", 64),
+        _ => (ErrorKind::PacketTooLarge, "maximum_packet_size", 10_000),
+    };
+    assert_eq!((events, error.kind(), error.option(), limit), (vec![], kind, Some(option), expected));
     assert_eq!(error.reason(), ReasonCode::PACKET_TOO_LARGE);
     let told: &[u8] = if connection.version() == Version::V5_0 { &[0xE0, 1, 0x95] } else { &[] };
     assert_eq!(out, told);
