@@ -1,6 +1,6 @@
 """Judges the finished conversations: their form, their bytes, their names, and what they cover."""
 
-from . import aliases, authentication, connections, limits, sessions  # noqa: F401  their import writes them
+from . import aliases, authentication, connections, limits, problems, sessions  # noqa: F401  their import writes them
 from .strict import Bad, decode
 from .talk import step_form, walk
 
