@@ -199,7 +199,12 @@ def too_large_now(qos):
         t.send("m2", 1, b"2")
         t.lost()
         t.serve(False, True, properties=[prop("Maximum Packet Size", 20), prop("Receive Maximum", 1)])
-        t.out(t.publish("m2", 1, b"2", dup=True), shows="5:3.1.2-25")
+        rest = t.publish("m2", 1, b"2", dup=True)
+        if qos == 1:
+            t.out(rest, shows="5:3.1.2-25")
+        else:
+            # The client may have it already, and then it waits for the release.
+            t.either(lambda: t.out(t.pubrel("m1"), rest), lambda: t.out(rest), shows="5:3.1.2-25")
         t.either(lambda: t.event("dropped", id="m1"), t.nothing, shows="5:3.1.2-25")
         t.command("publish", qos=1, topic="a", payload=b"3", refused="quota")
         t.input(t.puback("m2"))
@@ -209,15 +214,19 @@ def too_large_now(qos):
         t.acked("m3")
         t.lost()
         t.serve(False, True)
-        t.nothing(shows="5:3.1.2-25")
+        if qos == 1:
+            t.nothing(shows="5:3.1.2-25")
+        else:
+            t.either(lambda: t.out(t.pubrel("m1")), t.nothing, shows="5:3.1.2-25")
 
     script.__name__ = f"too_large_now_qos_{qos}"
     return script
 
 
-conversation(FILE, "server", NEW, "A message of before that is too large for its client now counts as delivered.")(
-    too_large_now(1)
-)
+for _qos in (1, 2):
+    conversation(FILE, "server", NEW, "A message of before that is too large for its client now counts as delivered.")(
+        too_large_now(_qos)
+    )
 
 
 # Subscriptions.

@@ -39,7 +39,7 @@ def check(conversations, rules):
                 wrong.append(f"{talk['id']} names the unknown rule {rule}")
         wrong += [f"{talk['id']}: {complaint}" for complaint in of_steps(talk)]
     for rule in rules:
-        wanted = rule["layer"] == "session" and rule["id"] not in BROKER
+        wanted = rule["layer"] in ("session", "connection") and rule["id"] not in BROKER
         if wanted and (rule["version"], rule["id"]) not in shown:
             wrong.append(f"{rule['version']} {rule['id']} has no conversation")
     return wrong
