@@ -174,6 +174,61 @@ def packet_size_of_the_client(t):
     t.send(None, 0, b"x" * 14, shows="5:3.1.2-24")
 
 
+@conversation(FILE, "server", NEW, "What is too large for a client takes no identifier and no place in its Receive Maximum.")
+def too_large_takes_nothing(t):
+    t.serve(False, properties=[prop("Maximum Packet Size", 20), prop("Receive Maximum", 1)])
+    large = {"topic": "a", "payload": b"x" * 30}
+
+    def refused():
+        t.command("publish", qos=1, refused="too-large", shows="5:3.1.2-25", **large)
+
+    t.repeat(66000, refused)
+    t.command("publish", qos=2, refused="too-large", shows="5:3.1.2-25", **large)
+    t.send("m1", 1, b"x", shows="5:3.1.2-25")
+    t.input(t.puback("m1"))
+    t.acked("m1")
+    t.lost()
+    t.serve(False, True)
+    t.nothing(shows="5:3.1.2-25")
+
+
+def too_large_now(qos):
+    def script(t):
+        t.serve(False)
+        t.send("m1", qos, b"x" * 30)
+        t.send("m2", 1, b"2")
+        t.lost()
+        t.serve(False, True, properties=[prop("Maximum Packet Size", 20), prop("Receive Maximum", 1)])
+        rest = t.publish("m2", 1, b"2", dup=True)
+        if qos == 1:
+            t.out(rest, shows="5:3.1.2-25")
+        else:
+            # The client may have it already, and then it waits for the release.
+            t.either(lambda: t.out(t.pubrel("m1"), rest), lambda: t.out(rest), shows="5:3.1.2-25")
+        t.either(lambda: t.event("dropped", id="m1"), t.nothing, shows="5:3.1.2-25")
+        t.command("publish", qos=1, topic="a", payload=b"3", refused="quota")
+        t.input(t.puback("m2"))
+        t.acked("m2")
+        t.send("m3", 1, b"3", shows="5:3.1.2-25")
+        t.input(t.puback("m3"))
+        t.acked("m3")
+        t.lost()
+        t.serve(False, True)
+        if qos == 1:
+            t.nothing(shows="5:3.1.2-25")
+        else:
+            t.either(lambda: t.out(t.pubrel("m1")), t.nothing, shows="5:3.1.2-25")
+
+    script.__name__ = f"too_large_now_qos_{qos}"
+    return script
+
+
+for _qos in (1, 2):
+    conversation(FILE, "server", NEW, "A message of before that is too large for its client now counts as delivered.")(
+        too_large_now(_qos)
+    )
+
+
 # Subscriptions.
 
 

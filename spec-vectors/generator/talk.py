@@ -11,6 +11,7 @@ from .encode import encode
 from .packets import base, prop, subscription, will
 
 MARK = 0xABCD  # stands for a packet identifier until the bytes are cut around it
+ALIAS = 0xABCE  # and this for a Topic Alias
 
 CONVERSATIONS = {}
 
@@ -75,9 +76,11 @@ class Talk:
     def out(self, *packets, shows=""):
         self.step("out", joined(packets), shows)
 
-    def sends(self, packet, shows=""):
-        """The packet has these fields, and others as the implementation likes."""
-        self.step("out", {"packet": packet}, shows)
+    def sends(self, packet, shows="", without=(), most=None):
+        """The packet has these fields, and others as the implementation likes, but not the properties `without`; and at
+        most so many bytes."""
+        more = {"without": list(without)} if without else {}
+        self.step("out", {"packet": packet, **more, **({"most": most} if most else {})}, shows)
 
     def nothing(self, shows=""):
         self.step("nothing", True, shows)
@@ -130,34 +133,39 @@ class Talk:
         raw = encode(self.version, base(self.version, kind, **fields), form)
         if id is None or isinstance(id, int):
             return [raw]
-        at = raw.index(MARK.to_bytes(2, "big"))
-        name, *unlike = [id] if isinstance(id, str) else id
-        place = {"id": name, **({"unlike": unlike} if unlike else {})}
-        return [raw[:at], place, raw[at + 2 :]]
+        return cut([raw], MARK, id)
 
     def publish(self, id=None, qos=1, payload=b"", topic="a", **fields):
         return self.packet("PUBLISH", id, qos=qos, payload=payload, topic=topic, **fields)
 
-    def ack(self, kind, id, reason="0x00"):
-        return self.packet(kind, id, **({"reason": reason} if self.new else {}))
+    def aliased(self, alias, id=None, qos=1, payload=b"", topic="a", most=None, properties=(), **fields):
+        """A PUBLISH with a Topic Alias: a number, or a name as for an identifier, of a number that is at most `most`."""
+        number = alias if isinstance(alias, int) else ALIAS
+        properties = [prop("Topic Alias", number), *properties]
+        parts = self.publish(id, qos, payload, topic, properties=properties, **fields)
+        more = {"most": most} if most else {}
+        return parts if isinstance(alias, int) else cut(parts, ALIAS, alias, **more)
 
-    def puback(self, id, reason="0x00"):
-        return self.ack("PUBACK", id, reason)
+    def ack(self, kind, id, reason="0x00", properties=()):
+        return self.packet(kind, id, **({"reason": reason, "properties": list(properties)} if self.new else {}))
 
-    def pubrec(self, id, reason="0x00"):
-        return self.ack("PUBREC", id, reason)
+    def puback(self, id, reason="0x00", properties=()):
+        return self.ack("PUBACK", id, reason, properties)
 
-    def pubrel(self, id, reason="0x00"):
-        return self.ack("PUBREL", id, reason)
+    def pubrec(self, id, reason="0x00", properties=()):
+        return self.ack("PUBREC", id, reason, properties)
 
-    def pubcomp(self, id, reason="0x00"):
-        return self.ack("PUBCOMP", id, reason)
+    def pubrel(self, id, reason="0x00", properties=()):
+        return self.ack("PUBREL", id, reason, properties)
 
-    def suback(self, id, *reasons):
-        return self.packet("SUBACK", id, reasons=list(reasons))
+    def pubcomp(self, id, reason="0x00", properties=()):
+        return self.ack("PUBCOMP", id, reason, properties)
 
-    def unsuback(self, id, *reasons):
-        return self.packet("UNSUBACK", id, **({"reasons": list(reasons)} if self.new else {}))
+    def suback(self, id, *reasons, **fields):
+        return self.packet("SUBACK", id, reasons=list(reasons), **fields)
+
+    def unsuback(self, id, *reasons, **fields):
+        return self.packet("UNSUBACK", id, **({"reasons": list(reasons)} if self.new else {}), **fields)
 
     def subscribe(self, id, *filters):
         return self.packet("SUBSCRIBE", id, filters=[subscription(self.version, text, qos) for text, qos in filters])
@@ -242,16 +250,19 @@ class Talk:
             more["properties"] = [prop("Receive Maximum", maximum)]
         (self.start if self.role == "client" else self.serve)(clean, present, **more)
 
-    def send(self, id, qos=1, payload=b"", shows="", **fields):
+    def send(self, id, qos=1, payload=b"", shows="", topic="a", **fields):
         """The side under test publishes."""
-        self.command("publish", qos=qos, topic="a", payload=payload, **fields)
-        self.out(self.publish(id, qos, payload, **fields), shows=shows)
+        self.command("publish", qos=qos, topic=topic, payload=payload, **fields)
+        self.out(self.publish(id, qos, payload, topic, **fields), shows=shows)
 
-    def get(self, id, qos=1, payload=b"", shows="", token=None, **fields):
+    def get(self, id, qos=1, payload=b"", shows="", token=None, topic="a", **fields):
         """The side under test is sent a message that it has to deliver."""
-        self.input(self.publish(id, qos, payload, **fields))
+        self.input(self.publish(id, qos, payload, topic, **fields))
+        self.delivered(qos, topic, payload, shows, token)
+
+    def delivered(self, qos=1, topic="a", payload=b"", shows="", token=None):
         more = {"token": token} if token else {}
-        self.event("publish", qos=qos, topic="a", payload=payload, shows=shows, **more)
+        self.event("publish", qos=qos, topic=topic, payload=payload, shows=shows, **more)
 
     def acked(self, id, reason="0x00", shows=""):
         self.event("acked", id=id, reason=reason, shows=shows)
@@ -279,6 +290,19 @@ class Talk:
             self.closed(cause, **more)
 
         self.either(*[spoken(reason) for reason in reasons], silent, shows=shows)
+
+
+def cut(parts, mark, id, **more):
+    """Puts a name in the place of a number in bytes."""
+    out, mark = [], mark.to_bytes(2, "big")
+    for part in parts:
+        if isinstance(part, bytes) and mark in part:
+            before, behind = part.split(mark)
+            name, *unlike = [id] if isinstance(id, str) else id
+            out += [before, {"id": name, **({"unlike": unlike} if unlike else {}), **more}, behind]
+        else:
+            out.append(part)
+    return out
 
 
 def joined(packets):

@@ -1,6 +1,6 @@
 """Judges the finished conversations: their form, their bytes, their names, and what they cover."""
 
-from . import authentication, connections, limits, sessions  # noqa: F401  their import writes them
+from . import aliases, authentication, connections, limits, problems, sessions  # noqa: F401  their import writes them
 from .strict import Bad, decode
 from .talk import step_form, walk
 
@@ -17,7 +17,7 @@ STEPS = {
     "repeat": (dict,),
 }
 COMMANDS = {"connect", "publish", "subscribe", "unsubscribe", "ack", "auth", "accept", "reject", "suback", "unsuback"}
-COMMANDS |= {"disconnect"}
+COMMANDS |= {"alias", "disconnect"}
 EVENTS = {"connect", "connected", "refused", "publish", "received", "acked", "dropped", "subscribe", "unsubscribe"}
 EVENTS |= {"suback", "unsuback", "auth", "disconnect", "closed"}
 CAUSES = {"command", "disconnect", "refused", "violation", "timeout"}
@@ -39,7 +39,7 @@ def check(conversations, rules):
                 wrong.append(f"{talk['id']} names the unknown rule {rule}")
         wrong += [f"{talk['id']}: {complaint}" for complaint in of_steps(talk)]
     for rule in rules:
-        wanted = rule["layer"] == "session" and rule["id"] not in BROKER
+        wanted = rule["layer"] in ("session", "connection") and rule["id"] not in BROKER
         if wanted and (rule["version"], rule["id"]) not in shown:
             wrong.append(f"{rule['version']} {rule['id']} has no conversation")
     return wrong

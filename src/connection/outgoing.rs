@@ -57,8 +57,27 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     ) -> Result<Option<PacketId>, UsageError> {
         self.check_open()?;
         self.check_message(message)?;
+        let mut alias =
+            if self.limits.topic_alias_maximum == 0 { None } else { self.alias_of(message.topic) };
+        loop {
+            match self.send_with(message, alias, more, &mut keep, out) {
+                // An alias may take more room than it saves.
+                Err(UsageError::TooLarge { .. }) if alias.is_some() => alias = None,
+                sent => return sent,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn send_with(
+        &mut self,
+        message: &Message<'_>,
+        alias: Option<Assignment>,
+        more: u32,
+        keep: &mut impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<Option<PacketId>, UsageError> {
         let (limit, headroom) = (self.limits.maximum_packet_size, self.headroom);
-        let alias = if self.limits.topic_alias_maximum == 0 { None } else { self.alias_of(message.topic) };
         let flight = match message.qos {
             Qos::AtMostOnce => {
                 let Message { retain, topic, properties, payload, .. } = *message;
@@ -82,7 +101,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let id = self.session.vacant().ok_or(StoreError::Full)?;
         let session = &mut self.session;
         let record = || {
-            session.keep(id, &mut keep)?;
+            session.keep(id, &mut *keep)?;
             let kept = Some(*message).filter(|_| more == 0);
             let record = Record::Publish { id, qos: message.qos, message: kept };
             session.store.record(&record).inspect_err(|_| session.forget(id))?;

@@ -7,8 +7,8 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use sans_mqtt::{
-    AckToken, Acknowledge, Boxed, Cause, Client, Config, Event, Heap, IncomingSlot, Instant, Message,
-    OutgoingSlot, Packet, PacketId, PropertyId, Qos, ReasonCode, Record, Role, Server, Session, Step, Store,
+    Ack, AckToken, Acknowledge, Boxed, Cause, Client, Config, Event, Heap, HeapTopics, IncomingSlot, Instant,
+    Message, OutgoingSlot, Packet, PropertyId, Qos, ReasonCode, Record, Role, Server, Session, Step, Store,
     StoreError, UsageError, Version, Wait,
 };
 use serde_json::{Value, json};
@@ -74,9 +74,17 @@ struct Kept {
     until: u64,
 }
 
+/// Topic Aliases of both directions.
+type Topics = (HeapTopics, HeapTopics);
+
+/// As many of them as there may be, and more than any conversation needs.
+fn topics() -> Topics {
+    (HeapTopics::new(u16::MAX, 10_000), HeapTopics::new(100, 10_000))
+}
+
 enum Machine {
-    Client(Box<Client<Logged>>),
-    Server(Box<Server<Logged>>),
+    Client(Box<Client<Logged, Topics>>),
+    Server(Box<Server<Logged, Topics>>),
 }
 
 macro_rules! either {
@@ -126,7 +134,7 @@ impl Line {
 }
 
 fn settle<R: Role>(
-    machine: &mut sans_mqtt::Connection<R, Logged>,
+    machine: &mut sans_mqtt::Connection<R, Logged, Topics>,
     now: Instant,
     input: &mut &[u8],
     out: &mut Vec<u8>,
@@ -196,10 +204,14 @@ fn told(
             tokens.push(token);
             value
         }
-        Event::Received { id, reason, .. } => {
-            json!({"type": "received", "id": id.get(), "reason": code(reason)})
+        Event::Received { id, reason, properties } => {
+            named(Packet::Pubrec(Ack { packet_id: id, reason, properties }), "received")
         }
-        Event::Acked { id, reason, .. } => json!({"type": "acked", "id": id.get(), "reason": code(reason)}),
+        Event::Acked { id, reason, properties } => {
+            let mut value = named(Packet::Puback(Ack { packet_id: id, reason, properties }), "acked");
+            value["reason"] = code(reason);
+            value
+        }
         Event::Dropped { id } => json!({"type": "dropped", "id": id.get()}),
         other => return Err(format!("an event that this test does not know: {other:?}")),
     })
@@ -358,6 +370,10 @@ impl Side<'_> {
         if let Some(maximum) = limits["maximum_qos"].as_u64() {
             config.maximum_qos = Qos::from_number(maximum as u8).unwrap();
         }
+        if let Some(maximum) = limits["topic_alias_maximum"].as_u64() {
+            config.topic_alias_maximum = maximum as u16;
+        }
+        config.assign_topic_aliases = limits["assign_topic_aliases"] == 1;
         let available = |name: &str| limits[name] != 0;
         config.retain_available = available("retain_available");
         config.wildcard_subscription_available = available("wildcard_subscription_available");
@@ -418,11 +434,11 @@ impl Side<'_> {
             if self.talk["acknowledge"] == "manual" { Acknowledge::Manual } else { Acknowledge::Automatic };
         let machine = if self.talk["role"] == "client" {
             let session = self.take("").unwrap_or_else(empty);
-            let mut client = Client::new(self.version, &config, session);
+            let mut client = Client::with_aliases(self.version, &config, session, topics());
             client.set_acknowledge(acknowledge);
             Machine::Client(Box::new(client))
         } else {
-            let mut server = Server::new(now, &config, empty());
+            let mut server = Server::with_aliases(now, &config, empty(), topics());
             server.set_acknowledge(acknowledge);
             Machine::Server(Box::new(server))
         };
@@ -507,7 +523,12 @@ impl Side<'_> {
                 })?
             }
             (Machine::Server(server), "reject") => {
-                server.reject(fields::code(&command["reason"]), sans_mqtt::Properties::EMPTY, &mut line.out)
+                fields::with_packet(&with(command, "CONNACK", &[]), |packet| match packet {
+                    Packet::Connack(connack) => {
+                        server.reject(connack.reason, connack.properties, &mut line.out)
+                    }
+                    _ => unreachable!(),
+                })?
             }
             (Machine::Server(server), "suback" | "unsuback") => {
                 fields::with_packet(&with(command, "SUBACK", &[("packet_id", json!(1))]), |packet| {
@@ -537,9 +558,19 @@ impl Side<'_> {
             (machine, "ack") => {
                 let token = token.and_then(|token| line.tokens.get_mut(token as usize)?.take());
                 let token = token.ok_or("no such token")?;
-                let reason = fields::code(&command["reason"]);
-                either!(machine, machine => machine.ack(token, reason, &mut line.out))
-                    .map_err(UsageError::from)
+                fields::with_packet(&with(command, "PUBACK", &[("packet_id", json!(1))]), |packet| {
+                    let Packet::Puback(Ack { reason, properties, .. }) = *packet else { unreachable!() };
+                    either!(machine, machine => if properties.is_empty() {
+                        machine.ack(token, reason, &mut line.out)
+                    } else {
+                        machine.ack_with(token, reason, properties, &mut line.out)
+                    })
+                })?
+                .map_err(UsageError::from)
+            }
+            (machine, "alias") => {
+                let topic = command["topic"].as_str().unwrap_or_default();
+                either!(machine, machine => machine.alias(topic)).map(drop)
             }
             (machine, "disconnect") => {
                 fields::with_packet(&with(command, "DISCONNECT", &[]), |packet| match packet {
@@ -623,6 +654,14 @@ impl Side<'_> {
             };
             let packet = Packet::decode(version, frame).map_err(|error| error.to_string())?;
             let packet = fields::of(&packet, version);
+            let size = out.len() - self.line(on)?.out.len();
+            if value["most"].as_u64().is_some_and(|most| size as u64 > most) {
+                return Err(format!("{size} bytes: {packet}"));
+            }
+            let known = |name: &Value| properties(&packet).any(|property| property["name"] == *name);
+            if let Some(name) = value["without"].as_array().into_iter().flatten().find(|name| known(name)) {
+                return Err(format!("{name} in {packet}"));
+            }
             return has(&packet, &fields::expand(expected));
         }
         let mut rest = &out[..];
@@ -637,13 +676,16 @@ impl Side<'_> {
             rest = behind;
             match self.names.get(name) {
                 Some(known) if *known == id => {}
-                Some(known) => return Err(format!("identifier {id} instead of {known} ({name})")),
-                None if PacketId::new(id as u16).is_none() => return Err("identifier 0".to_owned()),
+                Some(known) => return Err(format!("{id} instead of {known} ({name})")),
+                None if id == 0 => return Err(format!("0 for {name}")),
+                None if part["most"].as_u64().is_some_and(|most| id > most) => {
+                    return Err(format!("{id} for {name}"));
+                }
                 None => {
                     let unlike = part["unlike"].as_array().into_iter().flatten();
                     for other in unlike {
                         if self.names.get(other.as_str().unwrap()) == Some(&id) {
-                            return Err(format!("identifier {id} is in use for {other}"));
+                            return Err(format!("{id} is in use for {other}"));
                         }
                     }
                     self.names.insert(name.to_owned(), id);
@@ -712,6 +754,11 @@ fn usage(error: &UsageError) -> &'static str {
 
 fn parts(value: &Value) -> Vec<&Value> {
     value.as_array().map_or_else(|| vec![value], |parts| parts.iter().collect())
+}
+
+/// The properties of a packet.
+fn properties(packet: &Value) -> impl Iterator<Item = &Value> {
+    packet["properties"].as_array().into_iter().flatten()
 }
 
 /// A command as the packet that it leads to.
