@@ -78,7 +78,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
             return Err(UsageError::NotAsked);
         }
         let limits = self.announce();
-        let mut output = Output::new(out, u32::MAX, 0, || Ok(()));
+        let mut output = Output::new(out, u32::MAX, 0, 0, || Ok(()));
         let written = connect.encode_with(self.version, &limits, &mut output);
         output.done(written)?;
         self.tell(now);
@@ -143,7 +143,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
     ) -> Result<PacketId, UsageError> {
         self.check_open()?;
         let id = self.session.vacant().ok_or(StoreError::Full)?;
-        let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, || Ok(()));
+        let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, 0, || Ok(()));
         let written = packet(id).encode_from(self.version, Sender::Client, &mut output);
         output.done(written)?;
         let slots = self.session.store.outgoing_mut();

@@ -553,7 +553,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Writes a packet of a command that changes nothing but what the caller of this does then.
     fn send_packet(&self, packet: Packet<'_>, out: &mut (impl Sink + ?Sized)) -> Result<(), UsageError> {
-        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(()));
+        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, 0, || Ok(()));
         let written = packet.encode_from(self.version, R::SENDER, &mut output);
         output.done(written)
     }

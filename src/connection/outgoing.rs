@@ -57,14 +57,29 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     ) -> Result<Option<PacketId>, UsageError> {
         self.check_open()?;
         self.check_message(message)?;
-        let mut alias =
-            if self.limits.topic_alias_maximum == 0 { None } else { self.alias_of(message.topic) };
-        loop {
-            match self.send_with(message, alias, more, &mut keep, out) {
-                // An alias may take more room than it saves.
-                Err(UsageError::TooLarge { .. }) if alias.is_some() => alias = None,
-                sent => return sent,
+        if more == 0 && self.limits.topic_alias_maximum == 0 {
+            return self.send_with(message, None, 0, &mut keep, out);
+        }
+        self.send_specially(message, more, keep, out)
+    }
+
+    /// In pieces, or with an alias.
+    #[cold]
+    #[inline(never)]
+    fn send_specially(
+        &mut self,
+        message: &Message<'_>,
+        more: u32,
+        mut keep: impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<Option<PacketId>, UsageError> {
+        let alias = if self.limits.topic_alias_maximum == 0 { None } else { self.alias_of(message.topic) };
+        match self.send_with(message, alias, more, &mut keep, out) {
+            // An alias may take more room than it saves.
+            Err(UsageError::TooLarge { .. }) if alias.is_some() => {
+                self.send_with(message, None, more, &mut keep, out)
             }
+            sent => sent,
         }
     }
 
@@ -82,7 +97,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Qos::AtMostOnce => {
                 let Message { retain, topic, properties, payload, .. } = *message;
                 let publish = Publish { retain, topic, properties, payload, ..Publish::default() };
-                let mut output = Output::new(out, limit, headroom, || Ok(())).without(more);
+                let mut output = Output::new(out, limit, headroom, more, || Ok(()));
                 let written = encode(&publish, self.version, R::SENDER, alias, more, &mut output);
                 output.done(written)?;
                 self.told(alias);
@@ -107,7 +122,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             session.store.record(&record).inspect_err(|_| session.forget(id))?;
             Ok(())
         };
-        let mut output = Output::new(out, limit, headroom, record).without(more);
+        let mut output = Output::new(out, limit, headroom, more, record);
         let publish = message.publish(id, false);
         let written = encode(&publish, self.version, R::SENDER, alias, more, &mut output);
         output.done(written)?;
@@ -291,7 +306,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.check_message(message)?;
         let publish = message.publish(id, true);
         // No headroom: what fitted into the sink once has to fit again.
-        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, || Ok(())).without(more);
+        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, more, || Ok(()));
         let written = publish.encode_part(self.version, R::SENDER, more, &mut output);
         output.done(written)
     }
@@ -406,7 +421,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             store.record(&Record::Publish { id, qos: message.qos, message: Some(*message) })?;
             Ok(())
         };
-        let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, record);
+        let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, 0, record);
         let written = message.publish(id, false).encode_part(self.version, R::SENDER, 0, &mut output);
         output.done(written)
     }

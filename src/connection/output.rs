@@ -21,14 +21,8 @@ pub(super) struct Output<'s, S: ?Sized, F> {
 
 impl<'s, S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>> Output<'s, S, F> {
     #[inline(always)]
-    pub(super) fn new(out: &'s mut S, limit: u32, headroom: u16, before: F) -> Self {
-        Self { out, limit, headroom, later: 0, before, error: None }
-    }
-
-    /// So many bytes of the packet are written elsewhere.
-    #[inline(always)]
-    pub(super) fn without(self, later: u32) -> Self {
-        Self { later, ..self }
+    pub(super) fn new(out: &'s mut S, limit: u32, headroom: u16, later: u32, before: F) -> Self {
+        Self { out, limit, headroom, later, before, error: None }
     }
 
     #[inline(always)]

@@ -125,7 +125,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let (version, limit) = (self.version, self.limits.maximum_packet_size);
         let unwanted = if self.response_information { Unseen::NOTHING } else { Unseen::RESPONSE };
         fitting(properties, unwanted, |properties| {
-            let mut output = Output::new(out, limit, 0, &mut record);
+            let mut output = Output::new(out, limit, 0, 0, &mut record);
             let connack = Connack { session_present, reason: ReasonCode::SUCCESS, properties };
             let written = connack.encode_with(version, &limits, &mut output);
             output.done(written)
