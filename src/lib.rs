@@ -40,6 +40,9 @@ mod wire;
 #[cfg(feature = "arbitrary")]
 mod arbitrary;
 
+#[doc = include_str!("connection/contract.md")]
+pub mod contract {}
+
 #[cfg(feature = "arbitrary")]
 pub use self::arbitrary::AnyPacket;
 pub use buffer::Buffer;

@@ -43,7 +43,7 @@ fn run<R: Role, A: Aliases>(
                 ));
             }
             Step::Event(event) => {
-                events.push(format!("{event:?}").split(['(', ' ']).next().unwrap().to_owned())
+                events.push(format!("{event:?}").split(['(', ' ']).next().unwrap().to_owned());
             }
             Step::Wait(wait) => return (events, tokens, wait),
         }
@@ -147,10 +147,10 @@ fn oversize_messages_are_skipped() {
                 loop {
                     match server.handle(at(0), &mut rest, &mut back) {
                         Step::Event(Event::Publish(p, _)) => {
-                            seen.push(String::from_utf8_lossy(p.payload).into_owned())
+                            seen.push(String::from_utf8_lossy(p.payload).into_owned());
                         }
                         Step::Event(Event::Skipped(p, size)) => {
-                            seen.push(format!("{} {size}", server.topic(&p)))
+                            seen.push(format!("{} {size}", server.topic(&p)));
                         }
                         Step::Event(event) => panic!("{event:?}"),
                         Step::Wait(Wait::Read(_)) => break,
