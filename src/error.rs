@@ -141,6 +141,8 @@ kinds! {
     MaximumPacketSize "maximum-packet-size" "leaves no room for an acknowledgement" IMPLEMENTATION_SPECIFIC_ERROR,
     /// An AUTH out of turn.
     Authentication "authentication" "out of turn" PROTOCOL_ERROR,
+    /// Another packet than AUTH or DISCONNECT while the server has not answered a CONNECT with an authentication method.
+    AuthenticationPending "authentication-pending" "only AUTH and DISCONNECT until CONNACK" PROTOCOL_ERROR,
     /// Another authentication method than that of the CONNECT, or one without it.
     AuthenticationMethod "authentication-method" "not the method of the CONNECT" PROTOCOL_ERROR,
     /// A QoS above the Maximum QoS of the server.

@@ -204,6 +204,7 @@ const ROWS: &[Row] = rows! {
     Sender [] [] ["3.1.1 §2.2.1"] ["5.0 §2.1.2"];
 
     Authentication [] [] [] ["5.0 §4.12", "MQTT-4.12.0-2", "MQTT-4.12.0-3", "MQTT-4.12.1-1"];
+    AuthenticationPending [] [] [] ["MQTT-3.1.2-30", "5.0 §4.12"];
     AuthenticationMethod [] [] [] ["MQTT-4.12.0-5", "MQTT-4.12.0-6"];
     MaximumQos [] [CONNECT] [] ["MQTT-3.2.2-12", "5.0 §3.2.2.3.4"];
     MaximumQos [] [] [] ["MQTT-3.2.2-11", "5.0 §3.2.2.3.4"];

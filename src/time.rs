@@ -41,6 +41,12 @@ impl Instant {
         Duration::from_millis(self.0.saturating_sub(earlier.0))
     }
 
+    /// The whole seconds from `now` to this, rounded up; `None` if this is not later.
+    pub fn seconds_from(self, now: Self) -> Option<u32> {
+        let ms = self.0.checked_sub(now.0).filter(|ms| *ms > 0)?;
+        Some(u32::try_from(ms.div_ceil(1000)).unwrap_or(u32::MAX))
+    }
+
     /// `None` for [`NEVER`](Self::NEVER).
     pub(crate) fn or_never(self) -> Option<Self> {
         Some(self).filter(|at| *at != Self::NEVER)

@@ -149,7 +149,7 @@ fn the_method_stays_the_same() {
     pair.server();
     let other = [Property::AuthenticationMethod("N")];
     let auth = Auth { reason: CONTINUE, properties: (&other).into() };
-    assert_eq!(pair.server.auth(&auth, &mut pair.to_client), Err(UsageError::NotAsked));
+    assert_eq!(pair.server.auth(&auth, &mut pair.to_client), Err(UsageError::AuthenticationMethod));
     let empty = pair.server.accept((&[]).into(), &mut pair.to_client);
     assert_eq!(empty, Err(UsageError::AuthenticationMethod));
     pair.to_client = sans_mqtt::Packet::Auth(auth).to_vec(Version::V5_0).unwrap();

@@ -413,3 +413,19 @@ fn a_bridge() {
     here.ack(pending.pop().unwrap().1, ReasonCode::SUCCESS, &mut out).unwrap();
     assert_eq!(out, b"\x40\x02\0\x08");
 }
+
+/// A SUBSCRIBE that came before a payload was begun is answered behind it, and the wait says so.
+#[test]
+fn an_answer_behind_a_payload() {
+    let mut server = server(&Config::default(), Session::default(), &CONNECT, NEW);
+    let mut out = Vec::new();
+    let mut input = &b"\x82\x07\0\x01\0\0\x01a\0"[..];
+    assert!(matches!(server.handle(at(0), &mut input, &mut out), Step::Event(Event::Subscribe(_))));
+    server.publish_head(&Message { topic: "a", ..Message::default() }, 3, &mut out).unwrap();
+    let granted = [ReasonCode::SUCCESS];
+    assert_eq!(server.suback(&granted, Properties::EMPTY, &mut out), Err(UsageError::PayloadPending(3)));
+    assert_eq!(run(&mut server, at(0), b"", &mut out).2, Wait::Payload(3));
+    assert_eq!(server.payload_written(3), Ok(0));
+    assert_eq!(run(&mut server, at(0), b"", &mut out).2, Wait::Decide);
+    server.suback(&granted, Properties::EMPTY, &mut out).unwrap();
+}

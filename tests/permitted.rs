@@ -13,7 +13,7 @@ const TYPES: usize = 15;
 const TABLE: [(&str, &str, &str); 11] = [
     // side and phase,        before 5.0,        5.0
     ("server opening", "+--------------", "+--------------"),
-    ("server deciding", "...............", "..............."),
+    ("server deciding", "...............", "-------------.-"),
     ("server authenticating", "", "-------------++"),
     ("server open", "--++++++-+-+-+-", "--++++++-+-+-++"),
     ("server closed", "...............", "..............."),
@@ -87,6 +87,7 @@ fn fate<R: Role>(connection: &mut Connection<R, Heap>, bytes: &[u8]) -> char {
                     ErrorKind::NotConnect,
                     ErrorKind::Sender,
                     ErrorKind::PacketType,
+                    ErrorKind::AuthenticationPending,
                 ];
                 return if misplaced.contains(&error.kind()) { '-' } else { '+' };
             }

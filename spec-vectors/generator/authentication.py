@@ -421,3 +421,19 @@ def only_this_connection(t):
     t.input(packet(t, "0x18" if t.role == "client" else "0x19"))
     rules = "5:4.12.0-6 DR-7" if t.role == "client" else "5:4.12.0-7 DR-7"
     t.fault(rules, shows=rules)
+
+
+@conversation(FILE, "server", NEW, "A client with a method waits for the server's turn: whatever comes behind its CONNECT but DISCONNECT is an error.")
+def ahead_of_its_turn(t):
+    for packet_behind in (t.publish(qos=0), t.ping(), packet(t, "0x18")):
+        begin(t)
+        t.input(packet_behind)
+        early(t, "5:3.1.2-30 DR-3 DR-7", shows="5:3.1.2-30")
+
+
+@conversation(FILE, "client", NEW, "A client may give up before CONNACK.")
+def given_up_by_the_client(t):
+    begin(t)
+    t.command("disconnect", reason="0x00", properties=[])
+    t.out(t.disconnect_packet())
+    t.closed("command", shows="5:3.1.2-30")

@@ -231,7 +231,11 @@ pub(super) struct Assignment {
     pub(super) known: bool,
 }
 
-/// FNV-1a, folded: cheap, and only its spread counts. Nobody but the application chooses these topics.
+/// The most aliases whose topics have the same place. A topic beyond that gets none, so that nobody who chooses topics can make
+/// looking for one slow.
+const CROWD: usize = 16;
+
+/// FNV-1a, folded: cheap, and only its spread counts.
 fn hash(topic: &str) -> u16 {
     let hash =
         topic.bytes().fold(0x811C_9DC5_u32, |hash, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193));
@@ -241,22 +245,28 @@ fn hash(topic: &str) -> u16 {
 impl Assigned {
     /// The alias of a topic that has one.
     pub(super) fn find(&mut self, table: &mut impl TopicTable, topic: &str) -> Option<Assignment> {
+        let alias = self.look_for(table, topic).ok()?;
+        let slots = table.slots_mut();
+        self.recent.remove(slots, alias);
+        self.recent.push(slots, alias);
+        Some(Assignment { alias, known: slot(slots, alias).is_some_and(|slot| slot.known) })
+    }
+
+    /// The alias of a topic, or how many others have the same place.
+    fn look_for(&self, table: &impl TopicTable, topic: &str) -> Result<u16, usize> {
         if self.len == 0 {
-            return None;
+            return Err(0);
         }
         let hash = hash(topic);
-        let mut alias = slot(table.slots(), hash)?.bucket;
-        loop {
-            let slot = slot(table.slots(), alias).filter(|_| alias != 0)?;
+        let mut alias = slot(table.slots(), hash).map_or(0, |slot| slot.bucket);
+        for others in 0..=CROWD {
+            let Some(slot) = slot(table.slots(), alias).filter(|_| alias != 0) else { return Err(others) };
             if slot.hash == hash && table.get(alias) == Some(topic) {
-                let known = slot.known;
-                let slots = table.slots_mut();
-                self.recent.remove(slots, alias);
-                self.recent.push(slots, alias);
-                return Some(Assignment { alias, known });
+                return Ok(alias);
             }
             alias = slot.chain;
         }
+        Err(CROWD)
     }
 
     /// The alias of a topic, which gets one if it has none: a new one up to `max`, or else the one that was not used for
@@ -267,8 +277,10 @@ impl Assigned {
         topic: &str,
         max: u16,
     ) -> Option<Assignment> {
-        if let Some(found) = self.find(table, topic) {
-            return Some(found);
+        match self.look_for(table, topic) {
+            Ok(_) => return self.find(table, topic),
+            Err(others) if others >= CROWD => return None,
+            Err(_) => {}
         }
         let max = max.min(table.capacity());
         let alias = if self.len < max { self.len + 1 } else { self.recent.first };
@@ -359,6 +371,17 @@ mod tests {
         check(FixedTopics::<9, 10>::default(), 4);
         check(FixedTopics::<1, 10>::default(), 9);
         check(HeapTopics::new(12, 1000), 12);
+    }
+
+    /// Topics that all have the same place.
+    #[test]
+    fn a_crowd_has_a_limit() {
+        let mut table = HeapTopics::new(1000, 1 << 20);
+        let place = |topic: &str| hash(topic) % 1000;
+        let crowd = (0..).map(|n| format!("{n}")).filter(|topic| place(topic) == 7).take(CROWD + 5);
+        let mut assigned = Assigned::default();
+        let given = crowd.filter(|topic| assigned.assign(&mut table, topic, 1000).is_some()).count();
+        assert_eq!(given, CROWD);
     }
 
     #[test]

@@ -34,7 +34,7 @@ impl Authentication {
     }
 
     /// Whether CONNECT named a method.
-    fn is_wanted(self) -> bool {
+    pub(super) fn is_wanted(self) -> bool {
         self.method != 0
     }
 
@@ -77,12 +77,15 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     ///
     /// # Errors
     ///
-    /// [`UsageError::NotAsked`] if it is not this side's turn or another method, [`UsageError::NoRoom`],
+    /// [`UsageError::NotAsked`] if it is not this side's turn, [`UsageError::AuthenticationMethod`], [`UsageError::NoRoom`],
     /// [`UsageError::Encode`].
     pub fn auth(&mut self, auth: &Auth<'_>, out: &mut (impl Sink + ?Sized)) -> Result<(), UsageError> {
         let mut next = self.authentication;
         let alive = matches!(self.phase, Phase::Opening | Phase::Deciding | Phase::Open);
         let same = next.is_wanted() && next.is_same(auth.properties);
+        if alive && next.is_wanted() && !same {
+            return Err(UsageError::AuthenticationMethod);
+        }
         if !alive || !same || !next.step(R::SENDER, auth.reason, self.phase == Phase::Open) {
             return Err(UsageError::NotAsked);
         }

@@ -310,10 +310,16 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                     return Ok((!self.is_told(id)).then_some(Event::Dropped { id }));
                 }
                 if self.asked {
+                    // Nothing can be answered within a payload.
+                    self.can_answer()?;
                     return Err(Wait::Decide.into());
                 }
             }
             Phase::Opening | Phase::Authenticating => {}
+            Phase::Deciding if self.authentication.is_wanted() => {
+                input.first().map_or(Ok(()), |first| self.check_permitted(*first))?;
+                return Err(Wait::Decide.into());
+            }
             Phase::Idle | Phase::Deciding => return Err(Wait::Decide.into()),
             Phase::Closing | Phase::Closed => return Err(self.say_farewell(out).into()),
         }
@@ -391,6 +397,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             (_, Phase::Opening) if matches!(R::SENDER, Sender::Server) => ErrorKind::NotConnect,
             (PacketType::Auth, _) if !self.version.is_5() => ErrorKind::PacketType,
             _ if !packet.may_be_sent_by(R::SENDER.other(), self.version) => ErrorKind::Sender,
+            (_, Phase::Deciding | Phase::Authenticating) => ErrorKind::AuthenticationPending,
             _ => ErrorKind::UnexpectedPacket,
         };
         self.violation(kind, Field::PacketType, Scope::of(packet))
@@ -529,9 +536,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         disconnect: &Disconnect<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
-        self.check_open()?;
+        // A client may go at any time, a server only from where it has come to [MQTT-3.14.0-1].
+        if !(matches!(R::SENDER, Sender::Client) && self.phase == Phase::Opening) {
+            self.check_open()?;
+        }
         let expiry = disconnect.properties.session_expiry_interval();
-        if self.session.expiry == 0 && expiry.is_some_and(|expiry| expiry != 0) {
+        let before = if self.is_open() { self.session.expiry } else { self.expiry };
+        if before == 0 && expiry.is_some_and(|expiry| expiry != 0) {
             return Err(UsageError::SessionExpiry);
         }
         let mut farewell = Farewell::None;

@@ -31,8 +31,8 @@ const ANSWERS: u16 = set(&[PacketType::Suback, PacketType::Unsuback, PacketType:
 
 /// The packets that `sender` may send while the receiver is in `phase`.
 ///
-/// What a client sends behind its CONNECT waits until that is answered, and so belongs to a later phase; while an
-/// authentication goes on, it may be nothing but AUTH and DISCONNECT `[MQTT-3.1.2-30]`.
+/// What a client sends behind its CONNECT waits until that is answered, and so belongs to a later phase. Only if it has named an
+/// authentication method it may be nothing but AUTH, when it is its turn, and DISCONNECT `[MQTT-3.1.2-30]`.
 #[inline(always)]
 pub(super) const fn permitted(sender: Sender, version: Version, phase: Phase) -> u16 {
     let new = version.is_5();
@@ -40,11 +40,13 @@ pub(super) const fn permitted(sender: Sender, version: Version, phase: Phase) ->
         (Phase::Opening, Sender::Client) => CONNECT,
         (Phase::Opening, Sender::Server) => CONNACK | if new { AUTH } else { 0 },
         (Phase::Authenticating, Sender::Client) => AUTH | DISCONNECT,
+        // It is the server's turn.
+        (Phase::Deciding, Sender::Client) => DISCONNECT,
         (Phase::Open, Sender::Client) => MESSAGES | REQUESTS | DISCONNECT | if new { AUTH } else { 0 },
         (Phase::Open, Sender::Server) => MESSAGES | ANSWERS | if new { AUTH | DISCONNECT } else { 0 },
-        // A server never waits for itself, and nobody is listened to before the beginning, at a decision, and at the end.
-        (Phase::Authenticating, Sender::Server)
-        | (Phase::Idle | Phase::Deciding | Phase::Closing | Phase::Closed, _) => 0,
+        // A server never waits for itself, and nobody is listened to before the beginning and at the end.
+        (Phase::Authenticating | Phase::Deciding, Sender::Server)
+        | (Phase::Idle | Phase::Closing | Phase::Closed, _) => 0,
     }
 }
 

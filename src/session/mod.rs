@@ -45,6 +45,28 @@ pub struct Message<'a> {
     pub payload: &'a [u8],
 }
 
+impl Message<'_> {
+    /// When the message expires that came, or was made, at `received`; `None` if it does not.
+    ///
+    /// A server that keeps messages forgets them then, unless they are on their way already, and sends on what is left of the
+    /// interval.
+    ///
+    /// ```
+    /// use sans_mqtt::{Instant, Message, Property};
+    /// let properties = [Property::MessageExpiryInterval(60)];
+    /// let message = Message { topic: "a", properties: (&properties).into(), ..Message::default() };
+    /// let expires = message.expires_at(Instant::from_millis(1000)).expect("it has an interval");
+    /// assert_eq!(expires, Instant::from_millis(61_000));
+    /// // Kept for 2.5 seconds:
+    /// assert_eq!(expires.seconds_from(Instant::from_millis(3500)), Some(58));
+    /// assert_eq!(expires.seconds_from(expires), None); // forget it
+    /// ```
+    pub fn expires_at(&self, received: Instant) -> Option<Instant> {
+        let seconds = self.properties.message_expiry_interval()?;
+        Some(received.plus_millis_long(u64::from(seconds) * 1000))
+    }
+}
+
 /// The state of a session, on either side, apart from any connection: plain data that is taken along from one
 /// connection to the next, or written down and restored.
 ///
