@@ -247,6 +247,7 @@ impl Limits {
             if_not(self.wildcard_subscription_available, Property::WildcardSubscriptionAvailable(false)),
             if_not(self.subscription_identifier_available, Property::SubscriptionIdentifierAvailable(false)),
             if_not(self.shared_subscription_available, Property::SharedSubscriptionAvailable(false)),
+            // A server's Keep Alive and Session Expiry Interval.
             None,
             None,
         ]

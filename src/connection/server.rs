@@ -85,7 +85,9 @@ impl<S: Store, A: Aliases> Server<S, A> {
     ///
     /// # Errors
     ///
-    /// [`UsageError::NotAsked`] if there is no CONNECT to decide on; [`UsageError::Encode`], [`UsageError::Store`].
+    /// [`UsageError::NotAsked`] if there is no CONNECT to decide on; [`UsageError::AuthenticationMethod`] and
+    /// [`UsageError::AssignedClientIdentifier`] if these properties do not go with it; [`UsageError::TooLarge`] if the client
+    /// takes no CONNACK of that size: `reject` it; [`UsageError::NoRoom`], [`UsageError::Encode`], [`UsageError::Store`].
     pub fn accept(
         &mut self,
         properties: Properties<'_>,
@@ -102,17 +104,16 @@ impl<S: Store, A: Aliases> Server<S, A> {
             return Err(UsageError::AssignedClientIdentifier);
         }
         let resumed = self.session.exists;
-        let mut limits = self.announce();
         let (keep_alive, expiry) = self.agree_on_time(properties);
-        if self.version.is_5() {
-            // Whatever is not as the client asked for has to be told.
-            let (told, asked) = (properties.server_keep_alive().is_some(), self.keep_alive);
-            let keep_alive =
-                Some(Property::ServerKeepAlive(keep_alive)).filter(|_| !told && keep_alive != asked);
-            let (told, asked) = (properties.session_expiry_interval().is_some(), self.expiry);
-            let expiry = Some(Property::SessionExpiryInterval(expiry)).filter(|_| !told && expiry != asked);
-            let free = limits.iter_mut().filter(|place| place.is_none());
-            free.zip([keep_alive, expiry]).for_each(|(place, property)| *place = property);
+        let mut limits = self.announce();
+        if let ([.., of_keep_alive, of_expiry], true) = (&mut limits, self.version.is_5()) {
+            // What is not as the client asked for has to be told, unless the application does.
+            if keep_alive != self.keep_alive && properties.server_keep_alive().is_none() {
+                *of_keep_alive = Some(Property::ServerKeepAlive(keep_alive));
+            }
+            if expiry != self.expiry && properties.session_expiry_interval().is_none() {
+                *of_expiry = Some(Property::SessionExpiryInterval(expiry));
+            }
         }
         let session_present = resumed && self.version != Version::V3_1;
         let store = &mut self.session.store;
