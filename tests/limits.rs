@@ -429,3 +429,132 @@ fn an_answer_behind_a_payload() {
     assert_eq!(run(&mut server, at(0), b"", &mut out).2, Wait::Decide);
     server.suback(&granted, Properties::EMPTY, &mut out).unwrap();
 }
+
+/// A message that is skipped at QoS 0 says nothing about the next one.
+#[test]
+fn what_is_skipped_is_forgotten() {
+    let config =
+        Config { maximum_packet_size: 100, stream_above: 50, skip_oversize: true, ..Config::default() };
+    let mut server = server(&config, Session::default(), &CONNECT, NEW);
+    let large = Packet::Publish(sans_mqtt::Publish { topic: "a", payload: &[0; 200], ..Default::default() });
+    let small = sans_mqtt::Delivery::AtLeastOnce(PacketId::MIN);
+    let small = Packet::Publish(sans_mqtt::Publish { topic: "a", delivery: small, ..Default::default() });
+    let bytes = [large.to_vec(NEW).unwrap(), small.to_vec(NEW).unwrap()].concat();
+    let mut out = Vec::new();
+    let (events, ..) = run(&mut server, at(0), &bytes, &mut out);
+    assert_eq!(
+        (events, &out[..]),
+        (vec!["skipped a 200".to_owned(), "a ".to_owned()], &b"\x40\x02\0\x01"[..])
+    );
+}
+
+/// Commands that come before the time is told count as early as can be: PINGREQ is never late.
+#[test]
+fn keep_alive_is_counted_from_the_earliest_time() {
+    let mut client = client(&Config::default(), NEW, b"\x20\x03\0\0\0");
+    assert_eq!(client.poll_timeout(), Some(at(60)));
+    let mut out = Vec::new();
+    // A PUBACK goes at second 1, and nothing is told until the deadline.
+    let (_, _, wait) = run(&mut client, at(1), b"\x32\x06\0\x01a\0\x01\0", &mut out);
+    assert_eq!(wait, Wait::Read(2));
+    let _ = run(&mut client, at(60), b"", &mut out);
+    let due = client.poll_timeout().unwrap();
+    assert!(due <= at(61), "{due:?}");
+    let _ = run(&mut client, due, b"", &mut out);
+    assert!(out.ends_with(b"\xC0\0"), "{out:?}");
+    // Whole packets show that the server is there, though PINGRESP has not come.
+    for second in 62..100 {
+        let (events, _, wait) = run(&mut client, at(second), b"\x30\x04\0\x01a\0", &mut out);
+        assert_eq!((events.len(), wait), (1, Wait::Read(2)), "{second}");
+    }
+}
+
+/// An end that a command makes is at the time that is told next, not at the one that was told before.
+#[test]
+fn ends_have_their_time() {
+    let expiry = [Property::SessionExpiryInterval(10)];
+    let connect = Connect { keep_alive: 0, properties: (&expiry).into(), ..CONNECT };
+    let mut old = server(&Config::default(), Session::default(), &connect, NEW);
+    let mut full: &mut [u8] = &mut [];
+    old.disconnect(&Disconnect::default(), &mut full).unwrap();
+    // An hour later there is still time for the farewell.
+    let mut out = Vec::new();
+    let (_, _, wait) = run(&mut old, at(3600), b"", &mut out);
+    assert_eq!((wait, &out[..]), (Wait::Closed(Cause::Local), &b"\xE0\0"[..]));
+    let mut session = old.into_session();
+    assert_eq!((session.poll_timeout(), session.handle_timeout(at(3609))), (Some(at(3610)), None));
+
+    // An application that takes its time to ask for more leaves the client as much as ever to answer.
+    let method = [Property::AuthenticationMethod("M")];
+    let auth = sans_mqtt::Auth { reason: ReasonCode::CONTINUE_AUTHENTICATION, properties: (&method).into() };
+    let connect = Connect { properties: (&method).into(), ..CONNECT };
+    let mut server = Server::<Heap>::new(at(0), &Config::default(), Session::default());
+    let _ = run(&mut server, at(0), &Packet::from(connect).to_vec(NEW).unwrap(), &mut out);
+    server.auth(&auth, &mut out).unwrap();
+    assert_eq!(run(&mut server, at(12), b"", &mut out).2, Wait::Read(2));
+    assert_eq!(server.poll_timeout(), Some(at(22)));
+}
+
+/// A client can't get more than the server agrees to, in the end either; nor go on with what is over.
+#[test]
+fn sessions_do_not_live_longer_than_agreed() {
+    let config = Config { maximum_session_expiry: 60, ..Config::default() };
+    let expiry = [Property::SessionExpiryInterval(10)];
+    let connect = Connect { clean_start: false, properties: (&expiry).into(), ..CONNECT };
+    let mut old = server(&config, Session::default(), &connect, NEW);
+    let _ = run(&mut old, at(0), b"\xE0\x07\0\x05\x11\xFF\xFF\xFF\xFF", &mut Vec::new());
+    let session = old.into_session();
+    assert_eq!(session.poll_timeout(), Some(at(60)));
+    let mut late = Server::<Heap>::new(at(60), &config, Session::default());
+    let _ = run(&mut late, at(60), &Packet::from(connect).to_vec(NEW).unwrap(), &mut Vec::new());
+    assert!(late.resume(session).is_err());
+
+    // What CONNECT asked for decides what DISCONNECT may say, whatever was agreed.
+    let none = Config { maximum_session_expiry: 0, ..Config::default() };
+    let mut strict = server(&none, Session::default(), &connect, NEW);
+    let (events, ..) = run(&mut strict, at(0), b"\xE0\x07\0\x05\x11\0\0\0\x1E", &mut Vec::new());
+    assert_eq!((events, strict.into_session().exists()), (vec!["Disconnect".to_owned()], false));
+}
+
+/// What only the configuration says is not for the caller to say otherwise.
+#[test]
+fn announcements_are_the_configurations() {
+    let own = [Property::TopicAliasMaximum(10)];
+    let mut client = Client::<Heap>::new(NEW, &Config::default(), Session::default());
+    let connect = Connect { properties: (&own).into(), ..CONNECT };
+    let refused = client.connect(at(0), &connect, &mut Vec::new());
+    assert_eq!(refused, Err(UsageError::NotYours(sans_mqtt::PropertyId::TopicAliasMaximum)));
+    let mut server = Server::<Heap>::new(at(0), &Config::default(), Session::default());
+    let _ = run(&mut server, at(0), &Packet::from(CONNECT).to_vec(NEW).unwrap(), &mut Vec::new());
+    assert_eq!(server.accept((&own).into(), &mut Vec::new()), refused);
+}
+
+/// A CONNECT that is too large is answered only if it is of 5.0.
+#[test]
+fn a_connect_that_is_too_large() {
+    for (level, told) in [(4, &b""[..]), (5, b"\x20\x03\0\x95\0")] {
+        let mut server = Server::<Heap>::new(at(0), &Config::default(), Session::default());
+        let mut out = Vec::new();
+        let connect = [0x10, 0xFF, 0xFF, 0x01, 0, 4, b'M', b'Q', b'T', b'T', level];
+        let Wait::Closed(cause) = run(&mut server, at(0), &connect, &mut out).2 else { panic!() };
+        assert_eq!(out, told);
+        assert!(
+            cause.to_string().ends_with("32771 and not more than 16384 (limited by maximum_connect_size)"),
+            "{cause}"
+        );
+    }
+}
+
+/// 3.1.1: a client that goes on although the server has forgotten has no subscriptions any more.
+#[test]
+fn session_present_is_what_the_server_says() {
+    let mut client = Client::<Heap>::new(Version::V3_1_1, &Config::default(), Session::default());
+    let connect = Connect { clean_start: false, ..CONNECT };
+    for (present, connack) in [(false, b"\x20\x02\0\0"), (true, b"\x20\x02\x01\0"), (false, b"\x20\x02\0\0")]
+    {
+        client.connect(at(0), &connect, &mut Vec::new()).unwrap();
+        let _ = run(&mut client, at(0), connack, &mut Vec::new());
+        assert_eq!(client.agreement().unwrap().session_present, present);
+        client = Client::new(Version::V3_1_1, &Config::default(), client.into_session());
+    }
+}

@@ -4,6 +4,9 @@ use crate::session::{Handle, Linked, Links, List, slot, slot_mut};
 
 /// Memory for topic names by number, for the Topic Aliases of one direction.
 ///
+/// A topic of the peer's for which there is no room ends the connection (0x97), for its alias can't be remembered: give room for
+/// the longest topics that are to come.
+///
 /// A connection has two of them, as a pair: for what comes, and for what goes. [`NoTopics`] has no room for any,
 /// [`FixedTopics`] needs no allocator, [`HeapTopics`] has a limit in bytes as well as in entries.
 pub trait TopicTable {
@@ -16,6 +19,9 @@ pub trait TopicTable {
     /// Has an alias stand for a topic, from 1 to [`capacity`](Self::capacity). `false`: there is no room for it, and the
     /// alias stands for nothing.
     fn set(&mut self, alias: u16, topic: &str) -> bool;
+
+    /// Whether there can ever be room for a topic.
+    fn fits(&self, topic: &str) -> bool;
 
     /// Forgets everything.
     fn clear(&mut self);
@@ -64,6 +70,9 @@ impl TopicTable for NoTopics {
     fn set(&mut self, _: u16, _: &str) -> bool {
         false
     }
+    fn fits(&self, _: &str) -> bool {
+        false
+    }
     fn clear(&mut self) {}
     fn slots(&self) -> &[TopicSlot] {
         &[]
@@ -104,6 +113,10 @@ impl<const N: usize, const LEN: usize> TopicTable for FixedTopics<N, LEN> {
         room.iter_mut().zip(topic.bytes()).for_each(|(to, byte)| *to = byte);
         *len = topic.len();
         true
+    }
+
+    fn fits(&self, topic: &str) -> bool {
+        topic.len() <= LEN
     }
 
     fn clear(&mut self) {
@@ -162,6 +175,10 @@ impl TopicTable for HeapTopics {
         self.free = free;
         *place = topic.into();
         true
+    }
+
+    fn fits(&self, topic: &str) -> bool {
+        topic.len() <= self.bytes
     }
 
     fn clear(&mut self) {
@@ -279,7 +296,7 @@ impl Assigned {
     ) -> Option<Assignment> {
         match self.look_for(table, topic) {
             Ok(_) => return self.find(table, topic),
-            Err(others) if others >= CROWD => return None,
+            Err(others) if others >= CROWD || !table.fits(topic) => return None,
             Err(_) => {}
         }
         let max = max.min(table.capacity());

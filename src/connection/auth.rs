@@ -98,6 +98,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.phase == Phase::Deciding {
             self.phase = Phase::Authenticating;
             self.deadline = self.now.plus_millis(self.connect_timeout);
+            self.untimed = true;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 
 use super::alias::{Aliases, NoAliases};
 use super::auth::Authentication;
+use super::config::not_yours;
 use super::output::Output;
 use super::{Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
@@ -63,11 +64,11 @@ impl<S: Store, A: Aliases> Client<S, A> {
         Self::create(ClientRole { clean_start: true, nameless: false }, version, config, session, aliases)
     }
 
-    /// Sends CONNECT, once. The limits of the [`Config`] are added to its properties.
+    /// Sends CONNECT, once. The limits of the [`Config`] are added to its properties, where they must not be.
     ///
     /// # Errors
     ///
-    /// [`UsageError::NotAsked`] the second time, [`UsageError::NoRoom`], [`UsageError::Encode`].
+    /// [`UsageError::NotAsked`] the second time, [`UsageError::NotYours`], [`UsageError::NoRoom`], [`UsageError::Encode`].
     pub fn connect(
         &mut self,
         now: Instant,
@@ -77,6 +78,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         if self.phase != Phase::Idle {
             return Err(UsageError::NotAsked);
         }
+        not_yours(connect.properties)?;
         let limits = self.announce();
         let mut output = Output::new(out, u32::MAX, 0, 0, || Ok(()));
         let written = connect.encode_with(self.version, &limits, &mut output);
@@ -168,22 +170,23 @@ impl<S: Store, A: Aliases> Client<S, A> {
             let field = Field::Property(PropertyId::AuthenticationMethod);
             return Err(self.violation(ErrorKind::AuthenticationMethod, field, Scope::CONNACK));
         }
-        self.resumed = self.agree_on_session(connack.session_present)?;
-        self.session.epoch = self.session.epoch.wrapping_add(1);
-        self.authentication.end();
-        self.phase = Phase::Open;
-        self.accepted = true;
-        self.session.come_back(self.now);
-        self.deadline = Instant::NEVER;
         let properties = connack.properties;
-        self.session.expiry = properties.session_expiry_interval().unwrap_or(self.expiry);
-        if let Some(seconds) = properties.server_keep_alive() {
-            self.keep_alive = seconds;
-        }
         self.limits = Limits::announced(properties);
         if self.limits.maximum_packet_size < LEAST {
             let field = Field::Property(PropertyId::MaximumPacketSize);
             return Err(self.violation(ErrorKind::MaximumPacketSize, field, Scope::CONNACK));
+        }
+        self.resumed = self.agree_on_session(connack.session_present)?;
+        self.session.epoch = self.session.epoch.wrapping_add(1);
+        self.authentication.end();
+        self.phase = Phase::Open;
+        // 3.1 does not say.
+        self.accepted = Some(connack.session_present || self.resumed && self.version == Version::V3_1);
+        self.session.come_back(self.now);
+        self.deadline = Instant::NEVER;
+        self.session.expiry = properties.session_expiry_interval().unwrap_or(self.expiry);
+        if let Some(seconds) = properties.server_keep_alive() {
+            self.keep_alive = seconds;
         }
         Ok(Some(Event::Connected(connack)))
     }
@@ -251,9 +254,10 @@ impl Side for ClientRole {
             }
             Packet::Pingresp => {
                 // No answer to a PINGREQ that has not been sent.
-                if !connection.ping {
-                    connection.deadline = Instant::NEVER;
-                }
+                connection.deadline = match connection.pings > 0 {
+                    true => connection.now.plus_millis(connection.ping_timeout),
+                    false => Instant::NEVER,
+                };
                 Ok(None)
             }
             Packet::Disconnect(disconnect) => {
@@ -283,7 +287,7 @@ impl Side for ClientRole {
     }
 
     fn timeout<S: Store, A: Aliases>(connection: &mut Client<S, A>) {
-        connection.ping = true;
+        connection.pings = 1;
         // The first one that is not answered counts.
         connection.deadline = connection.deadline.min(connection.now.plus_millis(connection.ping_timeout));
         connection.active = connection.now;

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use super::UsageError;
 use crate::packet::{Qos, Subscription};
 use crate::property::{Properties, Property, PropertyId};
 use crate::version::{Sender, Version};
@@ -180,6 +181,24 @@ pub struct Agreement {
     pub problem_information: bool,
     /// Whether the client wants Response Information.
     pub response_information: bool,
+}
+
+/// Refuses properties that only the [`Config`] gives.
+pub(super) fn not_yours(properties: Properties<'_>) -> Result<(), UsageError> {
+    let own = properties.iter().map(|property| property.id()).find(|id| {
+        matches!(
+            id,
+            PropertyId::ReceiveMaximum
+                | PropertyId::MaximumPacketSize
+                | PropertyId::TopicAliasMaximum
+                | PropertyId::MaximumQos
+                | PropertyId::RetainAvailable
+                | PropertyId::WildcardSubscriptionAvailable
+                | PropertyId::SubscriptionIdentifierAvailable
+                | PropertyId::SharedSubscriptionAvailable
+        )
+    });
+    own.map_or(Ok(()), |id| Err(UsageError::NotYours(id)))
 }
 
 /// The properties that say what is allowed.

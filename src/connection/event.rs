@@ -369,6 +369,9 @@ pub enum UsageError {
     /// The server does not support this, as the property of that name said; [`Limits`](crate::Limits) has them all.
     #[error("beyond what the server supports: {0}")]
     NotAvailable(PropertyId),
+    /// What this property says is for the [`Config`](crate::Config) to say, which is what counts.
+    #[error("{0} is announced as the configuration says")]
+    NotYours(PropertyId),
     /// A client without an identifier has to be given one, and no other may be `[MQTT-3.2.2-16]`.
     #[error("Assigned Client Identifier is for clients without an identifier, and for these it is needed")]
     AssignedClientIdentifier,

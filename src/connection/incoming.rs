@@ -195,13 +195,12 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.payload_left != 0 {
             return;
         }
-        while self.pongs > 0 && out.reserve(2) {
-            self.pongs -= 1;
-            self.put(Packet::Pingresp, out);
-        }
-        if self.ping && out.reserve(2) {
-            self.ping = false;
-            self.put(Packet::Pingreq, out);
+        while self.pings > 0 && out.reserve(2) {
+            self.pings -= 1;
+            self.put(
+                if matches!(R::SENDER, Sender::Client) { Packet::Pingreq } else { Packet::Pingresp },
+                out,
+            );
         }
     }
 
@@ -295,7 +294,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if let Some(token) = self.note_delivery(delivery) {
             self.taken = token.handle;
         }
-        self.taken_reason = ReasonCode::QUOTA_EXCEEDED;
+        if self.taken != 0 {
+            self.taken_reason = ReasonCode::QUOTA_EXCEEDED;
+        }
     }
 
     /// Takes note of a new message; gives the right to acknowledge it if that is up to the application.

@@ -188,19 +188,19 @@ pub struct Connection<R, S, A = NoAliases> {
     taken_reason: ReasonCode,
     /// The packet that is removed when the application calls `handle` again.
     dropped: Option<PacketId>,
-    /// The number of PINGRESPs owed.
-    pongs: u8,
-    /// Whether PINGREQ is owed.
-    ping: bool,
+    /// The number of PINGREQs or PINGRESPs owed.
+    pings: u8,
     /// Whether the application has to answer an event before any other.
     asked: bool,
-    /// Whether the application has just answered what the peer had to wait for.
-    answered: bool,
+    /// Whether input is not looked at because the application has to do something first.
+    held: bool,
+    /// Whether a command began or ended something, or showed that the peer is there, at a time that is not known yet.
+    untimed: bool,
     /// Whether something was sent since the caller last told the time.
     sent: bool,
     eof: bool,
-    /// Whether it was ever open.
-    accepted: bool,
+    /// If it was ever open, whether the server said that there is a session.
+    accepted: Option<bool>,
     /// The message that comes in pieces.
     stream: Option<Stream>,
     /// The bytes of the unfinished packet that have counted as a sign of life, and those needed before it is looked at.
@@ -253,13 +253,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             taken: 0,
             taken_reason: ReasonCode::SUCCESS,
             dropped: None,
-            pongs: 0,
-            ping: false,
+            pings: 0,
             asked: false,
-            answered: false,
+            held: false,
+            untimed: false,
             sent: false,
             eof: false,
-            accepted: false,
+            accepted: None,
             stream: None,
             seen: 0,
             awaited: 0,
@@ -289,8 +289,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 Ok(Some(event)) => return Step::Event(event),
                 Ok(None) => {}
                 // Time counts only when nothing else is left to do: what has come has come in time.
-                Err(Stop::Wait(_)) if self.is_due() => self.time_out(out),
-                Err(Stop::Wait(wait)) => return Step::Wait(wait),
+                Err(Stop::Wait(wait)) => {
+                    // Nobody can be blamed for silence whose input is not looked at.
+                    self.held = matches!(wait, Wait::Decide | Wait::Acknowledge);
+                    if !self.is_due() {
+                        return Step::Wait(wait);
+                    }
+                    self.time_out(out);
+                }
                 Err(Stop::Fail(error)) => self.fail(error),
             }
         }
@@ -361,9 +367,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         };
         if event.is_ok() {
             *input = rest;
-            if matches!(R::SENDER, Sender::Server) {
-                self.active = self.now;
-            }
+            self.progress();
         }
         event
     }
@@ -425,7 +429,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
-    /// The peer is there, though it has not finished its packet.
+    /// The peer is there.
+    #[inline(always)]
     fn progress(&mut self) {
         match R::SENDER {
             Sender::Server => self.active = self.now,
@@ -458,16 +463,31 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         Wait::Read(needed)
     }
 
-    /// Makes `now` the present, and the time at which what was sent before was sent.
+    /// What a command has begun, ended or shown counts from the time that is told only now; and so does a wait for input that was
+    /// not looked at.
+    #[cold]
+    fn begin_again(&mut self) {
+        match self.phase {
+            Phase::Open => self.progress(),
+            Phase::Authenticating => self.deadline = self.now.plus_millis(self.connect_timeout),
+            Phase::Closing => {
+                self.active = self.now;
+                self.deadline = self.now.plus_millis(self.ping_timeout);
+            }
+            _ => {}
+        }
+    }
+
+    /// Makes `now` the present, and the time before it that at which what was sent since was sent.
     #[inline(always)]
     fn tell(&mut self, now: Instant) {
+        // What was sent since may have gone at once.
+        if matches!(R::SENDER, Sender::Client) && core::mem::take(&mut self.sent) {
+            self.active = self.active.max(self.now);
+        }
         self.now = self.now.max(now);
-        let counts = match R::SENDER {
-            Sender::Client => core::mem::take(&mut self.sent),
-            Sender::Server => core::mem::take(&mut self.answered),
-        };
-        if counts {
-            self.active = self.now;
+        if core::mem::take(&mut self.held) | core::mem::take(&mut self.untimed) {
+            self.begin_again();
         }
     }
 
@@ -475,6 +495,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// each call of any other function.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadline = match self.phase {
+            Phase::Open if self.held && matches!(R::SENDER, Sender::Server) => Instant::NEVER,
+            Phase::Open if self.held => R::deadline(self),
             Phase::Open => R::deadline(self).min(self.deadline),
             Phase::Opening | Phase::Authenticating | Phase::Closing => self.deadline,
             Phase::Idle | Phase::Deciding | Phase::Closed => Instant::NEVER,
@@ -502,7 +524,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Phase::Opening | Phase::Authenticating => {
                 self.close(Cause::Timeout(Timer::Connect), Farewell::None);
             }
-            Phase::Open if self.now >= self.deadline => {
+            Phase::Open if self.now >= self.deadline && !self.held => {
                 self.close(Cause::Timeout(Timer::Ping), Farewell::None);
             }
             Phase::Open => {
@@ -541,8 +563,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             self.check_open()?;
         }
         let expiry = disconnect.properties.session_expiry_interval();
-        let before = if self.is_open() { self.session.expiry } else { self.expiry };
-        if before == 0 && expiry.is_some_and(|expiry| expiry != 0) {
+        if self.expiry == 0 && expiry.is_some_and(|expiry| expiry != 0) {
             return Err(UsageError::SessionExpiry);
         }
         let mut farewell = Farewell::None;
@@ -559,6 +580,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             self.session.expiry = expiry.unwrap_or(self.session.expiry);
         }
         self.close(Cause::Local, farewell);
+        self.untimed = true;
         Ok(())
     }
 
@@ -602,12 +624,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Gives the session back, for another connection or to be kept. What the application was told of counts as taken.
     ///
     /// From now on the session itself tells what is to be done about it and when:
-    /// [`Session::poll_timeout`](crate::Session::poll_timeout). A server whose client was not accepted gives back the session
-    /// that it was born with, which is none to keep.
+    /// [`Session::poll_timeout`](crate::Session::poll_timeout). If the connection was not closed but dropped, it ends at the last
+    /// time that was told: tell the present with [`handle_timeout`](Self::handle_timeout) first. A server whose client was not
+    /// accepted gives the session back that it holds, as it was: the one it was born with, or the one that was resumed.
     pub fn into_session(mut self) -> Session<S> {
         // A store that fails now makes a message come again, which is the better of two evils.
         let _ = self.settle();
-        if self.accepted {
+        if self.accepted.is_some() {
             let will = R::will(&self);
             let ended = if self.phase < Phase::Closing { self.now } else { self.active };
             self.session.leave(ended, will);
@@ -633,7 +656,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.cause = cause;
         // Nobody is alive any more, so that this is the time of the end.
         self.active = self.now;
-        (self.sent, self.answered) = (false, false);
+        self.sent = false;
         // It must not be in the middle of a payload, nor larger than the peer takes.
         let size = match farewell {
             Farewell::None => 0,
@@ -701,9 +724,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// # Ok::<(), sans_mqtt::UsageError>(())
     /// ```
     pub fn agreement(&self) -> Option<Agreement> {
-        self.accepted.then_some(Agreement {
+        self.accepted.map(|session_present| Agreement {
             version: self.version,
-            session_present: self.resumed,
+            session_present,
             session_expiry_interval: self.session.expiry,
             keep_alive: self.keep_alive,
             peer: self.limits,

@@ -2,6 +2,7 @@
 
 use super::alias::{Aliases, NoAliases};
 use super::auth::Authentication;
+use super::config::not_yours;
 use super::output::{Output, fitting};
 use super::{
     Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, Timer, UsageError,
@@ -72,9 +73,13 @@ impl<S: Store, A: Aliases> Server<S, A> {
     ///
     /// # Errors
     ///
-    /// The session, if there is no CONNECT to decide on, or one that asks for a clean start.
+    /// The session, if there is no CONNECT to decide on, or one that asks for a clean start, or if the session is over by
+    /// now: [`end`](crate::Session::end) it.
+    ///
+    /// The times of a session are those of one clock, the same for all its connections.
     pub fn resume(&mut self, session: Session<S>) -> Result<Session<S>, Session<S>> {
-        if self.phase != Phase::Deciding || self.role.clean_start {
+        let over = session.timers().end.is_some_and(|end| end <= self.now);
+        if self.phase != Phase::Deciding || self.role.clean_start || over {
             return Err(session);
         }
         Ok(core::mem::replace(&mut self.session, session))
@@ -85,7 +90,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
     ///
     /// # Errors
     ///
-    /// [`UsageError::NotAsked`] if there is no CONNECT to decide on; [`UsageError::AuthenticationMethod`] and
+    /// [`UsageError::NotAsked`] if there is no CONNECT to decide on; [`UsageError::NotYours`], [`UsageError::AuthenticationMethod`] and
     /// [`UsageError::AssignedClientIdentifier`] if these properties do not go with it; [`UsageError::TooLarge`] if the client
     /// takes no CONNACK of that size: `reject` it; [`UsageError::NoRoom`], [`UsageError::Encode`], [`UsageError::Store`].
     pub fn accept(
@@ -103,6 +108,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         if self.version.is_5() && self.role.nameless != assigned {
             return Err(UsageError::AssignedClientIdentifier);
         }
+        not_yours(properties)?;
         let resumed = self.session.exists;
         let (keep_alive, expiry) = self.agree_on_time(properties);
         let mut limits = self.announce();
@@ -141,12 +147,12 @@ impl<S: Store, A: Aliases> Server<S, A> {
         (self.keep_alive, self.session.expiry) = (keep_alive, expiry);
         self.authentication.end();
         self.phase = Phase::Open;
-        self.accepted = true;
+        self.accepted = Some(resumed);
         self.session.come_back(self.now);
         self.deadline = Instant::NEVER;
         self.whole = self.own_limits.maximum_packet_size.min(self.stream_above).max(1);
         self.active = self.now;
-        self.answered = true;
+        self.untimed = true;
         Ok(())
     }
 
@@ -194,6 +200,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
             None => Farewell::None,
         };
         self.close(Cause::Refused(reason), farewell);
+        self.untimed = true;
         Ok(())
     }
 
@@ -201,8 +208,8 @@ impl<S: Store, A: Aliases> Server<S, A> {
     ///
     /// # Errors
     ///
-    /// [`UsageError::NotAsked`], [`UsageError::ReasonCount`], [`UsageError::Encode`]. There is room for it if it is called
-    /// at once.
+    /// [`UsageError::NotAsked`], [`UsageError::ReasonCount`], [`UsageError::Encode`]; [`UsageError::TooLarge`] if the client takes
+    /// no answer of that size: `disconnect`. There is room for it if it is called at once.
     pub fn suback(
         &mut self,
         reasons: &[ReasonCode],
@@ -251,7 +258,6 @@ impl<S: Store, A: Aliases> Server<S, A> {
         })?;
         self.role.asked = None;
         self.asked = false;
-        self.answered = true;
         Ok(())
     }
 
@@ -389,20 +395,22 @@ impl Side for ServerRole {
                 Ok(Some(Event::Unsubscribe(unsubscribe)))
             }
             Packet::Pingreq => {
-                let Some(pongs) = connection.pongs.checked_add(1) else {
+                let Some(pings) = connection.pings.checked_add(1) else {
                     connection.can_answer()?;
                     return Err(Wait::Write(2).into());
                 };
-                connection.pongs = pongs;
+                connection.pings = pings;
                 Ok(None)
             }
             Packet::Disconnect(disconnect) => {
                 if let Some(expiry) = disconnect.properties.session_expiry_interval() {
-                    if connection.session.expiry == 0 && expiry != 0 {
+                    if connection.expiry == 0 && expiry != 0 {
                         let field = Field::Property(PropertyId::SessionExpiryInterval);
                         return Err(connection.violation(ErrorKind::SessionExpiry, field, Scope::DISCONNECT));
                     }
-                    connection.session.expiry = expiry;
+                    // Not beyond what this side agrees to, or has agreed to already.
+                    let most = connection.maximum_session_expiry.max(connection.session.expiry);
+                    connection.session.expiry = expiry.min(most);
                 }
                 connection.close(Cause::Peer(disconnect.reason), Farewell::None);
                 Ok(Some(Event::Disconnect(disconnect)))
@@ -437,8 +445,6 @@ impl Side for ServerRole {
     fn deadline<S, A>(connection: &Server<S, A>) -> Instant {
         match connection.keep_alive {
             0 => Instant::NEVER,
-            // What the client sends meanwhile is not looked at.
-            _ if connection.asked => Instant::NEVER,
             seconds => connection.active.plus_millis(u32::from(seconds) * 1500),
         }
     }

@@ -1,11 +1,12 @@
 //! Messages that are too large for a buffer, in pieces, both ways.
 
 use super::alias::Aliases;
-use super::{Connection, Event, Flow, Role, Stop, UsageError};
+use super::{Connection, Event, Flow, Phase, Role, Stop, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Delivery, HeadSplit, PacketId, Publish, PublishHead};
 use crate::session::{Arrived, Message, Store};
 use crate::time::Instant;
+use crate::version::{Sender, Version};
 use crate::wire::{Header, PacketType, Scope, Sink};
 
 /// A PUBLISH of which the head has come.
@@ -36,13 +37,21 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         error: DecodeError,
     ) -> Flow<Option<Event<'i>>> {
         let header = Header::read(input).ok().flatten().filter(|_| error.kind() == ErrorKind::PacketTooLarge);
-        let Some((header, _)) = header else { return Err(Stop::Fail(error.into())) };
+        let Some((header, body)) = header else { return Err(Stop::Fail(error.into())) };
+        if matches!(R::SENDER, Sender::Server) && self.phase == Phase::Opening {
+            // Only who speaks 5.0 is told.
+            let new = body.starts_with(b"\0\x04MQTT\x05");
+            self.version = if new { Version::V5_0 } else { Version::V3_1_1 };
+        }
         let size = u32::try_from(header.len.saturating_add(header.remaining_length)).unwrap_or(u32::MAX);
         let maximum = self.own_limits.maximum_packet_size;
         let too_large = size > maximum;
         let refused = Err(match (self.is_open(), too_large) {
             (true, false) => self.beyond_packet(ErrorKind::NotBuffered, header, size, self.whole),
             (true, true) => self.beyond_packet(ErrorKind::PacketTooLarge, header, size, maximum),
+            (false, _) if self.whole == self.stream_above => {
+                self.beyond_packet(ErrorKind::NotBuffered, header, size, self.whole)
+            }
             (false, _) => self.beyond_packet(ErrorKind::PacketTooLarge, header, size, self.whole),
         });
         let pieces = header.packet_type == PacketType::Publish && self.is_open();
@@ -209,10 +218,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.payload_left = left.ok_or(UsageError::PayloadOverrun(self.payload_left))?;
         if n > 0 {
             // It is sending that keeps the connection alive, and a peer that takes the bytes is there.
-            (self.sent, self.answered) = (true, true);
-            if self.ping {
+            (self.sent, self.untimed) = (true, true);
+            if self.pings > 0 && matches!(R::SENDER, Sender::Client) {
                 // Not sent yet, and not needed any more.
-                self.ping = false;
+                self.pings = 0;
                 self.deadline = Instant::NEVER;
             }
         }

@@ -162,7 +162,8 @@ impl<S: Store> Session<S> {
         self.expiry
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) will have something to tell: the one deadline of a session between two
+    /// When [`handle_timeout`](Self::handle_timeout) will have something to tell, by the clock of the connections, which has to
+    /// be the same for all that have the session: the one deadline of a session between two
     /// connections, of its will and its end.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.will_at.min(self.end_at).or_never()
@@ -232,7 +233,9 @@ impl<S: Store> Session<S> {
         let after = |seconds: u32| now.plus_millis_long(u64::from(seconds) * 1000);
         self.end_at = if self.expiry == u32::MAX { Instant::NEVER } else { after(self.expiry) };
         // It does not wait for longer than the session lives.
-        self.will_at = will.map_or(Instant::NEVER, |delay| after(delay).min(self.end_at));
+        let will_at = will.map_or(Instant::NEVER, |delay| after(delay).min(self.end_at));
+        // One that was due and not asked for still is.
+        self.will_at = self.will_at.min(will_at);
     }
 
     /// A connection has the session. A will that was due before is still to be published.

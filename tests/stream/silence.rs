@@ -135,8 +135,8 @@ fn a_payload_is_as_good_as_a_ping() {
     assert!(out.is_empty());
     assert_eq!(client.payload_written(90), Ok(0));
     assert_eq!(handle(&mut client, at(140), &mut &[][..], &mut out), (vec![], Wait::Read(2)));
-    assert_eq!((client.poll_timeout(), out.len()), (Some(at(150)), 0));
-    let _ = handle(&mut client, at(150), &mut &[][..], &mut out);
+    assert_eq!((client.poll_timeout(), out.len()), (Some(at(145)), 0));
+    let _ = handle(&mut client, at(145), &mut &[][..], &mut out);
     assert_eq!(out, [0xC0, 0]);
 }
 
