@@ -35,7 +35,7 @@
 //!
 //! | first byte | what follows | entry |
 //! |---|---|---|
-//! | `M` | `QL` and 1, the version of the format; role, version, time, configuration, capacities of the alias tables, session | `Begin` |
+//! | `M` | `QL` and 1, the version of the format; role, version, time, configuration, capacities of the alias tables, session, fingerprint | `Begin` |
 //! | 1 to 0x3F | what the function is given | `Call` |
 //! | 0x80 | bytes | `Out` |
 //! | 0x81 | a number | `NoRoom` |
@@ -46,6 +46,7 @@
 //! once more. A log holds what is secret, passwords too.
 
 mod call;
+mod outcome;
 mod part;
 mod recorder;
 #[cfg(feature = "alloc")]
@@ -109,6 +110,8 @@ pub struct Begin<'a> {
     pub aliases: (u16, u16),
     /// The session that it begins with.
     pub session: SessionState<'a>,
+    /// The fingerprint of all this; written, it is found anew.
+    pub fingerprint: u32,
 }
 
 /// What a function returns.
@@ -188,12 +191,13 @@ impl<'a> Entry<'a> {
 
 impl<'a> Begin<'a> {
     fn put<L: Sink>(&self, tape: &mut Tape<L>) {
-        let Self { side, version, now, config, aliases, session } = self;
+        let Self { side, version, now, config, aliases, session, fingerprint: _ } = self;
         tape.bytes(&HEADER);
         tape.put(&(*side, (*version, *now)));
         tape.put(config);
         tape.put(aliases);
         tape.put(session);
+        tape.put_fingerprint();
     }
 
     /// Behind the first letter.
@@ -207,7 +211,9 @@ impl<'a> Begin<'a> {
         let (side, (version, now)) = Part::take(from)?;
         let config = Part::take(from)?;
         let aliases = Part::take(from)?;
-        Ok(Self { side, version, now, config, aliases, session: Part::take(from)? })
+        let session = Part::take(from)?;
+        let fingerprint = take_fingerprint(from)?;
+        Ok(Self { side, version, now, config, aliases, session, fingerprint })
     }
 }
 
@@ -218,11 +224,15 @@ impl<'a> Done<'a> {
         let end = from.iter().position(|byte| *byte == END_OF_TEXT).ok_or(LogError::Truncated)?;
         let (text, rest) = from.split_at_checked(end).ok_or(LogError::Truncated)?;
         let text = core::str::from_utf8(text).map_err(|_| LogError::Unknown)?;
-        let rest = rest.get(1..).ok_or(LogError::Truncated)?;
-        let (fingerprint, rest) = rest.split_first_chunk().ok_or(LogError::Truncated)?;
-        *from = rest;
-        Ok(Self { kind, taken, text, fingerprint: u32::from_be_bytes(*fingerprint) })
+        *from = rest.get(1..).ok_or(LogError::Truncated)?;
+        Ok(Self { kind, taken, text, fingerprint: take_fingerprint(from)? })
     }
+}
+
+fn take_fingerprint(from: &mut &[u8]) -> Result<u32, LogError> {
+    let (fingerprint, rest) = from.split_first_chunk().ok_or(LogError::Truncated)?;
+    *from = rest;
+    Ok(u32::from_be_bytes(*fingerprint))
 }
 
 impl fmt::Display for Entry<'_> {

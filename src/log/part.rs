@@ -56,8 +56,9 @@ impl<L: Sink> Tape<L> {
         part.put(self);
     }
 
-    pub(crate) fn hash(&self) -> u32 {
-        self.hash
+    /// That of all before.
+    pub(crate) fn put_fingerprint(&mut self) {
+        self.bytes(&self.hash.to_be_bytes());
     }
 
     pub(crate) fn set(&mut self, mode: Mode) {

@@ -1,14 +1,14 @@
 //! A connection that writes down what is done with it.
 
-use core::fmt::{self, Write};
 use core::ops::Deref;
 
-use super::part::{END_OF_TEXT, Mode, Tape};
-use super::{Begin, Call, DONE, DoneKind, KINDS, NO_ROOM, NOT_RECORDED, OUT, STORE_ERRORS};
+use super::outcome::{Outcome, count, put_done};
+use super::part::{Mode, Tape};
+use super::{Begin, Call, NO_ROOM, NOT_RECORDED, OUT, STORE_ERRORS};
 use crate::buffer::Buffer;
 use crate::connection::{
-    AckError, AckToken, Acknowledge, Aliases, Cause, Client, Config, Connection, Event, Incoming, NoAliases,
-    Role, Server, Step, UsageError, Wait, role,
+    AckError, AckToken, Acknowledge, Aliases, Client, Config, Connection, NoAliases, Role, Server, Step,
+    UsageError, role,
 };
 use crate::packet::{Auth, Connect, Disconnect, Nowhere, PacketId, Subscription};
 use crate::property::Properties;
@@ -301,7 +301,7 @@ impl<R: Role, S: Store, L: Sink, A: Aliases> Recorder<R, S, L, A> {
         let mut tape = Tape::new(log);
         let (version, aliases) = (connection.version(), connection.alias_capacities());
         let session = SessionState::of(connection.session());
-        Begin { side, version, now, config: *config, aliases, session }.put(&mut tape);
+        Begin { side, version, now, config: *config, aliases, session, fingerprint: 0 }.put(&mut tape);
         Self { connection, tape, left: 0 }
     }
 
@@ -515,150 +515,5 @@ fn put_notes<L: Sink>(notes: &mut Notes, tape: &mut Tape<L>) {
     }
     if len > FAILURES {
         tape.stop();
-    }
-}
-
-fn put_done<L: Sink>(result: &impl Outcome, taken: usize, tape: &mut Tape<L>) {
-    let kind = result.kind();
-    let number = KINDS.iter().position(|known| *known == kind).unwrap_or_default();
-    tape.bytes(&[DONE, number as u8]);
-    tape.put(&taken);
-    // A tape takes everything.
-    let _ = write!(tape, "{}", Words(result));
-    tape.bytes(&[END_OF_TEXT]);
-    tape.bytes(&tape.hash().to_be_bytes());
-    tape.set(Mode::Write);
-}
-
-/// What a function returns, for a log.
-trait Outcome {
-    fn kind(&self) -> DoneKind {
-        DoneKind::Ok
-    }
-
-    fn words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
-}
-
-struct Words<'r, T>(&'r T);
-
-impl<T: Outcome> fmt::Display for Words<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.words(f)
-    }
-}
-
-impl Outcome for () {
-    fn words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ok")
-    }
-}
-
-impl Outcome for PacketId {
-    fn words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "id {self}")
-    }
-}
-
-impl Outcome for u16 {
-    fn words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "alias {self}")
-    }
-}
-
-impl Outcome for u32 {
-    fn words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{self} bytes left")
-    }
-}
-
-impl<T: Outcome> Outcome for Option<T> {
-    fn words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Some(value) => value.words(f),
-            None => f.write_str("ok"),
-        }
-    }
-}
-
-impl<T: Outcome, E: fmt::Display> Outcome for Result<T, E> {
-    fn kind(&self) -> DoneKind {
-        if self.is_ok() { DoneKind::Ok } else { DoneKind::Error }
-    }
-
-    fn words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Ok(value) => value.words(f),
-            Err(error) => error.fmt(f),
-        }
-    }
-}
-
-impl Outcome for Step<'_> {
-    fn kind(&self) -> DoneKind {
-        if matches!(self, Self::Event(_)) { DoneKind::Event } else { DoneKind::Wait }
-    }
-
-    fn words(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Wait(Wait::Closed(Cause::Failed(error))) => write!(f, "Closed(Failed): {error}"),
-            Self::Wait(wait) => write!(f, "{wait:?}"),
-            Self::Event(event) => match event {
-                Event::Connect(_) => f.write_str("Connect"),
-                Event::Connected(_) => f.write_str("Connected"),
-                Event::Refused(_) => f.write_str("Refused"),
-                Event::Publish(_, None) => f.write_str("Publish"),
-                Event::Publish(_, Some(token)) => write!(f, "Publish, with token {}", token.id),
-                Event::PublishStart(_, n) => write!(f, "PublishStart, {n} bytes to come"),
-                Event::PublishChunk(chunk) => write!(f, "PublishChunk, {} bytes", chunk.len()),
-                Event::PublishEnd(None) => f.write_str("PublishEnd"),
-                Event::PublishEnd(Some(token)) => write!(f, "PublishEnd, with token {}", token.id),
-                Event::Acked { id, reason, .. } => write!(f, "Acked {id}: {reason}"),
-                Event::Received { id, reason, .. } => write!(f, "Received {id}: {reason}"),
-                Event::Dropped { id } => write!(f, "Dropped {id}"),
-                Event::Subscribe(_) => f.write_str("Subscribe"),
-                Event::Unsubscribe(_) => f.write_str("Unsubscribe"),
-                Event::Suback(_) => f.write_str("Suback"),
-                Event::Unsuback(_) => f.write_str("Unsuback"),
-                Event::Auth(_) => f.write_str("Auth"),
-                Event::Disconnect(_) => f.write_str("Disconnect"),
-            },
-        }
-    }
-}
-
-/// What an event holds, for the fingerprint. Payloads are input, which counts already.
-fn count<R: Role, S: Store, A: Aliases, L: Sink>(
-    event: &Event<'_>,
-    connection: &Connection<R, S, A>,
-    tape: &mut Tape<L>,
-) {
-    let token = |token: &Option<AckToken>| token.as_ref().map(AckToken::number);
-    let incoming = |incoming: &Incoming<'_>, tape: &mut Tape<L>| {
-        let Incoming { qos, retain, dup, properties, payload, .. } = *incoming;
-        tape.put(&(connection.topic(incoming), (qos, (retain, dup))));
-        tape.put(&(properties, payload.len()));
-    };
-    match event {
-        Event::Connect(connect) => tape.put(connect),
-        Event::Connected(connack) | Event::Refused(connack) => tape.put(connack),
-        Event::Publish(message, by) => {
-            incoming(message, tape);
-            tape.put(&token(by));
-        }
-        Event::PublishStart(message, _) => incoming(message, tape),
-        Event::PublishEnd(by) => tape.put(&token(by)),
-        Event::PublishChunk(_) | Event::Dropped { .. } => {}
-        Event::Acked { properties, .. } | Event::Received { properties, .. } => tape.put(properties),
-        Event::Subscribe(subscribe) => {
-            tape.put(&(subscribe.packet_id, (subscribe.filters, subscribe.properties)));
-        }
-        Event::Unsubscribe(unsubscribe) => {
-            tape.put(&(unsubscribe.packet_id, (unsubscribe.filters, unsubscribe.properties)));
-        }
-        Event::Suback(suback) | Event::Unsuback(suback) => {
-            tape.put(&(suback.packet_id, (suback.reasons, suback.properties)));
-        }
-        Event::Auth(auth) => tape.put(auth),
-        Event::Disconnect(disconnect) => tape.put(disconnect),
     }
 }

@@ -51,9 +51,10 @@ impl<K> OutgoingSlot<K> {
         self.marks & DROPPED != 0
     }
 
-    /// What outlives a connection beside the packet itself: marks, and the number of filters.
+    /// What outlives a connection beside the packet itself: marks, and the number of filters if there are any.
     pub(crate) fn notes(&self) -> (u8, u16) {
-        (self.marks & (LOST | DROPPED), self.filters)
+        let asks = matches!(self.flight, Some(Flight::Subscribe | Flight::Unsubscribe));
+        (self.marks & (LOST | DROPPED), if asks { self.filters } else { 0 })
     }
 
     /// Whether it waits for an answer and is still to be sent.
