@@ -59,13 +59,15 @@ macro_rules! calls {
             }
         }
 
-        /// The name, and shortly what it is given.
+        /// The name, and shortly what it is given; but for the time, which is in [`now`](Self::now).
         impl fmt::Display for Call<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(self.name())?;
                 match self {
                     $(Self::$variant { $($field),* } => {
-                        $(write!(f, ", {} {}", stringify!($field), Shown($field))?;)*
+                        $(if $field.is_shown() && stringify!($field) != "now" {
+                            write!(f, ", {} {}", stringify!($field), Shown($field))?;
+                        })*
                     })+
                 }
                 Ok(())

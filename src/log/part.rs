@@ -110,6 +110,11 @@ pub(crate) trait Part<'a>: Sized {
     /// Takes it from the front of `from`.
     fn take(from: &mut &'a [u8]) -> Result<Self, LogError>;
 
+    /// Whether there is anything to show.
+    fn is_shown(&self) -> bool {
+        true
+    }
+
     /// Shows it to a person, shortly.
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result;
 }
@@ -258,7 +263,7 @@ impl<'a> Part<'a> for &'a [u8] {
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} bytes", self.len())
+        write!(f, "{} byte{}", self.len(), if self.len() == 1 { "" } else { "s" })
     }
 }
 
@@ -367,6 +372,10 @@ impl<'a, T: Listed<'a>> Part<'a> for Seq<'a, T> {
             T::read(&mut reader).map_err(|_| LogError::Unknown)?;
         }
         Ok(Self::wire(bytes, IN_LOG))
+    }
+
+    fn is_shown(&self) -> bool {
+        !self.is_empty()
     }
 
     fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
