@@ -325,7 +325,7 @@ fn unchain(slots: &mut [TopicSlot], alias: u16) {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::std_instead_of_alloc, reason = "tests")]
+#[expect(clippy::std_instead_of_alloc, reason = "tests have std")]
 mod tests {
     extern crate std;
     use std::{format, string::String, vec::Vec};

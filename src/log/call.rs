@@ -79,7 +79,10 @@ macro_rules! calls {
 calls! {
     0x01 Connect connect { now: Instant, connect: Connect<'a>, }
     0x02 Publish publish { message: Message<'a>, }
-    0x03 PublishKept publish_kept { message: Message<'a>, #[doc = "what the store gets of it"] kept: Option<Message<'a>>, }
+    0x03 PublishKept publish_kept {
+        message: Message<'a>,
+        #[doc = "what the store gets of it"] kept: Option<Message<'a>>,
+    }
     0x04 PublishHead publish_head { message: Message<'a>, more: u32, }
     0x05 PayloadWritten payload_written { n: usize, }
     0x06 Resend resend { id: PacketId, message: Message<'a>, }

@@ -1,8 +1,10 @@
-//! The log of a connection: all that goes in and comes out, call by call, so that it can be looked at, and happen again.
+//! The log of a connection: all that goes in and comes out, call by call, to be looked at, and to happen again.
 //!
-//! A [`Recorder`] is a connection that writes down what is done with it: what it is told, the time, the input, what sink and
-//! store answered, what came out and what was returned. That is all that decides what a connection does, so [`replay`]
-//! has another one do the same and says where it differs, if it does.
+//! A [`Recorder`] is a connection that writes down what is done with it: what it is told, the time, the input, what sink
+//! and store answered, what came out and what was returned. That is all that decides what a connection does, so
+#![cfg_attr(feature = "alloc", doc = "[`replay`]")]
+#![cfg_attr(not(feature = "alloc"), doc = "`replay` (feature `alloc`)")]
+//! has another one do the same and says where it differs, if it does. Recording allocates nothing.
 //!
 //! ```
 //! use sans_mqtt::log::{Recorder, replay};
@@ -29,21 +31,21 @@
 //!
 //! # As bytes
 //!
-//! Logs can be appended to each other, and cut off anywhere behind. Each connection is an [`Entry::Begin`]; then comes for each
-//! call an [`Entry::Call`], what came out or was refused meanwhile, and an [`Entry::Done`]. Numbers have seven bits a byte, the low ones
-//! first and the high bit set in all but the last byte; texts and bytes have their length in front.
+//! Logs can be appended to each other, and cut off anywhere behind. Each connection is an [`Entry::Begin`]; then comes for
+//! each call an [`Entry::Call`], what came out or was refused meanwhile, and an [`Entry::Done`]. Numbers have seven bits a
+//! byte, the low ones first and the high bit set in all but the last byte; texts and bytes have their length in front.
 //!
 //! | first byte | what follows | entry |
 //! |---|---|---|
-//! | `M` | `QL` and 1, the version of the format; role, version, time, configuration, capacities of the alias tables, session, fingerprint | `Begin` |
+//! | `M` | `QL` and 1, the version of the format; the fields of [`Begin`] | `Begin` |
 //! | 1 to 0x3F | what the function is given | `Call` |
 //! | 0x80 | bytes | `Out` |
 //! | 0x81 | a number | `NoRoom` |
 //! | 0x82 | a number, and an error | `NotRecorded` |
 //! | 0x83 | kind, number of bytes taken, text with 0xFF behind it, fingerprint | `Done` |
 //!
-//! The fingerprint is of all that was logged of the connection so far and of what the events held, which is not in the log
-//! once more. A log holds what is secret, passwords too.
+//! The fingerprint is of all that was logged of the connection so far and of what the events held, which is not in the
+//! log once more. A log holds what is secret, passwords too.
 
 mod call;
 mod outcome;
@@ -78,12 +80,12 @@ pub enum Entry<'a> {
     Call(Call<'a>),
     /// Bytes are put into the sink.
     Out(&'a [u8]),
-    /// The sink has no room, after it had so many times in this call, or since the last `NoRoom` of it.
+    /// The sink has no room, after it had so many times in this call, or since its last `NoRoom`.
     NoRoom {
         /// How many times.
         after: u32,
     },
-    /// The store does not record something, after it did so many times in this call, or since the last `NotRecorded` of it.
+    /// The store does not record something, after it did so many times in this call, or since its last `NotRecorded`.
     NotRecorded {
         /// How many times.
         after: u32,

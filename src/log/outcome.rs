@@ -10,6 +10,9 @@ use crate::session::Store;
 use crate::wire::Sink;
 
 pub(super) fn put_done<L: Sink>(result: &impl Outcome, taken: usize, tape: &mut Tape<L>) {
+    if tape.is_full() {
+        return;
+    }
     let kind = result.kind();
     let number = KINDS.iter().position(|known| *known == kind).unwrap_or_default();
     tape.bytes(&[DONE, number as u8]);

@@ -38,12 +38,12 @@ impl<L: Sink> Tape<L> {
     }
 
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        if self.mode == Mode::Drop {
+        if self.mode == Mode::Drop || self.full {
             return;
         }
         let hash = |hash: u32, byte: &u8| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
         self.hash = bytes.iter().fold(self.hash, hash);
-        if self.mode == Mode::Count || self.full {
+        if self.mode == Mode::Count {
             return;
         }
         self.full = !self.log.reserve(bytes.len());
@@ -169,7 +169,9 @@ impl<'a> Part<'a> for u64 {
 
 /// Parts that are written as something else: how, and back.
 macro_rules! parts {
-    ($($type:ty as $other:ty: |$this:ident| $to:expr, |$value:ident| $from:expr, $show:literal $(, $shown:expr)*;)+) => {
+    ($(
+        $type:ty as $other:ty: |$this:ident| $to:expr, |$value:ident| $from:expr, $show:literal $(, $shown:expr)*;
+    )+) => {
         $(impl<'a> Part<'a> for $type {
             fn put<L: Sink>(&self, tape: &mut Tape<L>) {
                 let $this = *self;

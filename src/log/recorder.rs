@@ -23,7 +23,7 @@ use crate::wire::Sink;
 /// A [`Connection`] with a log of all that is done with it, a [`Sink`] of any kind.
 ///
 /// It has the same functions; those that only look are the connection's own. Where the log has no room, it ends, and the
-/// connection goes on.
+/// connection goes on. A store that fails more than eight times in a call ends it, too.
 #[derive(Debug)]
 pub struct Recorder<R, S, L, A = NoAliases> {
     connection: Connection<R, Recorded<S>, A>,
@@ -176,12 +176,18 @@ impl<O: Sink + ?Sized, L: Sink> Sink for Tee<'_, O, L> {
     }
 }
 
-/// Functions of the connection, as they are and logged: how a call is made of what they are given. Behind `;` are those that
-/// write nothing.
+/// Functions of the connection, as they are and logged: how a call is made of what they are given. Behind `;` are those
+/// that write nothing.
 macro_rules! recorded {
     (
-        $($(#[$meta:meta])* $vis:vis $variant:ident $name:ident ($($arg:ident: $type:ty = $value:expr),*) -> $result:ty,)*
-        $(; $($(#[$meta2:meta])* $variant2:ident $name2:ident ($($arg2:ident: $type2:ty = $value2:expr),*) -> $result2:ty,)*)?
+        $(
+            $(#[$meta:meta])*
+            $vis:vis $variant:ident $name:ident ($($arg:ident: $type:ty = $value:expr),*) -> $result:ty,
+        )*
+        $(; $(
+            $(#[$meta2:meta])*
+            $variant2:ident $name2:ident ($($arg2:ident: $type2:ty = $value2:expr),*) -> $result2:ty,
+        )*)?
     ) => {
         $(
             $(#[$meta])*

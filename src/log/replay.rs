@@ -33,11 +33,11 @@ impl fmt::Display for Difference {
 
 impl core::error::Error for Difference {}
 
-/// Has new connections do what a log says, and compares all that comes out and is returned. Gives the number of calls. A log
-/// that ends in the middle of a call is replayed up to it.
+/// Has new connections do what a log says, and compares all that comes out and is returned. Gives the number of calls. A
+/// log that ends in the middle of a call is replayed up to it.
 ///
-/// `memory` makes for each session an empty store that is as large as that of the log was, and alias tables. Nothing is recorded
-/// in the store.
+/// `memory` makes for each session an empty store that is as large as that of the log was, and keeps messages as that did,
+/// and alias tables. The store is not asked to record anything.
 ///
 /// # Errors
 ///

@@ -1,5 +1,5 @@
-//! A session with all that decides what becomes of it, as a log holds it: which identifiers come next, too, and not only
-//! what has to survive a restart.
+//! A session with all that decides what becomes of it, as a log holds it: which identifiers come next, too, and not
+//! only what has to survive a restart.
 
 use core::fmt;
 
