@@ -24,6 +24,7 @@ extern crate std;
 mod buffer;
 mod connection;
 mod error;
+pub mod log;
 #[cfg(feature = "bytes")]
 mod owned;
 mod packet;

@@ -7,8 +7,8 @@ use crate::packet::Qos;
 use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, Unseen, VarInt, Writer,
-    check_binary, check_str, check_text, check_topic, invalid, scopes, sum, varint_len,
+    Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, Unseen, VARINT_MAX, VarInt,
+    Writer, check_binary, check_str, check_text, check_topic, invalid, scopes, sum, varint_len,
 };
 
 /// The wire type of a value with the rule for it.
@@ -634,7 +634,8 @@ fn value<'a, M: Mode>(section: &mut Reader<'a, '_, M>, row: &Row) -> Decoded<Raw
             return Ok(Raw::Pair(name, value));
         }
     };
-    section.require(row.kind.takes(number), ErrorKind::PropertyValue, field, start, number as u8)?;
+    let right = M::TRUSTED || row.kind.takes(number);
+    section.require(right, ErrorKind::PropertyValue, field, start, number as u8)?;
     Ok(Raw::Number(number))
 }
 
@@ -686,6 +687,18 @@ impl<'a> Property<'a> {
             if Piece::next(list)?.id() == id {
                 return here.next();
             }
+        }
+    }
+
+    /// Whether it has a form in bytes, be its value right or wrong: no text is too long, and no number for a variable byte
+    /// integer.
+    pub(crate) fn can_be_written(&self) -> bool {
+        let fits = |len: usize| len <= usize::from(u16::MAX);
+        match self.raw() {
+            Raw::Number(n) => self.id().row().kind != Kind::PositiveVarint || n as usize <= VARINT_MAX,
+            Raw::Text(text) => fits(text.len()),
+            Raw::Binary(bytes) => fits(bytes.len()),
+            Raw::Pair(name, value) => fits(name.len()) && fits(value.len()),
         }
     }
 

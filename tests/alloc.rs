@@ -7,9 +7,10 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use common::{Vector, frame, vectors};
+use sans_mqtt::log::{Entry, Recorder};
 use sans_mqtt::{
-    Alias, Field, Forward, Frame, Observer, Packet, PublishHead, Sender, Split, TopicFilter, TopicName,
-    Value, Version, matches,
+    Alias, Config, Connect, Field, Fixed, Forward, Frame, Instant, Message, Observer, Packet, PublishHead,
+    Qos, Sender, Session, Split, TopicFilter, TopicName, Value, Version, matches,
 };
 
 /// Requires that `work` allocates nothing.
@@ -114,4 +115,27 @@ fn topics_allocate_nothing() {
 #[test]
 fn an_allocation_is_counted() {
     assert_eq!(measure(|| drop(black_box(vec![1_u8]))).count_total, 1);
+}
+
+#[test]
+fn recording_allocates_nothing() {
+    let (mut log, mut out) = ([0; 600], [0; 100]);
+    let now = Instant::from_millis(0);
+    let left = no_allocation("a recorder", || {
+        let (mut log, mut out) = (&mut log[..], &mut out[..]);
+        let session = Session::new(Fixed::<4, 64, 4>::default());
+        let mut client = Recorder::client(Version::V5_0, &Config::default(), session, &mut log);
+        client.connect(now, &Connect { client_id: "a", ..Connect::default() }, &mut out).unwrap();
+        let _ = client.handle(now, &mut &b"\x20\x03\0\0\0"[..], &mut out);
+        let message = Message { qos: Qos::AtLeastOnce, topic: "t", ..Message::default() };
+        client.publish(&message, &mut out).unwrap();
+        client.into_session();
+        log.len()
+    });
+    let mut rest = &log[..log.len() - left];
+    no_allocation("its log", || {
+        while !rest.is_empty() {
+            rest = Entry::decode(rest).unwrap().1;
+        }
+    });
 }

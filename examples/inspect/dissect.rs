@@ -45,11 +45,10 @@ pub(crate) fn dissect(
     mut version: Version,
     mut show: impl FnMut(Found) -> io::Result<()>,
 ) -> io::Result<()> {
-    let senders = [None, Some(Sender::Client), Some(Sender::Server)];
-    let mut streams = senders.map(|from| Stream { from, sent: Vec::new(), offset: 0, lost: false });
+    let mut streams = [None, Some(Sender::Client), Some(Sender::Server)].map(Stream::of);
     for (from, bytes) in &conversation.chunks {
         for stream in streams.iter_mut().filter(|stream| stream.from == *from) {
-            stream.sent.extend(bytes);
+            stream.come(bytes);
             while let Some(found) = stream.next(&mut version, false) {
                 show(found)?;
             }
@@ -59,7 +58,7 @@ pub(crate) fn dissect(
 }
 
 /// What one side sends.
-struct Stream {
+pub(crate) struct Stream {
     from: Option<Sender>,
     sent: Vec<u8>,
     /// Of the next packet.
@@ -69,8 +68,16 @@ struct Stream {
 }
 
 impl Stream {
+    pub(crate) fn of(from: Option<Sender>) -> Self {
+        Self { from, sent: Vec::new(), offset: 0, lost: false }
+    }
+
+    pub(crate) fn come(&mut self, bytes: &[u8]) {
+        self.sent.extend_from_slice(bytes);
+    }
+
     /// The next packet; an incomplete one only if nothing follows.
-    fn next(&mut self, version: &mut Version, last: bool) -> Option<Found> {
+    pub(crate) fn next(&mut self, version: &mut Version, last: bool) -> Option<Found> {
         let (from, offset) = (self.from, self.offset);
         let rest = self.sent.get(offset..).filter(|rest| !rest.is_empty() && !self.lost)?;
         let (bytes, rows, verdict) = match Frame::split(rest, usize::MAX) {

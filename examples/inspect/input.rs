@@ -6,6 +6,8 @@ use std::path::Path;
 
 use sans_mqtt::Sender;
 
+use crate::log;
+
 /// What was sent on one connection.
 #[derive(Default)]
 pub(crate) struct Conversation {
@@ -14,6 +16,8 @@ pub(crate) struct Conversation {
     pub(crate) note: Option<String>,
     /// In the order it was sent.
     pub(crate) chunks: Vec<(Option<Sender>, Vec<u8>)>,
+    /// Instead of all that: the log of a connection.
+    pub(crate) log: Vec<u8>,
 }
 
 /// The recordings of the project, each with the connection of it that stands for all.
@@ -52,6 +56,12 @@ pub(crate) fn read(inputs: &[OsString], from: Option<Sender>) -> Result<Vec<Conv
 
 /// What a file contains.
 fn contained(content: Vec<u8>, from: Option<Sender>) -> Result<Vec<Conversation>, String> {
+    if log::is_log(&content) {
+        return match from {
+            None => Ok(vec![Conversation { log: content, ..Conversation::default() }]),
+            Some(_) => Err("--from is for bytes; a log says itself who sent them".into()),
+        };
+    }
     let printable = |text: &&str| !text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace());
     // No packet looks like text: it would be a PUBLISH too short for its topic.
     let text = core::str::from_utf8(&content).ok().filter(printable).unwrap_or_default();

@@ -12,6 +12,7 @@ mod dissect;
 mod fields;
 mod input;
 mod json;
+mod log;
 mod print;
 mod words;
 
@@ -33,16 +34,22 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all packets are valid.
+/// Whether all packets are valid, and a log is whole.
 fn run(args: &Args) -> Result<bool, String> {
     let conversations = if args.help { Vec::new() } else { input::read(&args.inputs, args.from)? };
-    let mut verdicts = Vec::new();
+    let (mut verdicts, mut whole) = (Vec::new(), true);
     let mut out = BufWriter::new(io::stdout().lock());
     let mut write = || {
         if args.help {
             out.write_all(include_bytes!("help.txt"))?;
         }
         for conversation in &conversations {
+            if !conversation.log.is_empty() {
+                let shown = log::show(&conversation.log, args.json, &mut out)?;
+                verdicts.extend(shown.0);
+                whole &= shown.1;
+                continue;
+            }
             if !args.json {
                 out.write_all(print::heading(conversation).as_bytes())?;
             }
@@ -63,6 +70,6 @@ fn run(args: &Args) -> Result<bool, String> {
     match write() {
         // The reader, `head` for example, has seen enough.
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("can't write: {error}")),
-        _ => Ok(verdicts.iter().all(|verdict| matches!(verdict, Verdict::Accept))),
+        _ => Ok(whole && verdicts.iter().all(|verdict| matches!(verdict, Verdict::Accept))),
     }
 }

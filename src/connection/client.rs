@@ -12,7 +12,7 @@ use crate::reason::ReasonCode;
 use crate::session::{Answer, Flight, Record, Session, Store, StoreError};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
-use crate::wire::{Frame, Scope, Sink};
+use crate::wire::{Frame, Scope, Seq, Sink};
 
 /// The client's side of a connection.
 ///
@@ -112,12 +112,20 @@ impl<S: Store, A: Aliases> Client<S, A> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
-        if let Some(id) = self.limits.not_available(filters.iter().copied(), properties) {
+        self.subscribe_to(filters.into(), properties, out)
+    }
+
+    pub(crate) fn subscribe_to(
+        &mut self,
+        filters: Seq<'_, Subscription<'_>>,
+        properties: Properties<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<PacketId, UsageError> {
+        if let Some(id) = self.limits.not_available(filters.iter(), properties) {
             return Err(UsageError::NotAvailable(id));
         }
-        let packet =
-            |packet_id| Packet::Subscribe(Subscribe { packet_id, properties, filters: filters.into() });
-        self.ask(Flight::Subscribe, filters.len(), packet, out)
+        let packet = |packet_id| Packet::Subscribe(Subscribe { packet_id, properties, filters });
+        self.ask(Flight::Subscribe, filters.iter().count(), packet, out)
     }
 
     /// Unsubscribes. Gives the packet identifier that the [`Event::Unsuback`] will have.
@@ -131,9 +139,17 @@ impl<S: Store, A: Aliases> Client<S, A> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
-        let packet =
-            |packet_id| Packet::Unsubscribe(Unsubscribe { packet_id, properties, filters: filters.into() });
-        self.ask(Flight::Unsubscribe, filters.len(), packet, out)
+        self.unsubscribe_from(filters.into(), properties, out)
+    }
+
+    pub(crate) fn unsubscribe_from(
+        &mut self,
+        filters: Seq<'_, &str>,
+        properties: Properties<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<PacketId, UsageError> {
+        let packet = |packet_id| Packet::Unsubscribe(Unsubscribe { packet_id, properties, filters });
+        self.ask(Flight::Unsubscribe, filters.iter().count(), packet, out)
     }
 
     fn ask<'p>(

@@ -147,7 +147,7 @@ trait Side: Sized {
 /// that is not complete.
 #[derive(Debug)]
 pub struct Connection<R, S, A = NoAliases> {
-    session: Session<S>,
+    pub(crate) session: Session<S>,
     aliases: A,
     assigned: Assigned,
     assign_aliases: bool,
@@ -759,6 +759,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// The session; for its store, for example.
     pub const fn session_mut(&mut self) -> &mut Session<S> {
         &mut self.session
+    }
+
+    /// How many aliases there is room for, in each direction.
+    pub(crate) fn alias_capacities(&mut self) -> (u16, u16) {
+        (self.aliases.incoming().capacity(), self.aliases.outgoing_mut().capacity())
     }
 
     /// The topic name of a message, as long as `handle` is not called again: then its alias may stand for another.

@@ -216,6 +216,15 @@ impl<S: Store, A: Aliases> Server<S, A> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
+        self.suback_with(reasons.into(), properties, out)
+    }
+
+    pub(crate) fn suback_with(
+        &mut self,
+        reasons: Seq<'_, ReasonCode>,
+        properties: Properties<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
         self.answer(PacketType::Suback, reasons, properties, out)
     }
 
@@ -231,13 +240,22 @@ impl<S: Store, A: Aliases> Server<S, A> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
+        self.unsuback_with(reasons.into(), properties, out)
+    }
+
+    pub(crate) fn unsuback_with(
+        &mut self,
+        reasons: Seq<'_, ReasonCode>,
+        properties: Properties<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
         self.answer(PacketType::Unsuback, reasons, properties, out)
     }
 
     fn answer(
         &mut self,
         with: PacketType,
-        reasons: &[ReasonCode],
+        reasons: Seq<'_, ReasonCode>,
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
@@ -245,12 +263,12 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let Some((packet_id, _, filters)) = self.role.asked.filter(|(_, asked, _)| *asked == with) else {
             return Err(UsageError::NotAsked);
         };
-        let filters = filters as usize;
-        if filters != reasons.len() {
-            return Err(UsageError::ReasonCount { filters, reasons: reasons.len() });
+        let (filters, given) = (filters as usize, reasons.iter().count());
+        if filters != given {
+            return Err(UsageError::ReasonCount { filters, reasons: given });
         }
         let suback = with == PacketType::Suback;
-        let reasons = if suback || self.version.is_5() { Seq::from(reasons) } else { Seq::EMPTY };
+        let reasons = if suback || self.version.is_5() { reasons } else { Seq::EMPTY };
         fitting(properties, self.unwanted(), |properties| {
             let answer = Suback { packet_id, properties, reasons };
             let packet = if suback { Packet::Suback(answer) } else { Packet::Unsuback(answer) };

@@ -93,6 +93,23 @@ impl Inbox {
         }
     }
 
+    /// The slots that the next messages will have.
+    pub(crate) fn free<'s>(&self, slots: &'s [IncomingSlot]) -> impl Iterator<Item = Handle> + use<'s> {
+        let at = |handle: Handle| Some(handle).filter(|handle| *handle != 0);
+        core::iter::successors(at(self.free.first), move |handle| at(slot(slots, *handle)?.links.next))
+    }
+
+    /// The messages that are not done, and their slots.
+    pub(crate) fn iter<'s>(
+        &self,
+        slots: &'s [IncomingSlot],
+    ) -> impl Iterator<Item = (Handle, PacketId, Arrival)> + use<'s> {
+        (1..=u16::try_from(slots.len()).unwrap_or(u16::MAX)).filter_map(|handle| {
+            let slot = slot(slots, handle)?;
+            Some((handle, PacketId::new(slot.id)?, slot.arrival?))
+        })
+    }
+
     /// Puts a slot into the bucket of its identifier.
     #[inline]
     fn chain(slots: &mut [IncomingSlot], handle: Handle, id: u16) {
@@ -262,6 +279,56 @@ impl Inbox {
             .iter()
             .filter(|slot| matches!(slot.arrival, Some(Arrival::Received | Arrival::Owed2)))
             .filter_map(|slot| PacketId::new(slot.id))
+    }
+}
+
+/// A session that a log tells of.
+#[cfg(feature = "alloc")]
+impl Inbox {
+    /// Begins anew with slots that are in no list, to be placed one by one.
+    pub(crate) fn empty(&mut self, slots: &mut [IncomingSlot]) {
+        slots.iter_mut().for_each(|slot| *slot = IncomingSlot::default());
+        *self = Self::default();
+    }
+
+    /// Whether a slot was not placed yet: it is in no list, and no message is in it.
+    fn is_unplaced(&self, slots: &[IncomingSlot], handle: Handle) -> bool {
+        let in_table = (1..=slots.len()).contains(&usize::from(handle));
+        let free = slot(slots, handle).is_some_and(|slot| slot.arrival.is_none() && slot.id == 0);
+        in_table && free
+    }
+
+    /// Places a message of an earlier connection. `false`: its slot has a place.
+    pub(crate) fn place(
+        &mut self,
+        slots: &mut [IncomingSlot],
+        handle: Handle,
+        id: PacketId,
+        arrival: Arrival,
+    ) -> bool {
+        if !self.is_unplaced(slots, handle) || self.find(slots, id).is_some() {
+            return false;
+        }
+        if let Some(slot) = slot_mut(slots, handle) {
+            (slot.id, slot.arrival) = (id.get(), Some(arrival));
+        }
+        Self::chain(slots, handle, id.get());
+        self.len += 1;
+        if let Some(list) = queue(arrival).and_then(|queue| self.queues.get_mut(queue)) {
+            list.push(slots, handle);
+        }
+        true
+    }
+
+    /// Places a slot that is free. `false`: it has a place.
+    pub(crate) fn place_free(&mut self, slots: &mut [IncomingSlot], handle: Handle) -> bool {
+        let unplaced = self.is_unplaced(slots, handle);
+        if let Some(slot) = slot_mut(slots, handle).filter(|_| unplaced) {
+            // What is in a free slot does not matter, as long as it is not 0.
+            slot.id = u16::MAX;
+            self.free.push(slots, handle);
+        }
+        unplaced
     }
 }
 

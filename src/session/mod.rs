@@ -4,8 +4,11 @@
 mod flow;
 mod inbox;
 mod list;
+#[cfg(feature = "alloc")]
+mod load;
 mod outbox;
 mod record;
+mod state;
 mod store;
 
 pub use flow::Flight;
@@ -13,9 +16,12 @@ pub(crate) use flow::{Answer, Answered, Arrival, Arrived, Arriving, answered, ar
 pub use inbox::IncomingSlot;
 pub(crate) use inbox::{Inbox, Owed};
 pub(crate) use list::{Handle, Linked, Links, List, slot, slot_mut};
+#[cfg(feature = "alloc")]
+pub(crate) use load::StateError;
 pub(crate) use outbox::Outbox;
 pub use outbox::OutgoingSlot;
 pub use record::{Record, RecordError};
+pub use state::SessionState;
 pub use store::{Arrays, Caller, Fixed, FixedCaller, Inline, Keep, Store, StoreError};
 #[cfg(feature = "alloc")]
 pub use store::{Boxed, Heap};
@@ -134,6 +140,12 @@ impl<S: Store> Session<S> {
         let len = session.store.incoming().len();
         session.inbox.arrange(session.store.incoming_mut(), len);
         session
+    }
+
+    /// The same session in another store that has the same tables.
+    pub(crate) fn with_store<T>(self, into: impl FnOnce(S) -> T) -> Session<T> {
+        let Self { store, outbox, inbox, expiry, exists, epoch, will_at, end_at } = self;
+        Session { store: into(store), outbox, inbox, expiry, exists, epoch, will_at, end_at }
     }
 
     /// Where it is kept.

@@ -51,6 +51,12 @@ impl<K> OutgoingSlot<K> {
         self.marks & DROPPED != 0
     }
 
+    /// What outlives a connection beside the packet itself: marks, and the number of filters if there are any.
+    pub(crate) fn notes(&self) -> (u8, u16) {
+        let asks = matches!(self.flight, Some(Flight::Subscribe | Flight::Unsubscribe));
+        (self.marks & (LOST | DROPPED), if asks { self.filters } else { 0 })
+    }
+
     /// Whether it waits for an answer and is still to be sent.
     fn is_wanted(&self) -> bool {
         self.marks & (LOST | DROPPED) == 0 && self.flight != Some(Flight::Released)
@@ -177,6 +183,19 @@ impl Outbox {
     #[inline(always)]
     pub(crate) fn keep<'s, K>(&self, slots: &'s mut [OutgoingSlot<K>], id: PacketId) -> Option<&'s mut K> {
         slot_mut(slots, id.get()).map(|slot| &mut slot.keep)
+    }
+
+    /// The identifier given out last.
+    pub(crate) fn newest(&self) -> Handle {
+        self.newest
+    }
+
+    /// The identifiers that the next packets will have.
+    pub(crate) fn free<'s, K>(
+        &self,
+        slots: &'s [OutgoingSlot<K>],
+    ) -> impl Iterator<Item = Handle> + use<'s, K> {
+        walk(slots, self.free.first).map(|(id, _)| id.get())
     }
 
     /// Takes note of how many topic filters the answer to a packet is about.
@@ -355,11 +374,60 @@ impl Outbox {
         &self,
         slots: &'s [OutgoingSlot<K>],
     ) -> impl Iterator<Item = (PacketId, &'s OutgoingSlot<K>)> + use<'s, K> {
-        let walk = move |first| {
-            core::iter::successors(entry(slots, first), move |(_, slot)| entry(slots, slot.links.next))
-        };
-        walk(self.sent.first).chain(walk(self.released.first))
+        walk(slots, self.sent.first).chain(walk(slots, self.released.first))
     }
+}
+
+/// A session that a log tells of.
+#[cfg(feature = "alloc")]
+impl Outbox {
+    /// Begins anew with slots that are in no list, to be placed one by one.
+    pub(crate) fn empty<K: Default>(&mut self, slots: &mut [OutgoingSlot<K>], newest: Handle) {
+        slots.iter_mut().for_each(|slot| *slot = OutgoingSlot::default());
+        *self = Self { newest, ..Self::default() };
+    }
+
+    /// The slot of an identifier, if it was not placed yet.
+    fn unplaced<'s, K>(
+        &self,
+        slots: &'s mut [OutgoingSlot<K>],
+        id: Handle,
+    ) -> Option<&'s mut OutgoingSlot<K>> {
+        let slot = slot_mut(slots, id).filter(|slot| slot.id == 0 && id != 0)?;
+        slot.id = id;
+        Some(slot)
+    }
+
+    /// Places a packet of an earlier connection. `false`: its slot has a place.
+    pub(crate) fn place<K>(
+        &mut self,
+        slots: &mut [OutgoingSlot<K>],
+        id: PacketId,
+        flight: Flight,
+        marks: u8,
+        filters: u16,
+    ) -> bool {
+        let Some(slot) = self.unplaced(slots, id.get()) else { return false };
+        (slot.flight, slot.marks, slot.filters) = (Some(flight), marks & (LOST | DROPPED), filters);
+        self.resuming += u16::from(slot.is_wanted());
+        self.list(flight).push(slots, id.get());
+        self.len += 1;
+        true
+    }
+
+    /// Places a slot that is free. `false`: it has a place.
+    pub(crate) fn place_free<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: Handle) -> bool {
+        let unplaced = self.unplaced(slots, id).is_some();
+        if unplaced {
+            self.free.push(slots, id);
+        }
+        unplaced
+    }
+}
+
+/// A list from one of its slots on.
+fn walk<K>(slots: &[OutgoingSlot<K>], first: Handle) -> impl Iterator<Item = (PacketId, &OutgoingSlot<K>)> {
+    core::iter::successors(entry(slots, first), move |(_, slot)| entry(slots, slot.links.next))
 }
 
 fn entry<K>(slots: &[OutgoingSlot<K>], handle: Handle) -> Option<(PacketId, &OutgoingSlot<K>)> {

@@ -118,6 +118,8 @@ pub(crate) struct Scope(u8);
 
 impl Scope {
     pub(crate) const WILL: Self = Self(0);
+    /// In no packet but a log, where lists are not validated.
+    pub(crate) const LOG: Self = Self(16);
 
     #[inline(always)]
     pub(crate) const fn of(packet_type: PacketType) -> Self {

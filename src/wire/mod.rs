@@ -20,4 +20,4 @@ pub(crate) use reader::{Decoded, Reader};
 pub(crate) use seq::{Element, Unseen, sum};
 pub(crate) use sink::{Check, Writer, check_binary, check_str, check_text, invalid, start, start_bare};
 pub(crate) use text::{Flaw, check_filter, check_topic, strip_share};
-pub(crate) use varint::{VarInt, varint_len};
+pub(crate) use varint::{MAX as VARINT_MAX, VarInt, varint_len};

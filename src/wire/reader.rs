@@ -317,6 +317,9 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     pub(crate) fn reason(&mut self) -> Decoded<ReasonCode> {
         let byte = self.byte(Field::ReasonCode)?;
         let start = self.offset() - 1;
+        if M::TRUSTED && self.cx.scope == Scope::LOG {
+            return Ok(ReasonCode::new(byte));
+        }
         match ReasonCode::received(byte, self.cx) {
             Ok(code) => {
                 self.show(Field::ReasonCode, start, Value::Reason(code));

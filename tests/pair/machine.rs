@@ -1,13 +1,31 @@
 //! Either machine, its sink, and what it finds.
 
-use sans_mqtt::{AckToken, Client, Event, Instant, PacketId, Qos, ReasonCode, Server, Sink, Step, Wait};
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use sans_mqtt::log::Recorder;
+use sans_mqtt::{AckToken, Event, Instant, PacketId, Qos, ReasonCode, Sink, Step, Wait, role};
 
 use crate::ledger::number;
 use crate::store::Log;
 
 pub(crate) enum Machine {
-    Client(Client<Log>),
-    Server(Server<Log>),
+    Client(Recorder<role::Client, Log, Tape>),
+    Server(Recorder<role::Server, Log, Tape>),
+}
+
+/// Where all connections of a side are logged, if they are.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tape(pub(crate) Option<Rc<RefCell<Vec<u8>>>>);
+
+impl Sink for Tape {
+    fn reserve(&mut self, _: usize) -> bool {
+        self.0.is_some()
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.0.iter().for_each(|log| log.borrow_mut().extend_from_slice(bytes));
+    }
 }
 
 /// The same call of either machine.

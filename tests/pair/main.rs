@@ -3,7 +3,7 @@
 //!
 //! Each test makes a [`Setup`](setup::Setup), which is data, and has a [`World`](world::World) run it to its end. A
 //! setup that fails is printed. Random ones come from seeds: `PAIR_SEED=n` repeats one, `PAIR_SECONDS=n` goes on for
-//! that long, `PAIR_TRACE=1` prints each packet.
+//! that long, `PAIR_TRACE=1` prints each packet. Random runs are logged and replayed, with `PAIR_LOG=1` all of them.
 
 mod app;
 mod crash;

@@ -94,6 +94,7 @@ fn setup(seed: u64) -> Setup {
         faults,
         store_fails: rng.pick(&[0, 0, 3, 20]),
         seed: rng.pick(&[0, seed.max(1)]),
+        logged: true,
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a run is made of, as data.
 
+use std::sync::LazyLock;
+
 use sans_mqtt::{Config, Qos, Version};
 
 pub(crate) const CLIENT: usize = 0;
@@ -70,6 +72,9 @@ pub(crate) struct Fault {
     pub(crate) what: What,
 }
 
+/// Whether every run is logged and happens again, and not only those that chance makes.
+static LOGGED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("PAIR_LOG").is_some());
+
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) version: Version,
@@ -96,6 +101,8 @@ pub(crate) struct Setup {
     pub(crate) store_fails: usize,
     /// 0: everything is done at once and as far as possible. Else chance decides what is, and how far.
     pub(crate) seed: u64,
+    /// All is logged, and happens again.
+    pub(crate) logged: bool,
 }
 
 impl Default for Setup {
@@ -117,6 +124,7 @@ impl Default for Setup {
             faults: Vec::new(),
             store_fails: 0,
             seed: 0,
+            logged: *LOGGED,
         }
     }
 }

@@ -1,13 +1,15 @@
 //! One side: a machine, its sink and input, and the application, with the loop that the documentation asks for.
 
 use sans_mqtt::{
-    Acknowledge, Client, Connect, Flight, Instant, PacketId, Properties, Property, ReasonCode, Record,
-    Sender, Server, Session, StoreError, UsageError, Version, Wait,
+    Acknowledge, Connect, Flight, Instant, NoAliases, PacketId, Properties, Property, ReasonCode, Record,
+    Sender, Session, StoreError, UsageError, Version, Wait,
 };
+
+use sans_mqtt::log::{Recorder, replay};
 
 use crate::app::{App, End};
 use crate::ledger::Ledger;
-use crate::machine::{Bounded, Found, Machine, either};
+use crate::machine::{Bounded, Found, Machine, Tape, either};
 use crate::rng::Rng;
 use crate::setup::{Acks, CLIENT, SERVER, Setup};
 use crate::store::Log;
@@ -38,7 +40,23 @@ pub(crate) struct Side<'s> {
     /// Before 5.0, that the session ends with this connection.
     ends: bool,
     pub(crate) packets: u64,
+    pub(crate) tape: Tape,
 }
+
+/// A look at the session of a side, whatever its store is wrapped in.
+macro_rules! session {
+    ($side:expr, $name:ident => $look:expr) => {
+        match (&$side.session, &$side.machine) {
+            (Some($name), _) => $look,
+            (None, Some(machine)) => $crate::machine::either!(machine, m => {
+                let $name = m.session();
+                $look
+            }),
+            (None, None) => unreachable!("a side without a session"),
+        }
+    };
+}
+pub(crate) use session;
 
 impl<'s> Side<'s> {
     pub(crate) fn new(setup: &'s Setup, who: usize) -> Self {
@@ -62,28 +80,36 @@ impl<'s> Side<'s> {
             clean: false,
             ends: false,
             packets: 0,
+            tape: Tape(setup.logged.then(Default::default)),
         }
     }
 
-    pub(crate) fn session(&self) -> &Session<Log> {
-        match (&self.session, &self.machine) {
-            (Some(session), _) => session,
-            (None, Some(machine)) => either!(machine, m => m.session()),
-            (None, None) => unreachable!("a side without a session"),
-        }
+    /// All connections of the side happen again, if they were logged; and as far as a part of the log tells, but not if a
+    /// bit of it is wrong.
+    pub(crate) fn replay(&mut self) {
+        let Some(log) = &self.tape.0 else { return };
+        let log = &mut *log.borrow_mut();
+        let again =
+            |log: &[u8]| replay(log, || (Log::new(self.setup.shapes[self.who]), NoAliases::default()));
+        let calls = again(log).unwrap();
+        let part = self.rng.below(log.len());
+        assert!(again(&log[..part]).unwrap() < calls);
+        let at = self.rng.below(log.len());
+        log[at] ^= 1 << self.rng.below(8);
+        assert_ne!(again(log), Ok(calls), "byte {at} was changed");
     }
 
     /// The session that bytes are written for, whether it will stay or not.
     pub(crate) fn store_mut(&mut self) -> &mut Log {
         match (&mut self.machine, &mut self.session) {
-            (Some(machine), _) => either!(machine, m => m.session_mut()).store_mut(),
+            (Some(machine), _) => either!(machine, m => m.store_mut()),
             (None, Some(session)) => session.store_mut(),
             (None, None) => unreachable!("a side without a session"),
         }
     }
 
     pub(crate) fn log(&self) -> &Log {
-        self.session().store()
+        session!(self, session => session.store())
     }
 
     /// The power will fail when so many bytes of records are written.
@@ -113,7 +139,7 @@ impl<'s> Side<'s> {
         (self.wait, self.due) = (Wait::Decide, true);
         if self.who == SERVER {
             let empty = Session::new(self.log().next(Record::HEADER.to_vec()));
-            self.machine = Some(Machine::Server(Server::new(now, &config, empty)));
+            self.machine = Some(Machine::Server(Recorder::server(now, &config, empty, self.tape.clone())));
         } else {
             let session = self.session.take().expect("a session");
             let v5 = self.setup.version == Version::V5_0;
@@ -123,7 +149,8 @@ impl<'s> Side<'s> {
             let connect =
                 Connect { clean_start, properties, client_id: "c", keep_alive: 1000, ..Connect::default() };
             self.ends = clean_start && !v5;
-            self.machine = Some(Machine::Client(Client::new(self.setup.version, &config, session)));
+            let client = Recorder::client(self.setup.version, &config, session, self.tape.clone());
+            self.machine = Some(Machine::Client(client));
             let connected = self.call(|machine, out| match machine {
                 Machine::Client(client) => client.connect(now, &connect, out),
                 Machine::Server(_) => unreachable!("a client"),
@@ -146,7 +173,7 @@ impl<'s> Side<'s> {
             // What was told to the application is told once, if the store works now.
             self.session = Some(either!(machine, m => {
                 let mut m = m;
-                let fails = m.session_mut().store_mut().fails.take();
+                let fails = m.store_mut().fails.take();
                 let mut session = m.into_session();
                 session.store_mut().fails = fails;
                 session
@@ -219,9 +246,8 @@ impl<'s> Side<'s> {
             Found::Acked(id, _) if self.app.forgotten.remove(&id).is_some() => {}
             Found::Acked(id, reason) => self.app.ended(id, End::Acked(reason)),
             Found::Dropped(id) => {
-                let session = self.session();
-                let flight = session.flight(id).expect("it can still be read");
-                if let Some(message) = session.message(id) {
+                let flight = session!(self, session => session.flight(id)).expect("it can still be read");
+                if let Some(message) = session!(self, session => session.message(id)) {
                     let number = self.app.live.get(&id).or_else(|| self.app.forgotten.get(&id));
                     let number = *number.expect("a message that is known");
                     assert_eq!(message.payload, self.setup.payload(number));

@@ -8,7 +8,7 @@ use crate::app::compare;
 use crate::machine::either;
 use crate::rng::Rng;
 use crate::setup::{Acks, At, CLIENT, Do, Fault, SERVER, Setup};
-use crate::side::{Died, Side};
+use crate::side::{Died, Side, session};
 
 /// What a run came to.
 #[derive(Clone, Copy, Debug, Default)]
@@ -226,13 +226,14 @@ impl World<'_> {
         self.connected
             && self.pipes.iter().all(VecDeque::is_empty)
             && self.sides.iter().all(|side| {
-                let session = side.session();
+                let in_flight =
+                    session!(side, session => (session.in_flight(), session.incoming_in_flight()));
                 side.app.is_done()
                     && side.is_open()
                     && side.watch.is_at_rest()
                     && side.sink.bytes.is_empty()
                     && side.input.is_empty()
-                    && (session.in_flight(), session.incoming_in_flight()) == (0, 0)
+                    && in_flight == (0, 0)
             })
     }
 
@@ -251,6 +252,7 @@ impl World<'_> {
         if self.setup.version == Version::V5_0 && self.setup.store_fails == 0 {
             self.sides.iter_mut().for_each(probe_quota);
         }
+        self.sides.iter_mut().for_each(Side::replay);
     }
 }
 
