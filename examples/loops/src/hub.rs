@@ -5,7 +5,7 @@ use std::future::pending;
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use sans_mqtt::{Heap, Message, Qos, ReasonCode, Session, matches};
+use sans_mqtt::{Heap, Instant, Message, Qos, ReasonCode, Session, matches};
 use tokio::sync::{OwnedMutexGuard, mpsc, oneshot};
 
 /// How many messages wait for a client that is slow or away.
@@ -78,12 +78,25 @@ impl Guest {
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Hub {
     clients: Mutex<HashMap<String, Arc<Client>>>,
+    /// One clock for all connections, because sessions go from one to the next.
+    pub began: tokio::time::Instant,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { clients: Mutex::default(), began: tokio::time::Instant::now() }
+    }
 }
 
 impl Hub {
+    /// The time.
+    pub fn now(&self) -> Instant {
+        Instant::from(self.began.elapsed())
+    }
+
     /// The client of that name, once no other connection has it.
     pub async fn enter(&self, name: &str) -> Guest {
         let client = self.clients.lock().unwrap().entry(name.into()).or_default().clone();

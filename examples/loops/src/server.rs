@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
 use sans_mqtt::{
-    Acknowledge, Cause, Config, Connect, Disconnect, Event, Heap, Instant, Properties, ReasonCode, Server,
-    Session, Sink, Step, Wait,
+    Acknowledge, Cause, Config, Connect, Disconnect, Event, Heap, Properties, ReasonCode, Server, Session,
+    Sink, Step, Wait,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -48,11 +48,12 @@ async fn hang_up(mut socket: TcpStream) {
 
 /// Serves one connection.
 pub async fn serve(socket: &mut TcpStream, hub: &Hub) -> io::Result<Cause> {
-    let (start, mut guest) = (time::Instant::now(), None);
-    let mut server = Server::new(Instant::default(), &Config::default(), Session::default());
+    let mut guest = None;
+    let mut server = Server::new(hub.now(), &Config::default(), Session::default());
     server.set_acknowledge(Acknowledge::Manual);
-    let end = talk(socket, hub, start, &mut server, &mut guest).await;
-    // However it ended: a session that goes on waits for its client. (After `expiry_interval` it should be forgotten.)
+    let end = talk(socket, hub, &mut server, &mut guest).await;
+    // However it ended, it did so now: a session that goes on waits for its client, until it expires.
+    server.handle_timeout(hub.now(), &mut Vec::new());
     if let Some(mut guest) = guest {
         let session = server.into_session();
         if session.exists() {
@@ -68,15 +69,13 @@ pub async fn serve(socket: &mut TcpStream, hub: &Hub) -> io::Result<Cause> {
 async fn talk(
     socket: &mut TcpStream,
     hub: &Hub,
-    start: time::Instant,
     server: &mut Server<Heap>,
     guest: &mut Option<Guest>,
 ) -> io::Result<Cause> {
-    let now = || Instant::from(start.elapsed());
     let (mut reader, mut writer) = socket.split();
     let (mut input, mut output) = (BytesMut::new(), Output(BytesMut::new()));
     // When the peer last read something, or had nothing to read.
-    let mut read = start;
+    let mut read = time::Instant::now();
     loop {
         if output.0.is_empty() {
             read = time::Instant::now();
@@ -85,7 +84,7 @@ async fn talk(
         let mut chunk = mem::take(&mut input).freeze();
         let mut rest = &chunk[..];
         let wait = loop {
-            match server.handle(now(), &mut rest, &mut output) {
+            match server.handle(hub.now(), &mut rest, &mut output) {
                 Step::Event(Event::Connect(connect)) => {
                     admit(server, hub, guest, connect, &mut output).await?
                 }
@@ -102,7 +101,7 @@ async fn talk(
             Wait::Read(n) => input.reserve(n.clamp(256, 4096)),
             _ => {}
         }
-        let due = server.poll_timeout().map(|at| start + Duration::from_millis(at.as_millis()));
+        let due = server.poll_timeout().map(|at| hub.began + Duration::from_millis(at.as_millis()));
         let (seat, leave) = guest.as_mut().map(|guest| (&mut *guest.seat, &mut guest.leave)).unzip();
         // When one of these is done, the others have done nothing: no byte and no letter is lost.
         tokio::select! {
@@ -146,7 +145,11 @@ async fn admit(
     }
     let guest = guest.insert(hub.enter(connect.client_id).await);
     match guest.seat.session.take() {
-        Some(session) if !connect.clean_start => _ = server.resume(session),
+        Some(session) if !connect.clean_start => {
+            if server.resume(session).is_err() {
+                guest.forget(); // it has expired
+            }
+        }
         _ => guest.forget(),
     }
     Ok(server.accept(Properties::EMPTY, output)?)
