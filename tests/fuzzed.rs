@@ -2,8 +2,9 @@
 
 use sans_mqtt::{
     AckToken, Acknowledge, Cause, Client, Config, Connack, Connect, Delivery, Disconnect, Event, Fixed,
-    FixedCaller, Heap, IncomingSlot, Inline, Instant, Message, OutgoingSlot, Packet, PacketId, Property,
-    Publish, Qos, ReasonCode, Record, Session, Step, Store, StoreError, Timer, UsageError, Version, Wait,
+    FixedCaller, Heap, IncomingSlot, Inline, Instant, Message, OutgoingSlot, Packet, PacketId, Properties,
+    Property, Publish, Qos, ReasonCode, Record, Server, Session, Step, Store, StoreError, Timer, UsageError,
+    Version, Wait,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -169,4 +170,37 @@ fn a_pingresp_is_no_answer_to_a_pingreq_that_waits_for_room() {
     let pingresp = Packet::Pingresp.to_vec(Version::V5_0).unwrap();
     assert!(matches!(client.handle(due, &mut &pingresp[..], &mut &mut [][..]), Step::Wait(Wait::Read(2))));
     assert!(client.poll_timeout().unwrap() > due);
+}
+
+/// A server of 5.0 that skips messages above 40 bytes, and its client.
+#[test]
+fn a_message_behind_one_that_was_skipped_is_not_refused() {
+    let config = Config { maximum_packet_size: 40, skip_oversize: true, ..Config::default() };
+    for acknowledge in [Acknowledge::Automatic, Acknowledge::Manual] {
+        let mut server: Server<Heap> = Server::new(NOW, &config, Session::default());
+        server.set_acknowledge(acknowledge);
+        let mut out = Vec::new();
+        let connect = Packet::Connect(Connect { client_id: "a", ..Connect::default() });
+        let connect = connect.to_vec(Version::V5_0).unwrap();
+        let step = server.handle(NOW, &mut &connect[..], &mut out);
+        assert!(matches!(step, Step::Event(Event::Connect(_))), "{step:?}");
+        server.accept(Properties::EMPTY, &mut out).unwrap();
+        let large = Publish { topic: "a", payload: &[7; 50], ..Publish::default() };
+        let small =
+            Publish { delivery: Delivery::AtLeastOnce(PacketId::MIN), topic: "a", ..Publish::default() };
+        let mut bytes = Packet::Publish(large).to_vec(Version::V5_0).unwrap();
+        bytes.extend(Packet::Publish(small).to_vec(Version::V5_0).unwrap());
+        let mut input = &bytes[..];
+        out.clear();
+        let step = server.handle(NOW, &mut input, &mut out);
+        assert!(matches!(step, Step::Event(Event::Skipped(_, 50))), "{step:?}");
+        let Step::Event(Event::Publish(_, token)) = server.handle(NOW, &mut input, &mut out) else {
+            panic!("no message");
+        };
+        if let Some(token) = token {
+            server.ack(token, ReasonCode::SUCCESS, &mut out).unwrap();
+        }
+        let _ = server.handle(NOW, &mut input, &mut out);
+        assert_eq!(out, [0x40, 2, 0, 1]);
+    }
 }
