@@ -1,10 +1,10 @@
 //! States that the fuzzer found, each as the few calls that lead there.
 
 use sans_mqtt::{
-    AckToken, Acknowledge, Cause, Client, Config, Connack, Connect, Delivery, Disconnect, Event, Fixed,
-    FixedCaller, Heap, IncomingSlot, Inline, Instant, Message, OutgoingSlot, Packet, PacketId, Properties,
-    Property, Publish, Qos, ReasonCode, Record, Server, Session, Step, Store, StoreError, Timer, UsageError,
-    Version, Wait,
+    Ack, AckToken, Acknowledge, Aliases, Cause, Client, Config, Connack, Connect, Delivery, Disconnect,
+    Event, Fixed, FixedCaller, FixedTopics, Heap, IncomingSlot, Inline, Instant, Message, NoTopics,
+    OutgoingSlot, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Record, Server, Session,
+    Step, Store, StoreError, Timer, UsageError, Version, Wait,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -24,7 +24,7 @@ fn connected<S: Store>(session: Session<S>, properties: &[Property<'_>]) -> Clie
     client
 }
 
-fn incoming<S: Store>(client: &mut Client<S>, packet: Packet<'_>) -> Option<AckToken> {
+fn incoming<S: Store, A: Aliases>(client: &mut Client<S, A>, packet: Packet<'_>) -> Option<AckToken> {
     let bytes = packet.to_vec(Version::V5_0).unwrap();
     match client.handle(NOW, &mut &bytes[..], &mut Vec::new()) {
         Step::Event(Event::Publish(_, token)) => token,
@@ -170,6 +170,45 @@ fn a_pingresp_is_no_answer_to_a_pingreq_that_waits_for_room() {
     let pingresp = Packet::Pingresp.to_vec(Version::V5_0).unwrap();
     assert!(matches!(client.handle(due, &mut &pingresp[..], &mut &mut [][..]), Step::Wait(Wait::Read(2))));
     assert!(client.poll_timeout().unwrap() > due);
+}
+
+/// A message that fits has no alias if it does not fit with one.
+#[test]
+fn an_alias_does_not_make_a_message_too_large() {
+    // What the server takes: two aliases, and 40 bytes.
+    let connack = [0x20, 11, 0, 0, 8, 0x22, 0, 2, 0x27, 0, 0, 0, 40];
+    let config = Config { assign_topic_aliases: true, ..Config::default() };
+    let aliases = (NoTopics, FixedTopics::<2, 20>::default());
+    let session = Session::new(Fixed::<4, 64, 4>::default());
+    let mut client = Client::with_aliases(Version::V5_0, &config, session, aliases);
+    let mut out = Vec::new();
+    client.connect(NOW, &Connect { client_id: "a", ..Connect::default() }, &mut out).unwrap();
+    let step = client.handle(NOW, &mut &connack[..], &mut out);
+    assert!(matches!(step, Step::Event(Event::Connected(_))), "{step:?}");
+    for (topic, len, short) in [
+        // With topic and alias 43 bytes; the alias is not known by that.
+        ("attic/temperature", 16, false),
+        ("attic/temperature", 13, true),
+        // Shorter than an alias.
+        ("t", 32, false),
+        ("t", 29, true),
+        ("t", 32, false),
+    ] {
+        for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {
+            let len = if qos == Qos::AtMostOnce { len + 2 } else { len };
+            let payload = vec![7; len];
+            let message = Message { qos, topic, payload: &payload, ..Message::default() };
+            out.clear();
+            let sent = client.publish(&message, &mut out);
+            assert!(sent.is_ok() && out.len() <= 40, "{topic}: {len} bytes: {sent:?}");
+            assert_eq!(out.contains(&0x23), short, "{topic}: {len} bytes: {out:02X?}");
+            if let Some(id) = sent.unwrap() {
+                incoming(&mut client, Packet::Puback(Ack { packet_id: id, ..Ack::default() }));
+            }
+        }
+    }
+    let message = Message { topic: "t", payload: &[7; 40], ..Message::default() };
+    assert_eq!(client.publish(&message, &mut out), Err(UsageError::TooLarge { size: 46, limit: 40 }));
 }
 
 /// A server of 5.0 that skips messages above 40 bytes, and its client.

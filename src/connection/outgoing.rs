@@ -58,13 +58,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.check_open()?;
         self.check_message(message)?;
         let (limit, headroom) = (self.limits.maximum_packet_size, self.headroom);
-        let alias = if self.limits.topic_alias_maximum == 0 { None } else { self.alias_of(message.topic) };
+        let mut alias =
+            if self.limits.topic_alias_maximum == 0 { None } else { self.alias_of(message.topic) };
         let flight = match message.qos {
             Qos::AtMostOnce => {
                 let Message { retain, topic, properties, payload, .. } = *message;
                 let publish = Publish { retain, topic, properties, payload, ..Publish::default() };
                 let mut output = Output::new(out, limit, headroom, || Ok(())).without(more);
-                let written = encode(&publish, self.version, R::SENDER, alias, more, &mut output);
+                let written = encode(&publish, self.version, R::SENDER, &mut alias, more, &mut output);
                 output.done(written)?;
                 self.told(alias);
                 self.sent = true;
@@ -90,7 +91,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         };
         let mut output = Output::new(out, limit, headroom, record).without(more);
         let publish = message.publish(id, false);
-        let written = encode(&publish, self.version, R::SENDER, alias, more, &mut output);
+        let written = encode(&publish, self.version, R::SENDER, &mut alias, more, &mut output);
         output.done(written)?;
         self.told(alias);
         self.session.outbox.insert(self.session.store.outgoing_mut(), id, flight);
@@ -494,20 +495,23 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 }
 
-/// Writes a message, of which `more` bytes are written elsewhere, with an alias or without.
+/// Writes a message, of which `more` bytes are written elsewhere, with an alias or without: if it fits only without, there
+/// is none then.
 #[inline(always)]
-fn encode(
+fn encode<S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>>(
     publish: &Publish<'_>,
     version: Version,
     sender: Sender,
-    alias: Option<Assignment>,
+    alias: &mut Option<Assignment>,
     more: u32,
-    out: &mut impl Sink,
+    out: &mut Output<'_, S, F>,
 ) -> Result<usize, crate::EncodeError> {
-    match alias {
-        None => publish.encode_part(version, sender, more, out),
-        Some(Assignment { alias, known }) => {
-            publish.encode_with_alias(version, sender, alias, known, more, out)
+    if let Some(Assignment { alias: number, known }) = *alias {
+        let written = publish.encode_with_alias(version, sender, number, known, more, out);
+        if written.is_ok() || !out.is_too_large() {
+            return written;
         }
+        *alias = None;
     }
+    publish.encode_part(version, sender, more, out)
 }

@@ -44,6 +44,11 @@ impl<'s, S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>> Output<'s, S, F
         (self.before)()
     }
 
+    /// Whether the packet was too much for the peer.
+    pub(super) fn is_too_large(&self) -> bool {
+        matches!(self.error, Some(UsageError::TooLarge { .. }))
+    }
+
     /// The result of the command, given that of the encoder.
     #[inline(always)]
     pub(super) fn done(self, written: Result<usize, EncodeError>) -> Result<(), UsageError> {
