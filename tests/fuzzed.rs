@@ -4,7 +4,7 @@ use sans_mqtt::{
     Ack, AckToken, Acknowledge, Aliases, Cause, Client, Config, Connack, Connect, Delivery, Disconnect,
     Event, Fixed, FixedCaller, FixedTopics, Heap, IncomingSlot, Inline, Instant, Message, NoTopics,
     OutgoingSlot, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Record, Server, Session,
-    Step, Store, StoreError, Timer, UsageError, Version, Wait,
+    Step, Store, StoreError, Timer, UsageError, Version, Wait, Will,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -242,4 +242,48 @@ fn a_message_behind_one_that_was_skipped_is_not_refused() {
         let _ = server.handle(NOW, &mut input, &mut out);
         assert_eq!(out, [0x40, 2, 0, 1]);
     }
+}
+
+/// What a peer says that it takes counts for the refusal of the packet that says so, whatever that is refused for.
+#[test]
+fn nothing_is_said_to_who_takes_nothing() {
+    // A session for a client without one, and a Maximum Packet Size of 2.
+    let connack = [0x20, 8, 1, 0, 5, 0x27, 0, 0, 0, 2];
+    let mut client = Client::new(Version::V5_0, &Config::default(), Session::<Heap>::default());
+    client.connect(NOW, &Connect { client_id: "a", ..Connect::default() }, &mut Vec::new()).unwrap();
+    let mut out = Vec::new();
+    let step = client.handle(NOW, &mut &connack[..], &mut out);
+    assert!(matches!(step, Step::Wait(Wait::Closed(Cause::Failed(_)))), "{step:?}");
+    assert!(out.is_empty(), "{out:02X?}");
+
+    // A will of a QoS that the server does not have, and the same.
+    let config = Config { maximum_qos: Qos::AtLeastOnce, ..Config::default() };
+    let mut server: Server<Heap> = Server::new(NOW, &config, Session::default());
+    let properties = [Property::MaximumPacketSize(2)];
+    let will = Will { qos: Qos::ExactlyOnce, topic: "w", ..Will::default() };
+    let connect =
+        Connect { client_id: "a", properties: (&properties).into(), will: Some(will), ..Connect::default() };
+    let connect = Packet::Connect(connect).to_vec(Version::V5_0).unwrap();
+    let step = server.handle(NOW, &mut &connect[..], &mut out);
+    assert!(matches!(step, Step::Wait(Wait::Closed(Cause::Failed(_)))), "{step:?}");
+    assert!(out.is_empty(), "{out:02X?}");
+}
+
+/// A CONNACK that is refused leaves the session as it was.
+#[test]
+fn a_server_that_takes_nothing_ends_no_session() {
+    let message = Message { qos: Qos::AtLeastOnce, topic: "a", ..Message::default() };
+    let mut client = connected(Session::<Heap>::default(), &[]);
+    client.publish(&message, &mut Vec::new()).unwrap();
+    let mut client = Client::new(Version::V5_0, &Config::default(), client.into_session());
+    let connect = Connect { clean_start: false, client_id: "a", ..Connect::default() };
+    client.connect(NOW, &connect, &mut Vec::new()).unwrap();
+    let connack = [0x20, 8, 0, 0, 5, 0x27, 0, 0, 0, 2];
+    let step = client.handle(NOW, &mut &connack[..], &mut Vec::new());
+    assert!(matches!(step, Step::Wait(Wait::Closed(Cause::Failed(_)))), "{step:?}");
+    let session = client.into_session();
+    assert!(session.exists());
+    let mut records = Vec::new();
+    session.export(|record| records.push(record.to_string()));
+    assert_eq!(records.last().map(|record| &record[..]), Some("publish 1 at QoS 1"));
 }

@@ -318,12 +318,18 @@ impl<R: Role, T: Store> World<R, T> {
         let mut expect = Expect::Nothing;
         while self.seen < bytes.len() || !taken.is_empty() {
             let written = &bytes[self.seen..];
-            let verdict = if written.is_empty() { Err(String::new()) } else { self.wrote(written) };
+            let verdict = if written.is_empty() { Err("nothing") } else { self.wrote(written) };
             match verdict {
                 Ok(len) => self.seen += len,
                 // Something came before it.
                 Err(_) if self.watch.end_silently() => {}
-                Err(what) if taken.is_empty() => panic!("{what} {:?}", self.watch),
+                Err(what) if taken.is_empty() => {
+                    let Ok(Split::Frame(frame, _)) = Frame::split(written, usize::MAX) else {
+                        panic!("{what}: {written:02X?} {:?}", self.watch)
+                    };
+                    let packet = Packet::decode(self.watch.version, frame);
+                    panic!("{what}: {packet:?} {:?}", self.watch)
+                }
                 Err(_) => {
                     assert_eq!(expect, Expect::Nothing, "an event was left out");
                     (expect, taken) = self.took(taken);
@@ -335,14 +341,14 @@ impl<R: Role, T: Store> World<R, T> {
     }
 
     /// Looks at the next packet that was written, or at the head of one whose payload is to come. Its length.
-    fn wrote(&mut self, written: &[u8]) -> Result<usize, String> {
+    fn wrote(&mut self, written: &[u8]) -> Result<usize, &'static str> {
         let (version, more) = (self.watch.version, self.watch.more as usize);
         let (packet, len) = if more > 0 {
             let split = PublishHead::split(version, Some(R::SENDER), written).unwrap();
             let HeadSplit::Head(head, payload) = split else { panic!("not a head: {written:02X?}") };
             let PublishHead { dup, retain, delivery, topic, properties, payload_len } = head;
             if payload_len != payload.len() + more {
-                return Err(format!("another packet, or the wrong length: {head:?}"));
+                return Err("another packet, or the wrong length");
             }
             let publish = Publish { dup, retain, delivery, topic, properties, payload };
             (Packet::Publish(publish), written.len())
@@ -354,8 +360,7 @@ impl<R: Role, T: Store> World<R, T> {
                 .unwrap_or_else(|error| panic!("{error}: {:02X?}", frame.bytes()));
             (packet, frame.bytes().len())
         };
-        let verdict = self.watch.wrote(&packet, len + more);
-        verdict.map(|()| len).map_err(|what| format!("{what}: {packet:?}"))
+        self.watch.wrote(&packet, len + more).map(|()| len)
     }
 
     /// What the next packet that was taken, or part of one, has to lead to, and what is behind it.
