@@ -193,6 +193,7 @@ def large_stories():
                     given("5002", [0, id]),
                     given("6202", [0, id]),
                     given("7002", [0, id]),
+                    given("E000"),
                     # Words: in a PUBREC and PUBACK that come, in what is said.
                     bytes([17, random.choice([0x84, 0x86, 0xE8]), id - 1, n, random.randrange(5)]),
                     bytes([8, 128 | n, n, random.randrange(5)]),

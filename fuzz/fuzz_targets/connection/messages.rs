@@ -31,7 +31,7 @@ impl<R: Role, T: Store> World<R, T> {
             true => self.connection.publish_head(&message, more, &mut self.out),
             // What is kept is nothing, so that the message is asked for when it is to be sent again. A store has to have
             // room for what it is told to keep.
-            false if flags & 4 != 0 && here <= 30 => {
+            false if flags & 4 != 0 && here as usize + topic.len() <= 30 => {
                 self.connection.publish_kept(&message, T::Keep::default(), &mut self.out)
             }
             false => self.connection.publish(&message, &mut self.out),
