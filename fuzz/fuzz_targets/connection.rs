@@ -1,33 +1,54 @@
 //! A connection among a hostile peer, a careless application, a slow transport, a failing store and a clock that jumps.
 //!
-//! The input is a script: six bytes that choose role, store, version and limits, then steps of a byte and its
-//! operands. Whatever it says, what the connection writes has to be what a peer may be sent: see `watch`.
+//! The input is a script: eleven bytes that choose role, store, version, limits and tables for Topic Aliases, then steps
+//! of a byte and its operands. Whatever it says, what the connection writes has to be what a peer may be sent, and what it
+//! tells what the peer has sent: see `watch` and `took`.
 
 #![no_main]
 
 #[path = "connection/commands.rs"]
 mod commands;
+#[path = "connection/finish.rs"]
+mod finish;
+#[path = "connection/judge.rs"]
+mod judge;
+#[path = "connection/life.rs"]
+mod life;
 #[path = "connection/log.rs"]
 mod log;
+#[path = "connection/messages.rs"]
+mod messages;
+#[path = "connection/peer.rs"]
+mod peer;
 #[path = "connection/roles.rs"]
 mod roles;
 #[path = "connection/tape.rs"]
 mod tape;
+#[path = "connection/timers.rs"]
+mod timers;
+#[path = "connection/took.rs"]
+mod took;
+#[path = "connection/topics.rs"]
+mod topics;
 #[path = "connection/watch.rs"]
 mod watch;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libfuzzer_sys::fuzz_target;
+use life::Life;
 use log::{Logged, records, session};
-use roles::{Role, message_packet, publish};
+use peer::{large, message_packet};
+use roles::Role;
 use sans_mqtt::role;
 use sans_mqtt::{
-    Ack, AckToken, Acknowledge, AnyPacket, Arrays, Caller, Config, Connection, Event, Flight, Frame, Heap,
-    Inline, Instant, Message, Packet, PacketId, Property, Qos, ReasonCode, Record, Session, Split, Step,
-    Store, Suback, Version, Wait,
+    AckToken, AnyPacket, Arrays, Caller, Config, Connection, Flight, Frame, HeadSplit, Heap, Inline, Instant,
+    Packet, PacketId, Publish, PublishHead, Qos, Record, Sender, Session, Split, Store, Timers, TopicTable,
+    Version, Wait,
 };
 use tape::{Pipe, Tape};
-use watch::{Expect, Life, Watch};
+use took::{Expect, Fate};
+use topics::Topics;
+use watch::Watch;
 
 fuzz_target!(|input: &[u8]| {
     let mut tape = Tape(input);
@@ -46,16 +67,23 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
+/// What the network holds back until it is told otherwise.
+const HELD: usize = usize::MAX;
+
 struct World<R, T: Store> {
-    connection: Connection<R, Logged<T>>,
+    connection: Connection<R, Logged<T>, (Topics, Topics)>,
     watch: Watch,
     config: Config,
     version: Version,
     tables: fn() -> T,
+    topics: u8,
     capacity: u16,
-    /// A server keeps the session of its client, and its account.
-    saved: Option<(Session<Logged<T>>, Life)>,
+    /// A server keeps the session of its client.
+    saved: Option<Saved<T>>,
+    /// What the peer has sent and what has come of it, so many bytes at a time; 0: all.
+    net: Vec<u8>,
     input: Vec<u8>,
+    cut: usize,
     out: Pipe,
     seen: usize,
     /// How much of the log has been looked at.
@@ -67,17 +95,54 @@ struct World<R, T: Store> {
     wait: Option<Wait>,
     dropped: Option<u16>,
     closed: bool,
+    /// When an open connection ended, and until when a farewell waits for room.
+    over_at: Option<Instant>,
+    farewell_by: Option<Instant>,
+    /// A will of the connection before, which was due and not asked for.
+    will_due: Option<Instant>,
+}
+
+/// A session without a connection, its account, and what is to happen to it.
+struct Saved<T: Store> {
+    session: Session<Logged<T>>,
+    life: Life,
+    timers: Timers,
+}
+
+fn config(tape: &mut Tape<'_>) -> Config {
+    let [receive_maximum, topic_alias_maximum] =
+        [tape.pick(&[1, 2, 4, 16]), tape.pick(&[3, 0, 1, 10, 65_535])];
+    let maximum_packet_size = tape.pick(&[64, 100, 1000, 1 << 20]);
+    let headroom = tape.pick(&[0, 5, 32]);
+    let stream_above = tape.pick(&[u32::MAX, 16, 40, 200]);
+    let flags = tape.byte();
+    let times = tape.byte();
+    let flag = |n: u8| flags >> n & 1 != 0;
+    Config {
+        receive_maximum,
+        maximum_packet_size,
+        stream_above,
+        skip_oversize: flag(0),
+        topic_alias_maximum,
+        assign_topic_aliases: flag(1),
+        maximum_qos: if flag(2) { Qos::AtLeastOnce } else { Qos::ExactlyOnce },
+        retain_available: !flag(3),
+        wildcard_subscription_available: !flag(4),
+        subscription_identifier_available: !flag(5),
+        shared_subscription_available: !flag(5),
+        maximum_connect_size: if flag(6) { 40 } else { 16 << 10 },
+        maximum_keep_alive: [0, 1, 30][usize::from(times) % 3],
+        maximum_session_expiry: [u32::MAX, 0, 30][usize::from(times >> 4) % 3],
+        headroom,
+        ..Config::default()
+    }
 }
 
 fn run<R: Role, T: Store>(mut tape: Tape<'_>, tables: fn() -> T) {
     let version = tape.pick(&Version::ALL);
-    let config = Config {
-        receive_maximum: tape.pick(&[1, 2, 4, 16]),
-        maximum_packet_size: tape.pick(&[64, 100, 1000, 1 << 20]),
-        headroom: tape.pick(&[0, 5, 32]),
-        ..Config::default()
-    };
-    let mut world = World::<R, T>::new(version, config, tables);
+    let config = config(&mut tape);
+    let topics = tape.byte();
+    let mut world = World::<R, T>::new(version, config, tables, topics);
     while !tape.0.is_empty() {
         world.step(&mut tape);
         world.check();
@@ -85,23 +150,32 @@ fn run<R: Role, T: Store>(mut tape: Tape<'_>, tables: fn() -> T) {
     world.finish();
 }
 
+/// Tables for what comes and for what goes.
+fn aliases(topics: u8) -> (Topics, Topics) {
+    (Topics::new(topics), Topics::new(topics / 5))
+}
+
 impl<R: Role, T: Store> World<R, T> {
-    fn new(version: Version, config: Config, tables: fn() -> T) -> Self {
+    fn new(version: Version, config: Config, tables: fn() -> T, topics: u8) -> Self {
         let now = Instant::from_millis(1000);
         let capacity = {
             let mut tables = tables();
             while tables.grow_outgoing() {}
             tables.outgoing().len() as u16
         };
+        let room = aliases(topics).0.capacity();
         Self {
-            connection: R::create(version, now, &config, session(tables())),
-            watch: Watch::new(R::SENDER, version, Life::default()),
+            connection: R::create(version, now, &config, session(tables()), aliases(topics)),
+            watch: Watch::new(R::SENDER, version, &config, room, Life::default()),
             config,
             version,
             tables,
+            topics,
             capacity,
             saved: None,
+            net: Vec::new(),
             input: Vec::new(),
+            cut: 0,
             out: Pipe { room: 4096, ..Pipe::default() },
             seen: 0,
             logged: 0,
@@ -111,14 +185,26 @@ impl<R: Role, T: Store> World<R, T> {
             wait: None,
             dropped: None,
             closed: false,
+            over_at: None,
+            farewell_by: None,
+            will_due: None,
         }
+    }
+
+    fn aliases(&self) -> (Topics, Topics) {
+        aliases(self.topics)
+    }
+
+    fn new_watch(&self, life: Life) -> Watch {
+        Watch::new(R::SENDER, self.version, &self.config, self.aliases().0.capacity(), life)
     }
 
     fn step(&mut self, tape: &mut Tape<'_>) {
         let step = tape.byte();
-        match step % 32 {
+        match step % 40 {
             0..=3 => R::command(self, tape),
-            4..=7 => self.publish(tape),
+            4..=6 => self.publish(tape, false),
+            7 => self.publish(tape, true),
             8 => self.acknowledge(tape),
             9 => self.acknowledge_all(tape),
             10 => self.resend(tape),
@@ -129,13 +215,14 @@ impl<R: Role, T: Store> World<R, T> {
                 self.drain(room);
             }
             14 => self.pass_time(tape),
-            15 => match tape.byte() % 7 {
+            15 => match tape.byte() % 8 {
+                7 => self.ask_saved(),
                 5 => self.authenticate(tape),
                 6 => self.requeue(),
                 0 => self.connection.handle_eof(),
                 1 => self.connection.session_mut().store_mut().fails ^= true,
-                2 => self.connection.set_acknowledge(Acknowledge::Manual),
-                _ => self.connection.set_acknowledge(Acknowledge::Automatic),
+                2 => self.set_acknowledge(true),
+                _ => self.set_acknowledge(false),
             },
             // The peer.
             16..=25 => {
@@ -146,30 +233,51 @@ impl<R: Role, T: Store> World<R, T> {
                 } else {
                     message_packet(tape, &mut send)
                 }
-                self.input.extend(bytes);
-                self.handle_all();
+                self.arrive(&bytes);
             }
             26 => {
                 let n = usize::from(tape.byte());
                 let mut any = Unstructured::new(tape.take(n));
                 let any = AnyPacket::arbitrary(&mut any).unwrap();
-                let _ = any.packet().encode(self.connection_version(), &mut self.input);
+                let _ = any.packet().encode(self.connection_version(), &mut self.net);
             }
             27 => {
                 let n = usize::from(tape.byte());
-                self.input.extend(tape.take(n));
-                self.handle_all();
+                self.arrive(tape.take(n));
             }
             28 => {
                 let (at, bits) = (usize::from(tape.byte()), tape.byte());
-                if let Some(byte) = self.input.get_mut(at) {
+                let bytes = if self.input.is_empty() { &mut self.net } else { &mut self.input };
+                if let Some(byte) = bytes.get_mut(at) {
                     *byte ^= bits;
                 }
             }
             29 => {
                 self.handle();
             }
+            30 => self.write_payload(tape),
+            31 => self.alias(tape),
+            32 => self.cut = tape.pick(&[0, 1, 3, 17, 100, HELD]),
+            33 => {
+                let n = usize::from(tape.byte()).min(self.net.len());
+                self.input.extend(self.net.drain(..n));
+                self.handle_all();
+            }
+            34 | 35 => {
+                let bytes = large(tape, self.connection_version());
+                self.arrive(&bytes);
+            }
             _ => self.handle_all(),
+        }
+    }
+
+    /// The peer sends something.
+    fn arrive(&mut self, bytes: &[u8]) {
+        self.net.extend(bytes);
+        while self.cut != HELD && !self.net.is_empty() {
+            let n = if self.cut == 0 { self.net.len() } else { self.cut.min(self.net.len()) };
+            self.input.extend(self.net.drain(..n));
+            self.handle_all();
         }
     }
 
@@ -186,10 +294,17 @@ impl<R: Role, T: Store> World<R, T> {
         self.out.room = room;
     }
 
+    /// The largest packet that the connection takes as a whole.
+    fn whole(&self) -> usize {
+        let Config { maximum_packet_size, stream_above, maximum_connect_size, .. } = self.config;
+        let whole = maximum_packet_size.min(stream_above);
+        let greeted = self.watch.greeted || R::SENDER == Sender::Client;
+        (if greeted { whole } else { whole.min(maximum_connect_size) }) as usize
+    }
+
     /// Looks at what was written since, and at what was taken of the input meanwhile.
     fn look(&mut self, mut taken: &[u8]) -> Expect {
-        let version = self.connection.version();
-        self.watch.version = version;
+        self.watch.version = self.connection.version();
         let store = self.connection.session().store();
         let mut log = &store.log[self.logged.min(store.log.len())..];
         while let Ok((record, rest)) = Record::decode(log) {
@@ -202,34 +317,82 @@ impl<R: Role, T: Store> World<R, T> {
         let bytes = std::mem::take(&mut self.out.bytes);
         let mut expect = Expect::Nothing;
         while self.seen < bytes.len() || !taken.is_empty() {
-            let mut verdict = Err("nothing");
-            if let Ok(Split::Frame(frame, _)) = Frame::split(&bytes[self.seen..], usize::MAX) {
-                let packet = Packet::decode_from(version, R::SENDER, frame)
-                    .unwrap_or_else(|error| panic!("{error}: {:02X?}", frame.bytes()));
-                let len = frame.bytes().len();
-                verdict = self.watch.wrote(&packet, len);
-                if let (Err(what), true) = (verdict, taken.is_empty()) {
-                    panic!("{what}: {packet:?} {:?}", self.watch);
+            let written = &bytes[self.seen..];
+            let verdict = if written.is_empty() { Err("nothing") } else { self.wrote(written) };
+            match verdict {
+                Ok(len) => self.seen += len,
+                // Something came before it.
+                Err(_) if self.watch.end_silently() => {}
+                Err(what) if taken.is_empty() => {
+                    let Ok(Split::Frame(frame, _)) = Frame::split(written, usize::MAX) else {
+                        panic!("{what}: {written:02X?} {:?}", self.watch)
+                    };
+                    let packet = Packet::decode(self.watch.version, frame);
+                    panic!("{what}: {packet:?} {:?}", self.watch)
                 }
-                if verdict.is_ok() {
-                    self.seen += len;
+                Err(_) => {
+                    assert_eq!(expect, Expect::Nothing, "an event was left out");
+                    (expect, taken) = self.took(taken);
                 }
-            } else {
-                assert_eq!(self.seen, bytes.len(), "half a packet");
-            }
-            if verdict.is_err() {
-                let Ok(Split::Frame(frame, rest)) = Frame::split(taken, usize::MAX) else {
-                    panic!("half a packet was taken: {taken:02X?}")
-                };
-                assert_eq!(expect, Expect::Nothing, "an event was left out");
-                let packet =
-                    Packet::decode_from(version, R::PEER, frame).expect("an invalid packet was taken");
-                expect = self.watch.took(&packet);
-                taken = rest;
             }
         }
         self.out.bytes = bytes;
         expect
+    }
+
+    /// Looks at the next packet that was written, or at the head of one whose payload is to come. Its length.
+    fn wrote(&mut self, written: &[u8]) -> Result<usize, &'static str> {
+        let (version, more) = (self.watch.version, self.watch.more as usize);
+        let (packet, len) = if more > 0 {
+            let split = PublishHead::split(version, Some(R::SENDER), written).unwrap();
+            let HeadSplit::Head(head, payload) = split else { panic!("not a head: {written:02X?}") };
+            let PublishHead { dup, retain, delivery, topic, properties, payload_len } = head;
+            if payload_len != payload.len() + more {
+                return Err("another packet, or the wrong length");
+            }
+            let publish = Publish { dup, retain, delivery, topic, properties, payload };
+            (Packet::Publish(publish), written.len())
+        } else {
+            let Ok(Split::Frame(frame, _)) = Frame::split(written, usize::MAX) else {
+                panic!("half a packet: {written:02X?}")
+            };
+            let packet = Packet::decode_from(version, R::SENDER, frame)
+                .unwrap_or_else(|error| panic!("{error}: {:02X?}", frame.bytes()));
+            (packet, frame.bytes().len())
+        };
+        self.watch.wrote(&packet, len + more).map(|()| len)
+    }
+
+    /// What the next packet that was taken, or part of one, has to lead to, and what is behind it.
+    fn took<'t>(&mut self, taken: &'t [u8]) -> (Expect, &'t [u8]) {
+        if let Some(stream) = &mut self.watch.stream {
+            assert!(stream.left > 0, "the end of a message was left out");
+            let n = stream.left.min(taken.len());
+            stream.left -= n;
+            let expect = if stream.fate == Fate::Deliver { Expect::Chunk(n) } else { Expect::Nothing };
+            return (expect, &taken[n..]);
+        }
+        let version = self.watch.version;
+        if taken[0] >> 4 == 3 {
+            let split = PublishHead::split(version, Some(R::PEER), taken).expect("an invalid head was taken");
+            let HeadSplit::Head(head, rest) = split else { panic!("half a head was taken: {taken:02X?}") };
+            let len = taken.len() - rest.len();
+            let total = len + head.payload_len;
+            if total > self.whole() {
+                assert!(len <= self.whole(), "a large head was taken");
+                let too_large = total > self.config.maximum_packet_size as usize;
+                assert!(!too_large || self.config.skip_oversize, "a large packet was taken");
+                let PublishHead { dup, retain, delivery, topic, properties, payload_len } = head;
+                let publish = Publish { dup, retain, delivery, topic, properties, payload: &[] };
+                return (self.watch.head_came(&publish, payload_len, too_large), rest);
+            }
+        }
+        let Ok(Split::Frame(frame, rest)) = Frame::split(taken, usize::MAX) else {
+            panic!("half a packet was taken: {taken:02X?}")
+        };
+        assert!(frame.bytes().len() <= self.whole(), "a large packet was taken");
+        let packet = Packet::decode_from(version, R::PEER, frame).expect("an invalid packet was taken");
+        (self.watch.took(&packet), rest)
     }
 
     fn handle(&mut self) -> bool {
@@ -255,9 +418,16 @@ impl<R: Role, T: Store> World<R, T> {
                 self.watch.life.end(id);
             }
         }
+        // The peer may say what it takes in a packet that is refused.
+        if self.watch.greeted == (R::SENDER == Sender::Client) && !self.watch.open {
+            if let Ok(Split::Frame(frame, _)) = Frame::split(&input, self.whole()) {
+                let packet = Packet::decode_from(self.connection.version(), R::PEER, frame);
+                packet.iter().for_each(|packet| self.watch.announced(packet));
+            }
+        }
         let used = input.len() - rest.len();
         let expect = self.look(&input[..used]);
-        let wait = self.judge(step, &expect, used);
+        let wait = self.judge(step, &expect, &input[..used]);
         if let Some(wait) = wait {
             self.check_wait(wait, rest);
         }
@@ -267,104 +437,9 @@ impl<R: Role, T: Store> World<R, T> {
         wait.is_none()
     }
 
-    /// The event is the one that the packets lead to.
-    fn judge(&mut self, step: Step<'_>, expect: &Expect, used: usize) -> Option<Wait> {
-        let event = match step {
-            Step::Wait(wait) => {
-                assert_eq!(*expect, Expect::Nothing, "no event, but {wait:?}");
-                return Some(wait);
-            }
-            Step::Event(event) => event,
-        };
-        assert!(used > 0 || matches!(event, Event::Dropped { .. }), "{event:?} out of nothing");
-        match (event, expect) {
-            (Event::Publish(incoming, token), Expect::Publish) => {
-                assert_eq!(self.connection.topic(&incoming), self.connection.message(&incoming).topic);
-                if let Some(token) = token {
-                    assert_ne!(incoming.qos, Qos::AtMostOnce);
-                    self.tokens.push((self.number, token));
-                }
-            }
-            (Event::Acked { id, reason }, Expect::Acked(expected, code)) => {
-                assert_eq!((id.get(), reason), (*expected, *code));
-            }
-            (Event::Suback(packet), Expect::Suback(id)) => assert_eq!(packet.packet_id.get(), *id),
-            (Event::Unsuback(packet), Expect::Unsuback(id)) => assert_eq!(packet.packet_id.get(), *id),
-            (Event::Connected(_), Expect::Connected) => {
-                assert!(self.connection.is_open());
-                self.number += 1;
-            }
-            (Event::Dropped { id }, Expect::Nothing) => {
-                let version = self.connection.version();
-                let out = &self.watch.life.out[&id.get()];
-                let expiry = [Property::MessageExpiryInterval(9)];
-                let message = Message {
-                    qos: Qos::AtLeastOnce,
-                    topic: &out.topic,
-                    payload: &out.payload,
-                    properties: expiry[..usize::from(out.properties)].into(),
-                    ..Message::default()
-                };
-                // Before 5.0 there are no properties.
-                let size = publish(id, &message).encoded_len(version).unwrap_or(usize::MAX);
-                assert!(
-                    out.lost || out.given_up || !out.published && self.watch.refuses(out, size),
-                    "{out:?} is dropped"
-                );
-                assert_eq!(self.flight(id.get()), Some(out.flight));
-                if let Some(kept) = self.connection.session().message(id) {
-                    assert_eq!((kept.topic, kept.payload), (&*out.topic, &*out.payload));
-                }
-                assert_eq!(self.dropped.replace(id.get()), None);
-                self.watch.life.out.get_mut(&id.get()).unwrap().given_up = true;
-            }
-            (Event::Connect(_), Expect::Connect)
-            | (Event::Refused(_), Expect::Refused)
-            | (Event::Subscribe(_), Expect::Subscribe)
-            | (Event::Unsubscribe(_), Expect::Unsubscribe)
-            | (Event::Auth(_), Expect::Auth)
-            | (Event::Disconnect(_), Expect::Disconnect) => {}
-            (event, expect) => panic!("{event:?} instead of {expect:?}"),
-        }
-        None
-    }
-
-    /// The wait is a true one: it asks for something, and handling again without it changes nothing.
-    fn check_wait(&mut self, wait: Wait, rest: &[u8]) {
-        let written = self.out.bytes.len();
-        let mut again = rest;
-        let step = self.connection.handle(self.now, &mut again, &mut self.out);
-        assert!(matches!(step, Step::Wait(same) if same == wait), "{wait:?}, then {step:?}");
-        assert_eq!(
-            (again.len(), self.out.bytes.len()),
-            (rest.len(), written),
-            "{wait:?}, and yet more is done"
-        );
-        match wait {
-            Wait::Read(n) => {
-                assert!(n > 0 && !self.closed);
-                let max = self.config.maximum_packet_size as usize;
-                assert!(matches!(Frame::split(rest, max), Ok(Split::Incomplete(needed)) if needed == n));
-            }
-            Wait::Write(n) => assert!(n > self.out.room, "{n} bytes are free"),
-            Wait::Resend(id) => {
-                let out = &self.watch.life.out[&id.get()];
-                assert!(!out.published && !out.lost && !out.given_up);
-                assert_eq!(self.connection.session().message(id), None);
-            }
-            Wait::Acknowledge => {
-                assert!(self.watch.version != Version::V5_0 && self.watch.is_pending());
-            }
-            Wait::Payload(_) => unreachable!("no payload is sent in pieces"),
-            Wait::Decide => assert!(!self.closed),
-            Wait::Store => assert!(self.connection.session().store().fails),
-            Wait::Closed(_) => self.closed = true,
-        }
-    }
-
     fn handle_all(&mut self) {
-        // Every event takes a packet or drops one.
-        let most = self.input.len() / 2 + self.watch.life.out.len() + 1;
+        // Every event takes something, drops a packet, or is the end of one that came in pieces.
+        let most = 2 * self.input.len() + self.watch.life.out.len() + 2;
         for _ in 0..=most {
             if !self.handle() {
                 return;
@@ -377,7 +452,10 @@ impl<R: Role, T: Store> World<R, T> {
         self.connection.session().flight(PacketId::new(id).unwrap())
     }
 
-    fn check(&self) {
+    fn check(&mut self) {
+        if self.watch.open && !self.connection.is_open() && self.over_at.is_none() {
+            self.over_at = Some(self.now);
+        }
         let session = self.connection.session();
         let life = &self.watch.life;
         assert_eq!(usize::from(session.in_flight()), life.out.len(), "{life:?}");
@@ -389,58 +467,17 @@ impl<R: Role, T: Store> World<R, T> {
         assert!(session.incoming_in_flight() <= store.incoming_capacity());
         assert!(store.incoming().len() <= usize::from(store.incoming_capacity()));
         assert!(self.connection.poll_timeout().is_none() || !self.closed);
-        assert!(!self.connection.is_open() || self.watch.open);
-    }
-
-    /// From here on all is well: everything that was accepted comes to an end.
-    fn finish(&mut self) {
-        self.connection.session_mut().store_mut().fails = false;
-        self.drain(1 << 20);
-        self.handle_all();
-        let waits = matches!(self.wait, Some(Wait::Read(2) | Wait::Resend(_)));
-        if !waits || !self.connection.is_open() || !self.input.is_empty() {
+        assert_eq!(self.connection.payload_left(), self.watch.payload.left);
+        assert_eq!(self.connection.own_limits().topic_alias_maximum, self.watch.own_alias_maximum);
+        if !self.connection.is_open() {
             return;
         }
-        for _ in 0..40 {
-            self.drain(1 << 20);
-            if let Some(Wait::Resend(id)) = self.wait {
-                let out = self.watch.life.out[&id.get()].clone();
-                let message = Message {
-                    topic: &out.topic,
-                    payload: &out.payload,
-                    retain: out.retain,
-                    ..Message::default()
-                };
-                if self.connection.resend(id, &message, &mut self.out).is_err() {
-                    self.connection.abandon(id).unwrap();
-                    self.watch.life.out.get_mut(&id.get()).unwrap().given_up = true;
-                }
-                self.look(&[]);
-            }
-            let version = self.connection.version();
-            for (id, out) in &self.watch.life.out {
-                let ack = Ack { packet_id: PacketId::new(*id).unwrap(), ..Ack::default() };
-                if !out.published && out.flight != Flight::Released || out.lost {
-                    continue;
-                }
-                let codes = &[ReasonCode::SUCCESS; 2][..out.filters];
-                let suback = Suback { packet_id: ack.packet_id, reasons: codes.into(), ..Suback::default() };
-                let unsuback = match version {
-                    Version::V5_0 => suback,
-                    _ => Suback { packet_id: ack.packet_id, ..Suback::default() },
-                };
-                let packet = match out.flight {
-                    Flight::AtLeastOnce => Packet::Puback(ack),
-                    Flight::ExactlyOnce => Packet::Pubrec(ack),
-                    Flight::Released => Packet::Pubcomp(ack),
-                    Flight::Subscribe => Packet::Suback(suback),
-                    Flight::Unsubscribe => Packet::Unsuback(unsuback),
-                };
-                packet.encode(version, &mut self.input).unwrap();
-            }
-            self.handle_all();
-            self.check();
-        }
-        assert!(self.watch.life.out.is_empty(), "stuck: {:?} {:?}", self.watch, self.wait);
+        assert!(self.watch.open);
+        let limits = self.connection.limits();
+        assert_eq!(limits.topic_alias_maximum, self.watch.alias_maximum);
+        assert_eq!(self.connection.keep_alive(), self.watch.keep_alive);
+        assert_eq!(session.expiry_interval(), self.watch.expiry);
+        // A will of the connection before that was due still is, and nothing else is to happen.
+        assert_eq!(session.timers(), Timers { will: self.will_due, end: None });
     }
 }

@@ -177,20 +177,21 @@ impl<S: Store, A: Aliases> Client<S, A> {
             self.close(Cause::Refused(connack.reason), Farewell::None);
             return Ok(Some(Event::Refused(connack)));
         }
-        let assigned = connack.properties.assigned_client_identifier();
-        if self.version.is_5() && self.role.nameless && assigned.is_none() {
-            let field = Field::Property(PropertyId::AssignedClientIdentifier);
-            return Err(self.violation(ErrorKind::MissingProperty, field, Scope::CONNACK));
-        }
-        if !self.authentication.is_same(connack.properties) {
-            let field = Field::Property(PropertyId::AuthenticationMethod);
-            return Err(self.violation(ErrorKind::AuthenticationMethod, field, Scope::CONNACK));
-        }
         let properties = connack.properties;
+        // First of all, since whatever else is wrong, what is said of it has to fit.
         self.limits = Limits::announced(properties);
         if self.limits.maximum_packet_size < LEAST {
             let field = Field::Property(PropertyId::MaximumPacketSize);
             return Err(self.violation(ErrorKind::MaximumPacketSize, field, Scope::CONNACK));
+        }
+        let assigned = properties.assigned_client_identifier();
+        if self.version.is_5() && self.role.nameless && assigned.is_none() {
+            let field = Field::Property(PropertyId::AssignedClientIdentifier);
+            return Err(self.violation(ErrorKind::MissingProperty, field, Scope::CONNACK));
+        }
+        if !self.authentication.is_same(properties) {
+            let field = Field::Property(PropertyId::AuthenticationMethod);
+            return Err(self.violation(ErrorKind::AuthenticationMethod, field, Scope::CONNACK));
         }
         self.resumed = self.agree_on_session(connack.session_present)?;
         self.session.epoch = self.session.epoch.wrapping_add(1);

@@ -294,6 +294,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if let Some(token) = self.note_delivery(delivery) {
             self.taken = token.handle;
         }
+        // At QoS 0 there is nothing to say, nor of the message behind it.
         if self.taken != 0 {
             self.taken_reason = ReasonCode::QUOTA_EXCEEDED;
         }

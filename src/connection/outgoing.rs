@@ -24,7 +24,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         message: &Message<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
-        self.send(message, 0, |keep| keep.keep(message), out)
+        self.send(message, None, |keep| keep.keep(message), out)
     }
 
     /// Sends a message that is kept as `keep`; nothing is copied.
@@ -43,22 +43,22 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             *slot = keep.take().unwrap_or_default();
             Ok(())
         };
-        self.send(message, 0, put, out)
+        self.send(message, None, put, out)
     }
 
-    /// `more` bytes of payload are the caller's to write.
+    /// `more` bytes of payload are the caller's to write, if this is only the head of a message, of which nothing is kept.
     #[inline(always)]
     pub(super) fn send(
         &mut self,
         message: &Message<'_>,
-        more: u32,
+        more: Option<u32>,
         mut keep: impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
         self.check_open()?;
         self.check_message(message)?;
-        if more == 0 && self.limits.topic_alias_maximum == 0 {
-            return self.send_with(message, None, 0, &mut keep, out);
+        if more.is_none() && self.limits.topic_alias_maximum == 0 {
+            return self.send_with(message, None, None, &mut keep, out);
         }
         self.send_specially(message, more, keep, out)
     }
@@ -69,7 +69,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn send_specially(
         &mut self,
         message: &Message<'_>,
-        more: u32,
+        more: Option<u32>,
         mut keep: impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
@@ -88,10 +88,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         &mut self,
         message: &Message<'_>,
         alias: Option<Assignment>,
-        more: u32,
+        more: Option<u32>,
         keep: &mut impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
+        let (whole, more) = (more.is_none(), more.unwrap_or(0));
         let (limit, headroom) = (self.limits.maximum_packet_size, self.headroom);
         let flight = match message.qos {
             Qos::AtMostOnce => {
@@ -117,7 +118,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let session = &mut self.session;
         let record = || {
             session.keep(id, &mut *keep)?;
-            let kept = Some(*message).filter(|_| more == 0);
+            let kept = Some(*message).filter(|_| whole);
             let record = Record::Publish { id, qos: message.qos, message: kept };
             session.store.record(&record).inspect_err(|_| session.forget(id))?;
             Ok(())

@@ -301,6 +301,13 @@ impl<S: Store, A: Aliases> Server<S, A> {
 
     /// CONNECT came.
     fn connected<'i>(&mut self, connect: Connect<'i>) -> Flow<Option<Event<'i>>> {
+        let properties = connect.properties;
+        // First of all, since whatever else is wrong, what is said of it has to fit.
+        self.limits = Limits::announced(properties);
+        if self.limits.maximum_packet_size < LEAST {
+            let field = Field::Property(PropertyId::MaximumPacketSize);
+            return Err(self.violation(ErrorKind::MaximumPacketSize, field, Scope::CONNECT));
+        }
         // An empty client identifier is for the server to replace, in a session that nobody can ask for again, or in 5.0.
         let nameless = connect.client_id.is_empty();
         if nameless
@@ -315,12 +322,6 @@ impl<S: Store, A: Aliases> Server<S, A> {
             if will.retain && !self.own_limits.retain_available {
                 return Err(self.violation(ErrorKind::RetainNotAvailable, Field::WillRetain, Scope::CONNECT));
             }
-        }
-        let properties = connect.properties;
-        self.limits = Limits::announced(properties);
-        if self.limits.maximum_packet_size < LEAST {
-            let field = Field::Property(PropertyId::MaximumPacketSize);
-            return Err(self.violation(ErrorKind::MaximumPacketSize, field, Scope::CONNECT));
         }
         self.problem_information = properties.request_problem_information().unwrap_or(true);
         self.response_information = properties.request_response_information().unwrap_or(false);

@@ -177,7 +177,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         more: u32,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
-        let id = self.send(message, more, |_| Ok(()), out)?;
+        let id = self.send(message, Some(more), |_| Ok(()), out)?;
         self.begin_payload(id, more);
         Ok(id)
     }

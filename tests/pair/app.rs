@@ -24,11 +24,21 @@ pub(crate) enum End {
 pub(crate) struct Sent {
     pub(crate) qos: Qos,
     pub(crate) lent: bool,
+    pub(crate) streamed: bool,
     pub(crate) end: Option<End>,
     /// A session in which it was on its way was lost: the peer may never get it,
     pub(crate) lost: bool,
     /// or once more.
     pub(crate) loose: bool,
+}
+
+/// A message that comes in pieces.
+#[derive(Debug)]
+pub(crate) struct Coming {
+    pub(crate) qos: Qos,
+    pub(crate) topic: String,
+    pub(crate) len: usize,
+    pub(crate) payload: Vec<u8>,
 }
 
 #[derive(Debug, Default)]
@@ -49,6 +59,8 @@ pub(crate) struct App {
     pub(crate) asks: BTreeMap<PacketId, Do>,
     /// How many times each of the peer's messages came.
     pub(crate) seen: Vec<u32>,
+    /// The one that comes in pieces.
+    pub(crate) coming: Option<Coming>,
     /// The last one of each QoS that came for the first time.
     newest: [Option<u32>; 3],
     pub(crate) tokens: VecDeque<(AckToken, u32)>,
@@ -62,10 +74,12 @@ impl App {
     }
 
     /// A message has been accepted.
-    pub(crate) fn accepted(&mut self, id: Option<PacketId>, qos: Qos, lent: bool) {
+    pub(crate) fn accepted(&mut self, id: Option<PacketId>, step: Do) {
         let number = self.sent.len() as u32;
+        let qos = step.qos();
         assert_eq!(id.is_some(), qos != Qos::AtMostOnce);
-        self.sent.push(Sent { qos, lent, end: None, lost: false, loose: false });
+        let (lent, streamed) = (step.is_lent(), step.is_streamed());
+        self.sent.push(Sent { qos, lent, streamed, end: None, lost: false, loose: false });
         if let Some(id) = id {
             self.dropped.remove(&id);
             self.forgotten.remove(&id);
@@ -75,8 +89,9 @@ impl App {
     }
 
     /// The next message will never be sent.
-    pub(crate) fn refused(&mut self, qos: Qos) {
-        self.sent.push(Sent { qos, lent: false, end: Some(End::Refused), lost: true, loose: false });
+    pub(crate) fn refused(&mut self, step: Do) {
+        let (qos, lent, streamed) = (step.qos(), false, step.is_streamed());
+        self.sent.push(Sent { qos, lent, streamed, end: Some(End::Refused), lost: true, loose: false });
         self.at += 1;
     }
 
@@ -129,6 +144,7 @@ impl App {
     /// The connection is over.
     pub(crate) fn disconnected(&mut self) {
         self.asks.clear();
+        self.coming = None;
         self.stale = std::mem::take(&mut self.tokens).into_iter().map(|(token, _)| token).collect();
     }
 

@@ -6,12 +6,12 @@ use std::rc::Rc;
 use sans_mqtt::log::Recorder;
 use sans_mqtt::{AckToken, Event, Instant, PacketId, Qos, ReasonCode, Sink, Step, Wait, role};
 
-use crate::ledger::number;
+use crate::setup::Tables;
 use crate::store::Log;
 
 pub(crate) enum Machine {
-    Client(Recorder<role::Client, Log, Tape>),
-    Server(Recorder<role::Server, Log, Tape>),
+    Client(Recorder<role::Client, Log, Tape, Tables>),
+    Server(Recorder<role::Server, Log, Tape, Tables>),
 }
 
 /// Where all connections of a side are logged, if they are.
@@ -42,11 +42,16 @@ pub(crate) use either;
 impl Machine {
     pub(crate) fn handle(&mut self, now: Instant, input: &mut &[u8], out: &mut Bounded) -> Found {
         either!(self, m => {
-            let step = m.handle(now, input, out);
-            if let Step::Event(Event::Publish(publish, _)) = &step {
-                assert_eq!(m.topic(publish), "t");
+            match m.handle(now, input, out) {
+                Step::Event(Event::Publish(p, token)) => {
+                    let topic = m.topic(&p).to_string();
+                    Found::Publish { topic, payload: p.payload.to_vec(), qos: p.qos, token }
+                }
+                Step::Event(Event::PublishStart(p, len)) => {
+                    Found::Start { topic: m.topic(&p).to_string(), len, qos: p.qos }
+                }
+                step => Found::from(step),
             }
-            Found::from(step)
         })
     }
 }
@@ -76,7 +81,10 @@ impl Sink for Bounded {
 pub(crate) enum Found {
     Connect { clean_start: bool },
     Connected,
-    Publish { number: u32, qos: Qos, token: Option<AckToken> },
+    Publish { topic: String, payload: Vec<u8>, qos: Qos, token: Option<AckToken> },
+    Start { topic: String, len: u32, qos: Qos },
+    Chunk(Vec<u8>),
+    End(Option<AckToken>),
     Acked(PacketId, ReasonCode),
     Dropped(PacketId),
     Asked { subscribe: bool, filters: usize },
@@ -91,9 +99,8 @@ impl From<Step<'_>> for Found {
             Step::Wait(wait) => Self::Wait(wait),
             Step::Event(Event::Connect(connect)) => Self::Connect { clean_start: connect.clean_start },
             Step::Event(Event::Connected(_)) => Self::Connected,
-            Step::Event(Event::Publish(p, token)) => {
-                Self::Publish { number: number(p.payload), qos: p.qos, token }
-            }
+            Step::Event(Event::PublishChunk(chunk)) => Self::Chunk(chunk.to_vec()),
+            Step::Event(Event::PublishEnd(token)) => Self::End(token),
             Step::Event(Event::Acked { id, reason, .. }) => Self::Acked(id, reason),
             Step::Event(Event::Dropped { id }) => Self::Dropped(id),
             Step::Event(Event::Subscribe(p)) => {

@@ -19,6 +19,7 @@ mod setup;
 mod side;
 mod small;
 mod store;
+mod streams;
 mod tables;
 mod watch;
 mod world;

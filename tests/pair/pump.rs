@@ -1,19 +1,19 @@
 //! What an application does by itself: publishes, subscribes, acknowledges, sends again.
 
 use sans_mqtt::{
-    AckError, AckToken, Boxed, Disconnect, Instant, Message, PacketId, Properties, Qos, ReasonCode,
-    StoreError, Subscription, UsageError, Version, Wait,
+    AckError, AckToken, Boxed, Disconnect, Instant, Message, PacketId, Properties, ReasonCode, StoreError,
+    Subscription, UsageError, Version, Wait,
 };
 
 use crate::app::is_refused;
 use crate::machine::{Machine, either};
-use crate::setup::{Acks, Do};
+use crate::setup::{Acks, Do, topic};
 use crate::side::{Died, Side};
 
 impl Side<'_> {
     /// Does what the script says next and what can be done now. Whether it was anything.
     pub(crate) fn pump(&mut self) -> Result<bool, Died> {
-        let before = (self.app.at, self.app.tokens.len(), self.sink.bytes.len(), self.asked);
+        let before = self.state();
         match self.wait {
             Wait::Decide => self.answer()?,
             Wait::Resend(id) => self.resend(id)?,
@@ -21,10 +21,11 @@ impl Side<'_> {
                 assert!(n <= self.sink.size, "a sink of {} bytes, and {n} are asked for", self.sink.size);
                 assert!(!self.sink.bytes.is_empty(), "{n} bytes are asked for, and there is room");
             }
-            Wait::Payload(_) => unreachable!("no payload is sent in pieces"),
+            Wait::Payload(left) => assert!(left as usize >= self.payload.len()),
             Wait::Read(_) | Wait::Acknowledge | Wait::Store | Wait::Closed(_) => {}
         }
         if self.is_open() {
+            self.write_payload()?;
             for token in std::mem::take(&mut self.app.stale) {
                 let result = self.ack(token, None)?;
                 assert_eq!(result.map_err(|error| error.error), Err(UsageError::StaleToken));
@@ -32,7 +33,28 @@ impl Side<'_> {
             self.acknowledge()?;
             while self.is_open() && self.command()? {}
         }
-        Ok(before != (self.app.at, self.app.tokens.len(), self.sink.bytes.len(), self.asked))
+        Ok(before != self.state())
+    }
+
+    /// What a step of the application changes.
+    fn state(&self) -> ([usize; 4], Option<(bool, usize)>) {
+        let sizes = [self.app.at, self.app.tokens.len(), self.sink.bytes.len(), self.payload.len()];
+        (sizes, self.asked)
+    }
+
+    /// Goes on with the payload of a message whose head was sent, as far as there is room.
+    fn write_payload(&mut self) -> Result<(), Died> {
+        let n = self.payload.len().min(self.sink.size - self.sink.bytes.len());
+        let n = if n == 0 || self.setup.seed == 0 || self.rng.once_in(2) { n } else { self.rng.below(n + 1) };
+        if n == 0 {
+            return Ok(());
+        }
+        self.sink.bytes.extend(self.payload.drain(..n));
+        self.watch.wrote_payload(n);
+        let left = either!(self.machine.as_mut().expect("a connection"), m => m.payload_written(n));
+        assert_eq!(left, Ok(self.payload.len() as u32));
+        self.due |= self.payload.is_empty();
+        Ok(())
     }
 
     pub(crate) fn is_open(&self) -> bool {
@@ -43,8 +65,7 @@ impl Side<'_> {
     fn command(&mut self) -> Result<bool, Died> {
         let Some(&step) = self.app.script.get(self.app.at) else { return Ok(false) };
         match step {
-            Do::Publish(qos) => self.publish(qos, false),
-            Do::Lend(qos) => self.publish(qos, true),
+            Do::Publish(_) | Do::Lend(_) | Do::Stream(_) => self.publish(step),
             Do::Subscribe | Do::Unsubscribe => self.ask(step),
             Do::Ping => Ok(false),
             Do::Disconnect => {
@@ -58,20 +79,32 @@ impl Side<'_> {
         }
     }
 
-    fn publish(&mut self, qos: Qos, lent: bool) -> Result<bool, Died> {
-        let payload = self.setup.payload(self.app.sent.len() as u32);
-        let message = Message { qos, topic: "t", payload: &payload, ..Message::default() };
-        self.store_mut().lent = lent;
+    fn publish(&mut self, step: Do) -> Result<bool, Died> {
+        let number = self.app.sent.len() as u32;
+        let payload = self.setup.payload(number, step.is_streamed());
+        let topic = topic(number, self.setup.topics);
+        let message = Message { qos: step.qos(), topic, payload: &payload, ..Message::default() };
+        // The number is in front.
+        let (here, later) = payload.split_at(4);
+        let head = Message { payload: here, ..message };
+        self.store_mut().lent = step.is_lent();
         let published = self.call(|machine, out| {
-            either!(machine, m => match lent {
-                true => m.publish_kept(&message, Boxed::default(), out),
-                false => m.publish(&message, out),
+            either!(machine, m => match step {
+                Do::Stream(_) => m.publish_head(&head, later.len() as u32, out),
+                Do::Lend(_) => m.publish_kept(&message, Boxed::default(), out),
+                _ => m.publish(&message, out),
             })
         })?;
         self.store_mut().lent = false;
         match published {
-            Ok(id) => self.app.accepted(id, qos, lent),
-            Err(UsageError::TooLarge { .. }) => self.app.refused(qos),
+            Ok(id) => {
+                self.app.accepted(id, step);
+                if step.is_streamed() {
+                    self.payload.extend(later);
+                    self.write_payload()?;
+                }
+            }
+            Err(UsageError::TooLarge { .. }) => self.app.refused(step),
             Err(error) => return Ok(wait_for_room(error).expect("PUBLISH")),
         }
         Ok(true)
@@ -104,11 +137,20 @@ impl Side<'_> {
         let number = self.app.live[&id];
         let sent = &self.app.sent[number as usize];
         assert!(sent.lent, "a message that the store keeps");
-        let (qos, payload) = (sent.qos, self.setup.payload(number));
-        let message = Message { qos, topic: "t", payload: &payload, ..Message::default() };
+        let (qos, payload) = (sent.qos, self.setup.payload(number, sent.streamed));
+        // What was streamed is so again, or not, if the sink is large enough.
+        let fits = payload.len() + 64 <= self.sink.size;
+        let streamed = sent.streamed && !(number % 7 == 0 && fits);
+        let (here, later) = payload.split_at(if streamed { 4 } else { payload.len() });
+        let message =
+            Message { qos, topic: topic(number, self.setup.topics), payload: here, ..Message::default() };
         let abandon = self.setup.abandons && number % 5 == 3;
         let result = self.call(|machine, out| {
-            either!(machine, m => if abandon { m.abandon(id) } else { m.resend(id, &message, out) })
+            either!(machine, m => match (abandon, streamed) {
+                (true, _) => m.abandon(id),
+                (false, true) => m.resend_head(id, &message, later.len() as u32, out),
+                (false, false) => m.resend(id, &message, out),
+            })
         })?;
         match result {
             Err(UsageError::TooLarge { .. }) => {
@@ -122,6 +164,8 @@ impl Side<'_> {
                 if abandon {
                     self.app.abandoned.insert(id);
                     self.watch.dropped(id.get());
+                } else {
+                    self.payload.extend(later);
                 }
             }
             Err(error) => {
@@ -189,7 +233,7 @@ impl Side<'_> {
     /// Handles what was read before the connection was lost, as far as that is possible.
     pub(crate) fn drain(&mut self, now: Instant) {
         self.eof();
-        while !matches!(self.wait, Wait::Closed(_) | Wait::Decide | Wait::Resend(_)) {
+        while !matches!(self.wait, Wait::Closed(_) | Wait::Decide | Wait::Resend(_) | Wait::Payload(_)) {
             self.handle(now).expect("a store that works");
             // Writing fails, which is no reason not to handle the rest.
             self.sink.bytes.clear();
@@ -201,6 +245,7 @@ impl Side<'_> {
 fn wait_for_room(error: UsageError) -> Result<bool, UsageError> {
     match error {
         UsageError::NoRoom(_)
+        | UsageError::PayloadPending(_)
         | UsageError::WindowFull(_)
         | UsageError::Resuming
         | UsageError::Store(StoreError::Full | StoreError::Failed) => Ok(false),

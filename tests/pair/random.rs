@@ -15,7 +15,7 @@ fn some(rng: &mut Rng, most: usize) -> usize {
     rng.below(2 << bits).min(most)
 }
 
-fn script(rng: &mut Rng, client: bool, len: usize) -> Vec<Do> {
+fn script(rng: &mut Rng, client: bool, len: usize, streams: usize) -> Vec<Do> {
     let qos =
         rng.pick(&[&[Qos::ExactlyOnce][..], &[Qos::AtLeastOnce], &[Qos::AtLeastOnce, Qos::ExactlyOnce]]);
     let lends = rng.pick(&[usize::MAX, 4]);
@@ -26,6 +26,9 @@ fn script(rng: &mut Rng, client: bool, len: usize) -> Vec<Do> {
             26..28 => Do::Unsubscribe,
             28 => Do::Ping,
             29 => Do::Disconnect,
+            _ if rng.once_in(streams) => {
+                Do::Stream(if rng.once_in(4) { Qos::AtMostOnce } else { rng.pick(qos) })
+            }
             _ if rng.once_in(lends) => Do::Lend(rng.pick(qos)),
             _ => Do::Publish(rng.pick(qos)),
         })
@@ -57,7 +60,9 @@ fn setup(seed: u64) -> Setup {
     let version = rng.pick(&[VERSIONS[0], VERSIONS[1], VERSIONS[1], VERSIONS[2], VERSIONS[2], VERSIONS[2]]);
     let v5 = version == Version::V5_0;
     let len = 1 + some(rng, 1000);
-    let scripts = [script(rng, true, len), script(rng, false, len)];
+    let streams = rng.pick(&[usize::MAX, 10, 2]);
+    let large = if streams == usize::MAX { 0 } else { 1 + some(rng, 2000) };
+    let scripts = [script(rng, true, len, streams), script(rng, false, len, streams)];
     let acks = [(); 2].map(|()| match rng.below(3) {
         0 => Acks::Automatic,
         1 => Acks::First(some(rng, 8)),
@@ -73,10 +78,17 @@ fn setup(seed: u64) -> Setup {
     let receive_maximum = [(); 2].map(|()| [(); 2].map(|()| 1 + some(rng, 20) as u16));
     let headroom = rng.pick(&[0, 5, 32]);
     let payload = [4 + some(rng, 30), rng.pick(&[0, 0, 20])];
-    let publish = 7 + payload[0] + 3 * payload[1];
+    let aliases = rng.pick(&[0, 0, 1, 2, 3]);
+    let topics = if rng.once_in(2) { 1 } else { 5 };
+    let topic = if topics == 1 { 1 } else { 13 };
+    // The length of a streamed one takes two bytes more.
+    let publish = 8 + topic + payload[0] + 3 * payload[1];
     let roomy = rng.once_in(3);
-    let sinks =
-        smallest(version, headroom, publish).map(|n| if roomy { usize::MAX } else { n + some(rng, 200) });
+    let sinks = smallest(version, headroom, publish, aliases)
+        .map(|n| if roomy { usize::MAX } else { n + some(rng, 200) });
+    // Larger than all heads, CONNECT and SUBSCRIBE.
+    let stream_above = rng.pick(&[u32::MAX, 40, 40, 200]);
+    let maximum = if large > 0 { 100_000 } else { 1000 };
     let faults = (0..some(rng, 30)).map(|_| fault(rng, version)).collect();
     Setup {
         version,
@@ -86,11 +98,15 @@ fn setup(seed: u64) -> Setup {
         abandons: rng.once_in(2),
         shapes,
         receive_maximum,
-        maximum_packet_size: [1000, if v5 && rng.once_in(3) { 40 } else { 1000 }],
+        maximum_packet_size: [maximum, if v5 && rng.once_in(3) { 40 } else { maximum }],
         headroom,
         sinks,
         pipe: if rng.once_in(4) { usize::MAX } else { 1 + some(rng, 300) },
         payload,
+        large,
+        stream_above,
+        aliases,
+        topics,
         faults,
         store_fails: rng.pick(&[0, 0, 3, 20]),
         seed: rng.pick(&[0, seed.max(1)]),
@@ -134,6 +150,8 @@ fn anything() {
         sum.deliveries += totals.deliveries;
         sum.connections += totals.connections;
         sum.packets += totals.packets;
+        sum.aliased += totals.aliased;
+        sum.pieces += totals.pieces;
         sum.faults += totals.faults;
     }
     println!("{runs} runs: {sum:?}");

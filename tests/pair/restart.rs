@@ -6,7 +6,6 @@ use sans_mqtt::{PacketId, Record, Session};
 
 use crate::app::{App, End};
 use crate::ledger::{Flow, Ledger};
-use crate::setup::Do;
 use crate::side::Side;
 use crate::store::{Log, export, import};
 
@@ -45,6 +44,7 @@ impl Side<'_> {
         self.machine = None;
         self.sink.bytes.clear();
         self.input.clear();
+        self.payload.clear();
         (self.asked, self.due) = (None, true);
         self.app.disconnected();
         let ledger = self.restored(import(&old, old.bytes.clone()));
@@ -59,8 +59,9 @@ impl Side<'_> {
             let id = PacketId::new(id).expect("not 0");
             if !self.app.live.contains_key(&id) && !self.app.forgotten.contains_key(&id) {
                 assert!(flow.number.is_none_or(|number| number as usize == self.app.sent.len()));
-                let lent = matches!(self.app.script[self.app.at], Do::Lend(_));
-                self.app.accepted(Some(id), flow.qos, lent);
+                let step = self.app.script[self.app.at];
+                assert_eq!(step.qos(), flow.qos);
+                self.app.accepted(Some(id), step);
             }
         }
         self.check();

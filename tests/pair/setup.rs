@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use sans_mqtt::{Config, Qos, Version};
+use sans_mqtt::{Config, HeapTopics, Qos, Version};
 
 pub(crate) const CLIENT: usize = 0;
 pub(crate) const SERVER: usize = 1;
@@ -13,11 +13,32 @@ pub(crate) enum Do {
     Publish(Qos),
     /// Publishes a message of QoS 1 or 2 that the application keeps.
     Lend(Qos),
+    /// Sends the head of a message and then its payload, which is large.
+    Stream(Qos),
     Subscribe,
     Unsubscribe,
     /// Lets the client's keep alive run out when nothing else happens.
     Ping,
     Disconnect,
+}
+
+impl Do {
+    /// The QoS of a message.
+    pub(crate) fn qos(self) -> Qos {
+        match self {
+            Self::Publish(qos) | Self::Lend(qos) | Self::Stream(qos) => qos,
+            step => panic!("{step:?} is no message"),
+        }
+    }
+
+    /// Whether the application keeps the message.
+    pub(crate) fn is_lent(self) -> bool {
+        matches!(self, Self::Lend(_) | Self::Stream(_))
+    }
+
+    pub(crate) fn is_streamed(self) -> bool {
+        matches!(self, Self::Stream(_))
+    }
 }
 
 /// In which order an application acknowledges the messages that it holds.
@@ -96,6 +117,13 @@ pub(crate) struct Setup {
     pub(crate) pipe: usize,
     /// The payload of message `n` has so many bytes, and `n % 4` times the second number more; four at least.
     pub(crate) payload: [usize; 2],
+    /// The payload of a streamed message has so many bytes more.
+    pub(crate) large: usize,
+    /// What is larger comes in pieces.
+    pub(crate) stream_above: u32,
+    /// Every topic gets one of so many Topic Aliases (5.0), on both sides; and so many topics there are.
+    pub(crate) aliases: u16,
+    pub(crate) topics: usize,
     pub(crate) faults: Vec<Fault>,
     /// One in so many calls of a store fails; 0: none.
     pub(crate) store_fails: usize,
@@ -121,6 +149,10 @@ impl Default for Setup {
             sinks: [usize::MAX; 2],
             pipe: usize::MAX,
             payload: [4, 0],
+            large: 0,
+            stream_above: u32::MAX,
+            aliases: 0,
+            topics: 1,
             faults: Vec::new(),
             store_fails: 0,
             seed: 0,
@@ -136,16 +168,26 @@ impl Setup {
             receive_maximum: self.receive_maximum[n.min(1)][who],
             maximum_packet_size: self.maximum_packet_size[n.min(1)],
             headroom: self.headroom,
+            stream_above: self.stream_above,
+            topic_alias_maximum: self.aliases,
+            assign_topic_aliases: self.aliases > 0,
             ..Config::default()
         }
     }
 
     /// The payload of a message.
-    pub(crate) fn payload(&self, number: u32) -> Vec<u8> {
+    pub(crate) fn payload(&self, number: u32, streamed: bool) -> Vec<u8> {
         let len = self.payload[0] + number as usize % 4 * self.payload[1];
+        let len = len + if streamed { self.large } else { 0 };
         let mut payload = number.to_be_bytes().to_vec();
         payload.resize(len.max(4), number as u8);
         payload
+    }
+
+    /// Memory for the aliases of both directions.
+    pub(crate) fn tables(&self) -> Tables {
+        let table = || HeapTopics::new(self.aliases, 100);
+        (table(), table())
     }
 
     pub(crate) fn crashes(&self, who: usize) -> bool {
@@ -166,6 +208,16 @@ impl Setup {
         }
         Print(self.clone())
     }
+}
+
+pub(crate) type Tables = (HeapTopics, HeapTopics);
+
+const TOPICS: [&str; 5] = ["t", "u", "a/b", "a/topic", "another/topic"];
+
+/// The topic of a message, if there are so many.
+pub(crate) fn topic(number: u32, topics: usize) -> &'static str {
+    // Some come several times in a row.
+    TOPICS[(number as usize / 2 + number as usize % 3) % topics]
 }
 
 /// The messages of a script.

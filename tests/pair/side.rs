@@ -1,17 +1,19 @@
 //! One side: a machine, its sink and input, and the application, with the loop that the documentation asks for.
 
+use std::collections::VecDeque;
+
 use sans_mqtt::{
-    Acknowledge, Connect, Flight, Instant, NoAliases, PacketId, Properties, Property, ReasonCode, Record,
+    AckToken, Acknowledge, Connect, Flight, Instant, PacketId, Properties, Property, Qos, ReasonCode, Record,
     Sender, Session, StoreError, UsageError, Version, Wait,
 };
 
 use sans_mqtt::log::{Recorder, replay};
 
-use crate::app::{App, End};
-use crate::ledger::Ledger;
+use crate::app::{App, Coming, End};
+use crate::ledger::{Ledger, number};
 use crate::machine::{Bounded, Found, Machine, Tape, either};
 use crate::rng::Rng;
-use crate::setup::{Acks, CLIENT, SERVER, Setup};
+use crate::setup::{Acks, CLIENT, SERVER, Setup, topic};
 use crate::store::Log;
 use crate::watch::Watch;
 
@@ -27,6 +29,8 @@ pub(crate) struct Side<'s> {
     pub(crate) session: Option<Session<Log>>,
     pub(crate) sink: Bounded,
     pub(crate) input: Vec<u8>,
+    /// What is left of the payload of a message whose head was sent.
+    pub(crate) payload: VecDeque<u8>,
     pub(crate) wait: Wait,
     /// Whether there is a reason to call `handle`.
     pub(crate) due: bool,
@@ -41,6 +45,8 @@ pub(crate) struct Side<'s> {
     ends: bool,
     pub(crate) packets: u64,
     pub(crate) tape: Tape,
+    pub(crate) aliased: u64,
+    pub(crate) pieces: u64,
 }
 
 /// A look at the session of a side, whatever its store is wrapped in.
@@ -67,10 +73,11 @@ impl<'s> Side<'s> {
             who,
             setup,
             machine: None,
-            watch: Watch::new(sender, setup.version, &log.bytes),
+            watch: Watch::new(sender, setup, &log.bytes),
             session: Some(Session::new(log)),
             sink: Bounded { size: setup.sinks[who], ..Bounded::default() },
             input: Vec::new(),
+            payload: VecDeque::new(),
             wait: Wait::Decide,
             due: true,
             asked: None,
@@ -81,6 +88,8 @@ impl<'s> Side<'s> {
             ends: false,
             packets: 0,
             tape: Tape(setup.logged.then(Default::default)),
+            aliased: 0,
+            pieces: 0,
         }
     }
 
@@ -89,8 +98,7 @@ impl<'s> Side<'s> {
     pub(crate) fn replay(&mut self) {
         let Some(log) = &self.tape.0 else { return };
         let log = &mut *log.borrow_mut();
-        let again =
-            |log: &[u8]| replay(log, || (Log::new(self.setup.shapes[self.who]), NoAliases::default()));
+        let again = |log: &[u8]| replay(log, || (Log::new(self.setup.shapes[self.who]), self.setup.tables()));
         let calls = again(log).unwrap();
         let part = self.rng.below(log.len());
         assert!(again(&log[..part]).unwrap() < calls);
@@ -134,14 +142,16 @@ impl<'s> Side<'s> {
     pub(crate) fn connect(&mut self, now: Instant) {
         let config = self.setup.config(self.who, self.connections);
         let sender = if self.who == CLIENT { Sender::Client } else { Sender::Server };
-        self.watch = Watch::new(sender, self.setup.version, &self.log().bytes);
+        self.watch = Watch::new(sender, self.setup, &self.log().bytes);
         self.connections += 1;
         (self.wait, self.due) = (Wait::Decide, true);
         if self.who == SERVER {
             let empty = Session::new(self.log().next(Record::HEADER.to_vec()));
-            self.machine = Some(Machine::Server(Recorder::server(now, &config, empty, self.tape.clone())));
+            let (tables, tape) = (self.setup.tables(), self.tape.clone());
+            self.machine =
+                Some(Machine::Server(Recorder::server_with_aliases(now, &config, empty, tables, tape)));
         } else {
-            let session = self.session.take().expect("a session");
+            let (session, tables) = (self.session.take().expect("a session"), self.setup.tables());
             let v5 = self.setup.version == Version::V5_0;
             let clean_start = self.clean || (v5 && !session.exists());
             let expiry = [Property::SessionExpiryInterval(u32::MAX)];
@@ -149,7 +159,8 @@ impl<'s> Side<'s> {
             let connect =
                 Connect { clean_start, properties, client_id: "c", keep_alive: 1000, ..Connect::default() };
             self.ends = clean_start && !v5;
-            let client = Recorder::client(self.setup.version, &config, session, self.tape.clone());
+            let (version, tape) = (self.setup.version, self.tape.clone());
+            let client = Recorder::client_with_aliases(version, &config, session, tables, tape);
             self.machine = Some(Machine::Client(client));
             let connected = self.call(|machine, out| match machine {
                 Machine::Client(client) => client.connect(now, &connect, out),
@@ -166,8 +177,11 @@ impl<'s> Side<'s> {
     pub(crate) fn disconnect(&mut self) {
         let Some(machine) = self.machine.take() else { return };
         self.packets += self.watch.packets;
+        self.aliased += self.watch.aliased;
+        self.pieces += self.watch.pieces;
         self.sink.bytes.clear();
         self.input.clear();
+        self.payload.clear();
         (self.asked, self.due) = (None, true);
         if self.session.is_none() {
             // What was told to the application is told once, if the store works now.
@@ -216,6 +230,9 @@ impl<'s> Side<'s> {
             match found {
                 Found::Wait(Wait::Store) => {} // it works again at once
                 Found::Wait(wait) => {
+                    let left =
+                        if let Wait::Payload(left) = wait { left as usize } else { self.payload.len() };
+                    assert_eq!(left, self.payload.len());
                     self.wait = wait;
                     return Ok(happened);
                 }
@@ -238,9 +255,19 @@ impl<'s> Side<'s> {
                 self.clean = false;
                 self.opened();
             }
-            Found::Publish { number, qos, token } => {
-                self.app.came(number, qos);
-                self.app.tokens.extend(token.map(|token| (token, number)));
+            Found::Publish { topic, payload, qos, token } => self.came(&topic, &payload, qos, token),
+            Found::Start { topic, len, qos } => {
+                let coming = Coming { qos, topic, len: len as usize, payload: Vec::new() };
+                assert!(self.app.coming.replace(coming).is_none(), "a message within another");
+            }
+            Found::Chunk(chunk) => {
+                self.app.coming.as_mut().expect("a message in pieces").payload.extend(chunk);
+            }
+            Found::End(token) => {
+                let Coming { qos, topic, len, payload } =
+                    self.app.coming.take().expect("a message in pieces");
+                assert_eq!(payload.len(), len, "the pieces are not the whole");
+                self.came(&topic, &payload, qos, token);
             }
             // What is left of a message that was dropped before a restart.
             Found::Acked(id, _) if self.app.forgotten.remove(&id).is_some() => {}
@@ -250,7 +277,9 @@ impl<'s> Side<'s> {
                 if let Some(message) = session!(self, session => session.message(id)) {
                     let number = self.app.live.get(&id).or_else(|| self.app.forgotten.get(&id));
                     let number = *number.expect("a message that is known");
-                    assert_eq!(message.payload, self.setup.payload(number));
+                    let streamed = self.app.sent[number as usize].streamed;
+                    assert_eq!(message.payload, self.setup.payload(number, streamed));
+                    assert_eq!(message.topic, topic(number, self.setup.topics));
                 }
                 self.watch.dropped(id.get());
                 // The application has forgotten a SUBSCRIBE of an earlier connection.
@@ -271,6 +300,16 @@ impl<'s> Side<'s> {
             Found::Wait(wait) => unreachable!("{wait:?}"),
         }
         Ok(())
+    }
+
+    /// A message is there.
+    fn came(&mut self, from: &str, payload: &[u8], qos: Qos, token: Option<AckToken>) {
+        let number = number(payload);
+        assert_eq!(from, topic(number, self.setup.topics), "message {number}");
+        let [small, large] = [false, true].map(|streamed| self.setup.payload(number, streamed));
+        assert!(payload == small || payload == large, "message {number} is another one");
+        self.app.came(number, qos);
+        self.app.tokens.extend(token.map(|token| (token, number)));
     }
 
     /// It is agreed on whether the session goes on.
@@ -299,7 +338,9 @@ impl<'s> Side<'s> {
         self.due = true;
         match answered {
             Ok(()) => self.asked = None,
-            Err(UsageError::NoRoom(_) | UsageError::Store(StoreError::Failed)) => return Ok(()),
+            Err(
+                UsageError::NoRoom(_) | UsageError::PayloadPending(_) | UsageError::Store(StoreError::Failed),
+            ) => return Ok(()),
             Err(error) => panic!("{error}"),
         }
         if filters == 0 {

@@ -7,12 +7,13 @@ use crate::world::run;
 
 /// The smallest sink that can do: the largest of CONNECT, SUBSCRIBE (whose SUBACK gets as much), CONNACK and PUBLISH,
 /// with the headroom for what is a command.
-pub(crate) fn smallest(version: Version, headroom: u16, publish: usize) -> [usize; 2] {
+pub(crate) fn smallest(version: Version, headroom: u16, publish: usize, aliases: u16) -> [usize; 2] {
     let v5 = version == Version::V5_0;
-    let connect = if v5 { 29 } else { 15 } + if version == Version::V3_1 { 2 } else { 0 };
-    let connack = if v5 { 13 } else { 4 };
+    let alias = if v5 && aliases > 0 { 3 } else { 0 };
+    let connect = if v5 { 29 } else { 15 } + if version == Version::V3_1 { 2 } else { 0 } + alias;
+    let connack = if v5 { 13 } else { 4 } + alias;
     let subscribe = if v5 { 13 } else { 12 };
-    let publish = publish + usize::from(v5) + usize::from(headroom);
+    let publish = publish + usize::from(v5) + usize::from(headroom) + alias;
     [publish.max(connect).max(subscribe + usize::from(headroom)), publish.max(connack).max(subscribe)]
 }
 
@@ -23,7 +24,7 @@ const PUBLISH: usize = 11;
 
 /// `size`: above the smallest.
 fn setup(version: Version, headroom: u16, size: usize, pipe: usize) -> Setup {
-    let sinks = smallest(version, headroom, PUBLISH).map(|smallest| smallest + size);
+    let sinks = smallest(version, headroom, PUBLISH, 0).map(|smallest| smallest + size);
     Setup { version, headroom, sinks, pipe, ..Setup::default() }
 }
 

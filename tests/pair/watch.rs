@@ -2,9 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use sans_mqtt::{Delivery, Frame, Packet, PacketType, Publish, Qos, ReasonCode, Sender, Split, Version};
+use sans_mqtt::{
+    Delivery, Frame, HeadSplit, Packet, PacketType, Publish, PublishHead, Qos, ReasonCode, Sender, Split,
+    Version,
+};
 
 use crate::ledger::{Ledger, number};
+use crate::setup::{Setup, topic};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Phase {
@@ -42,13 +46,23 @@ pub(crate) struct Watch {
     /// PINGREQs sent and not answered.
     pub(crate) pings: u32,
     pub(crate) packets: u64,
+    /// How many packets had a Topic Alias, and how many messages went in pieces.
+    pub(crate) aliased: u64,
+    pub(crate) pieces: u64,
+    /// The highest Topic Alias that the peer takes, and what the aliases of this side stand for.
+    alias_maximum: u16,
+    aliases: BTreeMap<u16, String>,
+    topics: usize,
+    /// What is to come of the payload that this side sends, and of the one that comes, with its message.
+    sending: usize,
+    coming: Option<(Delivery, usize)>,
     trace: bool,
 }
 
 impl Watch {
-    pub(crate) fn new(sender: Sender, version: Version, log: &[u8]) -> Self {
+    pub(crate) fn new(sender: Sender, setup: &Setup, log: &[u8]) -> Self {
         Self {
-            version,
+            version: setup.version,
             sender,
             phase: Phase::Before,
             ledger: Ledger::of(log),
@@ -65,6 +79,13 @@ impl Watch {
             pongs: 0,
             pings: 0,
             packets: 0,
+            aliased: 0,
+            pieces: 0,
+            alias_maximum: 0,
+            aliases: BTreeMap::new(),
+            topics: setup.topics,
+            sending: 0,
+            coming: None,
             trace: std::env::var_os("PAIR_TRACE").is_some(),
         }
     }
@@ -89,39 +110,91 @@ impl Watch {
     /// Nothing is owed, asked or counted.
     pub(crate) fn is_at_rest(&self) -> bool {
         let owed = self.pubacks.len() + self.pubrecs.len() + self.pubcomps.len() + self.subacks.len();
-        owed + self.asked.len() + self.ledger.flows.len() == 0
+        owed + self.asked.len() + self.ledger.flows.len() + self.sending == 0
+            && self.coming.is_none()
             && (self.window, self.pongs, self.pings) == (0, 0, 0)
     }
 
     /// The side has handled these bytes.
-    pub(crate) fn got(&mut self, bytes: &[u8]) {
+    pub(crate) fn got(&mut self, mut bytes: &[u8]) {
         let from = if self.sender == Sender::Client { Sender::Server } else { Sender::Client };
-        self.each(bytes, from, Self::came);
+        loop {
+            if let Some((delivery, left)) = self.coming {
+                let (piece, rest) = bytes.split_at(left.min(bytes.len()));
+                self.coming = Some((delivery, left - piece.len())).filter(|(_, left)| *left > 0);
+                bytes = rest;
+                match self.coming {
+                    None => self.publish_came(delivery),
+                    Some(_) => return,
+                }
+            }
+            if bytes.is_empty() {
+                return;
+            }
+            let (packet, left, rest) = self.next(bytes, from);
+            bytes = rest;
+            match packet {
+                Packet::Publish(publish) if left > 0 => self.coming = Some((publish.delivery, left)),
+                packet => self.came(&packet),
+            }
+        }
     }
 
     /// The side has written these bytes.
-    pub(crate) fn sent(&mut self, bytes: &[u8]) {
-        self.each(bytes, self.sender, Self::went);
-    }
-
-    fn each(&mut self, mut bytes: &[u8], from: Sender, what: fn(&mut Self, &Packet<'_>)) {
+    pub(crate) fn sent(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let (frame, rest) = match Frame::split(bytes, usize::MAX) {
-                Ok(Split::Frame(frame, rest)) => (frame, rest),
-                other => panic!("{other:?}: {bytes:02x?}"),
-            };
-            let packet = Packet::decode_from(self.version, from, frame).expect("a valid packet");
-            if self.trace {
-                eprintln!(
-                    "{:?} {} {packet:?}",
-                    self.sender,
-                    if from == self.sender { "sends" } else { "got" }
-                );
-            }
-            self.packets += 1;
-            what(self, &packet);
+            assert_eq!(self.sending, 0, "something within a payload: {bytes:02x?}");
+            let (packet, left, rest) = self.next(bytes, self.sender);
+            self.went(&packet);
+            self.sending = left;
+            self.pieces += u64::from(left > 0);
             bytes = rest;
         }
+    }
+
+    /// The application has written so much of a payload.
+    pub(crate) fn wrote_payload(&mut self, n: usize) {
+        self.sending = self.sending.checked_sub(n).expect("more than is left");
+    }
+
+    /// The next packet, or if that is a PUBLISH whose payload is not all there, its beginning and how much is missing.
+    fn next<'b>(&mut self, bytes: &'b [u8], from: Sender) -> (Packet<'b>, usize, &'b [u8]) {
+        let (packet, left, rest) = match Frame::split(bytes, usize::MAX) {
+            Ok(Split::Frame(frame, rest)) => {
+                (Packet::decode_from(self.version, from, frame).expect("a valid packet"), 0, rest)
+            }
+            _ => match PublishHead::split(self.version, Some(from), bytes) {
+                Ok(HeadSplit::Head(head, payload)) => {
+                    let PublishHead { dup, retain, delivery, topic, properties, payload_len } = head;
+                    let publish = Publish { dup, retain, delivery, topic, properties, payload };
+                    (Packet::Publish(publish), payload_len - payload.len(), &[][..])
+                }
+                other => panic!("{other:?}: {bytes:02x?}"),
+            },
+        };
+        if self.trace {
+            let does = if from == self.sender { "sends" } else { "got" };
+            eprintln!("{:?} {does} {packet:?}, {left} bytes missing", self.sender);
+        }
+        self.packets += 1;
+        (packet, left, rest)
+    }
+
+    /// A message has its own topic, or an alias for it that the peer knows.
+    fn check_topic(&mut self, publish: &Publish<'_>) {
+        let Publish { topic: name, payload, dup, .. } = *publish;
+        let alias = publish.properties.topic_alias();
+        if let Some(alias) = alias {
+            self.aliased += 1;
+            assert!(!dup, "sent again with an alias");
+            assert!(alias > 0 && alias <= self.alias_maximum, "alias {alias} of {}", self.alias_maximum);
+            if !name.is_empty() {
+                self.aliases.insert(alias, name.into());
+            }
+        }
+        let known = alias.and_then(|alias| self.aliases.get(&alias));
+        let name = if name.is_empty() { known.expect("an alias that is known") } else { name };
+        assert_eq!(name, topic(number(payload), self.topics));
     }
 
     fn count(&mut self) {
@@ -173,10 +246,12 @@ impl Watch {
             _ => assert_eq!(self.phase, Phase::Open, "{packet:?}"),
         }
         match packet {
-            Packet::Publish(publish) => match publish.delivery {
-                Delivery::AtMostOnce => {}
-                Delivery::AtLeastOnce(id) | Delivery::ExactlyOnce(id) => self.publish(id.get(), publish),
-            },
+            Packet::Publish(publish) => {
+                self.check_topic(publish);
+                if let Some(id) = publish.delivery.packet_id() {
+                    self.publish(id.get(), publish);
+                }
+            }
             Packet::Puback(ack) => assert_eq!(self.pubacks.pop_front(), Some(ack.packet_id.get())),
             Packet::Pubrec(ack) => assert_eq!(self.pubrecs.pop_front(), Some(ack.packet_id.get())),
             Packet::Pubcomp(ack) => assert!(self.pubcomps.remove(&ack.packet_id.get()), "{ack:?}"),
@@ -224,16 +299,14 @@ impl Watch {
             Packet::Connect(connect) => {
                 self.phase = Phase::Greeted;
                 self.limit = connect.properties.receive_maximum().unwrap_or(u16::MAX);
+                self.alias_maximum = connect.properties.topic_alias_maximum().unwrap_or(0);
             }
             Packet::Connack(connack) => {
                 self.phase = Phase::Open;
                 self.limit = connack.properties.receive_maximum().unwrap_or(u16::MAX);
+                self.alias_maximum = connack.properties.topic_alias_maximum().unwrap_or(0);
             }
-            Packet::Publish(publish) => match publish.delivery {
-                Delivery::AtMostOnce => {}
-                Delivery::AtLeastOnce(id) => self.pubacks.push_back(id.get()),
-                Delivery::ExactlyOnce(id) => self.pubrecs.push_back(id.get()),
-            },
+            Packet::Publish(publish) => self.publish_came(publish.delivery),
             Packet::Pubrel(ack) => assert!(self.pubcomps.insert(ack.packet_id.get())),
             Packet::Puback(ack) => self.finish(ack.packet_id.get(), Qos::AtLeastOnce),
             Packet::Pubcomp(ack) => self.finish(ack.packet_id.get(), Qos::ExactlyOnce),
@@ -260,6 +333,15 @@ impl Watch {
             Packet::Pingresp => self.pings = self.pings.checked_sub(1).expect("PINGRESP unasked"),
             Packet::Disconnect(disconnect) => assert_eq!(disconnect.reason, ReasonCode::SUCCESS),
             packet => panic!("{packet:?}"),
+        }
+    }
+
+    /// A message is there.
+    fn publish_came(&mut self, delivery: Delivery) {
+        match delivery {
+            Delivery::AtMostOnce => {}
+            Delivery::AtLeastOnce(id) => self.pubacks.push_back(id.get()),
+            Delivery::ExactlyOnce(id) => self.pubrecs.push_back(id.get()),
         }
     }
 

@@ -20,6 +20,8 @@ pub(crate) struct Totals {
     pub(crate) deliveries: u64,
     pub(crate) connections: u64,
     pub(crate) packets: u64,
+    pub(crate) aliased: u64,
+    pub(crate) pieces: u64,
     pub(crate) faults: u64,
 }
 
@@ -182,7 +184,8 @@ impl World<'_> {
             // Who still has something to write reads and throws away, or the peer may wait for room, too.
             return !std::mem::take(&mut self.pipes[1 - who]).is_empty();
         }
-        if !matches!(self.sides[who].wait, Wait::Read(_) | Wait::Resend(_)) || self.sides[who].due {
+        let reads = matches!(self.sides[who].wait, Wait::Read(_) | Wait::Resend(_) | Wait::Payload(_));
+        if !reads || self.sides[who].due {
             return false;
         }
         let n = self.some_of(self.pipes[1 - who].len(), At::Read(who, self.totals.read[who]));
@@ -209,7 +212,8 @@ impl World<'_> {
             }
         }
         let client = &self.sides[CLIENT].app;
-        let quiet = self.pipes.iter().all(VecDeque::is_empty)
+        let quiet = self.sides.iter().all(|side| side.payload.is_empty())
+            && self.pipes.iter().all(VecDeque::is_empty)
             && self.sides.iter().all(|side| !side.due && side.sink.bytes.is_empty() && side.watch.is_open());
         if client.script.get(client.at) != Some(&Do::Ping) || !quiet {
             return false;
@@ -248,6 +252,8 @@ impl World<'_> {
             self.totals.deliveries += receiver.app.seen.iter().map(|n| u64::from(*n)).sum::<u64>();
             self.totals.logged[who] = self.sides[who].log().written;
             self.totals.packets += self.sides[who].packets + self.sides[who].watch.packets;
+            self.totals.aliased += self.sides[who].aliased + self.sides[who].watch.aliased;
+            self.totals.pieces += self.sides[who].pieces + self.sides[who].watch.pieces;
         }
         if self.setup.version == Version::V5_0 && self.setup.store_fails == 0 {
             self.sides.iter_mut().for_each(probe_quota);

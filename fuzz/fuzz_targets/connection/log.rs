@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sans_mqtt::{IncomingSlot, OutgoingSlot, Record, Session, Store, StoreError};
 
-use crate::watch::Life;
+use crate::life::Life;
 
 /// Tables with a log, which fails at times.
 pub(crate) struct Logged<T> {

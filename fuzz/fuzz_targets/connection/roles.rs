@@ -1,13 +1,16 @@
 //! What only one of the roles does, and what is sent to it.
 
 use sans_mqtt::{
-    Ack, Auth, Client, Config, Connack, Connect, Connection, Delivery, Disconnect, Flight, Instant, Message,
-    Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Sender, Server, Session, Store, Suback,
-    Subscribe, Subscription, Unsubscribe, Version, role,
+    Client, Config, Connack, Connect, Connection, Disconnect, Due, Flight, Instant, Packet, Properties,
+    Property, Qos, ReasonCode, Sender, Server, Session, Store, Suback, Subscribe, Subscription, Unsubscribe,
+    Version, Will, role,
 };
 
 use crate::World;
-use crate::tape::Tape;
+use crate::life::Sent;
+use crate::tape::{Tape, Words};
+use crate::timers;
+use crate::topics::Topics;
 
 /// What only one of the roles can do.
 pub(crate) trait Role: sans_mqtt::Role + Sized {
@@ -19,7 +22,8 @@ pub(crate) trait Role: sans_mqtt::Role + Sized {
         now: Instant,
         config: &Config,
         session: Session<T>,
-    ) -> Connection<Self, T>;
+        aliases: (Topics, Topics),
+    ) -> Connection<Self, T, (Topics, Topics)>;
     fn command<T: Store>(world: &mut World<Self, T>, tape: &mut Tape<'_>);
     fn packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool);
 }
@@ -28,8 +32,14 @@ impl Role for role::Client {
     const SENDER: Sender = Sender::Client;
     const PEER: Sender = Sender::Server;
 
-    fn create<T: Store>(version: Version, _: Instant, config: &Config, session: Session<T>) -> Client<T> {
-        Client::new(version, config, session)
+    fn create<T: Store>(
+        version: Version,
+        _: Instant,
+        config: &Config,
+        session: Session<T>,
+        aliases: (Topics, Topics),
+    ) -> Client<T, (Topics, Topics)> {
+        Client::with_aliases(version, config, session, aliases)
     }
 
     fn command<T: Store>(world: &mut World<Self, T>, tape: &mut Tape<'_>) {
@@ -45,17 +55,26 @@ impl Role for role::Client {
                 .unsubscribe(&["t/#", "u"][..count], Properties::EMPTY, &mut world.out)
                 .map(|id| (id, Flight::Unsubscribe)),
             _ => {
-                let clean_start = what & 4 != 0;
-                let expiry = [Property::SessionExpiryInterval(if what & 8 != 0 { 60 } else { 0 })];
-                let method = [expiry[0], Property::AuthenticationMethod("m")];
-                let properties = match connection.version() {
-                    Version::V5_0 if what & 48 == 48 => Properties::from(&method),
-                    Version::V5_0 if what & 16 == 0 => Properties::from(&expiry),
-                    _ => Properties::EMPTY,
-                };
                 let keep_alive = tape.pick(&[0, 1, 60, 65_535]);
+                let mut properties =
+                    vec![Property::SessionExpiryInterval(if what & 8 != 0 { 60 } else { 0 })];
+                if what & 48 == 48 {
+                    properties.push(Property::AuthenticationMethod("m"));
+                }
+                let more = [
+                    Property::RequestProblemInformation(false),
+                    Property::RequestResponseInformation(true),
+                    Property::RequestProblemInformation(true),
+                ];
+                properties.extend(tape.some(&more));
+                if connection.version() != Version::V5_0 || what & 16 != 0 && what & 48 != 48 {
+                    properties.clear();
+                }
+                let clean_start = what & 4 != 0;
+                let client_id = if what & 192 == 192 { "" } else { "c" };
+                let properties = properties[..].into();
                 let connect =
-                    Connect { clean_start, client_id: "c", keep_alive, properties, ..Connect::default() };
+                    Connect { clean_start, client_id, keep_alive, properties, ..Connect::default() };
                 let existed = connection.session().exists();
                 match connection.connect(world.now, &connect, &mut world.out) {
                     Ok(()) => world.watch.existed = existed,
@@ -67,7 +86,7 @@ impl Role for role::Client {
         };
         match result {
             Ok((id, flight)) => {
-                world.watch.life.add(id.get(), flight).filters = count;
+                world.watch.life.add(id.get(), flight, Sent::default()).filters = count;
             }
             Err(error) => world.refused(error, written),
         }
@@ -78,20 +97,29 @@ impl Role for role::Client {
         let (what, packet_id) = (tape.byte(), tape.id());
         let codes = [ReasonCode::SUCCESS, ReasonCode::UNSPECIFIED_ERROR];
         let reasons = codes[..usize::from(what >> 6) % 3].into();
-        let answer = Suback { packet_id, reasons, ..Suback::default() };
+        let words = if what & 32 == 0 { Words::NONE } else { tape.words() }.behind(&[]);
+        let answer = Suback { packet_id, reasons, properties: words[..].into() };
         match what % 8 {
             0..=2 => {
                 let limits = [
                     Property::ReceiveMaximum(tape.pick(&[1, 2, 3, 65_535])),
-                    Property::MaximumPacketSize(tape.pick(&[20, 60, 1000, u32::MAX])),
+                    Property::MaximumPacketSize(tape.pick(&[20, 60, 1000, u32::MAX, 1, 4, 5])),
                     Property::ServerKeepAlive(tape.pick(&[0, 1, 60])),
+                    Property::TopicAliasMaximum(tape.pick(&[1, 2, 3, 10, 65_535])),
                     Property::MaximumQos(Qos::AtLeastOnce),
                     Property::RetainAvailable(false),
+                    Property::SessionExpiryInterval(60),
+                    Property::AssignedClientIdentifier("x"),
+                    Property::AuthenticationMethod("m"),
+                    Property::ResponseInformation("r"),
+                    Property::WildcardSubscriptionAvailable(false),
+                    Property::SubscriptionIdentifierAvailable(false),
+                    Property::SharedSubscriptionAvailable(false),
                 ];
-                let count = usize::from(tape.byte() % 6);
+                let properties = tape.some(&limits);
                 let connack = Connack {
                     session_present: what & 8 != 0,
-                    properties: limits[..count].into(),
+                    properties: properties[..].into(),
                     ..Connack::default()
                 };
                 // Before 5.0 it has no properties, and in 3.1 no Session Present.
@@ -113,7 +141,7 @@ impl Role for role::Client {
                 send(Packet::Pingresp);
             }
             _ => {
-                send(Packet::Disconnect(Disconnect { reason: tape.reason(), ..Disconnect::default() }));
+                send(Packet::Disconnect(Disconnect { reason: tape.reason(), properties: words[..].into() }));
             }
         }
     }
@@ -123,44 +151,57 @@ impl Role for role::Server {
     const SENDER: Sender = Sender::Server;
     const PEER: Sender = Sender::Client;
 
-    fn create<T: Store>(_: Version, now: Instant, config: &Config, session: Session<T>) -> Server<T> {
-        Server::new(now, config, session)
+    fn create<T: Store>(
+        _: Version,
+        now: Instant,
+        config: &Config,
+        session: Session<T>,
+        aliases: (Topics, Topics),
+    ) -> Server<T, (Topics, Topics)> {
+        Server::with_aliases(now, config, session, aliases)
     }
 
     fn command<T: Store>(world: &mut World<Self, T>, tape: &mut Tape<'_>) {
         let (what, count, written) = (tape.byte(), tape.byte(), world.out.bytes.len());
         let reasons = &[ReasonCode::SUCCESS, ReasonCode::UNSPECIFIED_ERROR][..usize::from(count % 3)];
+        if what % 8 == 4 {
+            resume(world, count);
+            return;
+        }
+        // Words are for 5.0.
+        let words = if what & 8 == 0 { Words::NONE } else { tape.words() };
         let connection = &mut world.connection;
+        let said = words.behind(&[]);
+        world.watch.words = words;
         let result = match what % 8 {
-            0 => connection.reject(tape.reason(), Properties::EMPTY, &mut world.out),
-            1 | 2 => connection.suback(reasons, Properties::EMPTY, &mut world.out),
-            3 => connection.unsuback(reasons, Properties::EMPTY, &mut world.out),
-            4 => {
-                if let Some((session, life)) = world.saved.take() {
-                    match connection.resume(session) {
-                        Ok(_) => {
-                            world.logged = connection.session().store().log.len();
-                            (world.watch.life, world.watch.resumed) = (life, true);
-                        }
-                        Err(session) => world.saved = Some((session, life)),
-                    }
-                }
-                Ok(())
-            }
+            0 => connection.reject(tape.reason(), said[..].into(), &mut world.out),
+            1 | 2 => connection.suback(reasons, said[..].into(), &mut world.out),
+            3 => connection.unsuback(reasons, said[..].into(), &mut world.out),
             _ => {
-                let properties = [
+                let candidates = [
                     Property::AuthenticationMethod("m"),
                     Property::SessionExpiryInterval(60),
                     Property::ServerKeepAlive(1),
+                    Property::ResponseInformation("r"),
+                    Property::AssignedClientIdentifier("x"),
+                    Property::SessionExpiryInterval(0),
                 ];
-                let from = usize::from(count >> 7);
-                connection.accept(properties[1 - from..1 + usize::from(count % 3)].into(), &mut world.out)
+                let mut properties = Tape(&[count]).some(&candidates);
+                // Most of the time those that have to be there are.
+                if count & 64 == 0 && connection.version() == Version::V5_0 {
+                    properties.retain(|property| !matches!(property, Property::AuthenticationMethod(_)));
+                    properties.retain(|property| !matches!(property, Property::AssignedClientIdentifier(_)));
+                    properties.extend(Some(candidates[0]).filter(|_| world.watch.method));
+                    properties.extend(Some(candidates[4]).filter(|_| world.watch.nameless));
+                }
+                connection.accept(words.behind(&properties)[..].into(), &mut world.out)
             }
         };
         if let Err(error) = result {
             world.refused(error, written);
         }
         world.look(&[]);
+        world.watch.words = Words::NONE;
     }
 
     fn packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool) {
@@ -170,21 +211,39 @@ impl Role for role::Server {
         match what % 8 {
             0..=2 => {
                 let limits = [
-                    Property::SessionExpiryInterval(tape.pick(&[0, 60, u32::MAX])),
+                    Property::SessionExpiryInterval(tape.pick(&[60, 5, u32::MAX])),
                     Property::ReceiveMaximum(tape.pick(&[1, 2, 3, 65_535])),
-                    Property::MaximumPacketSize(tape.pick(&[1, 20, 60, 1000, u32::MAX])),
+                    Property::MaximumPacketSize(tape.pick(&[20, 60, 1000, u32::MAX, 1, 4, 5])),
+                    Property::TopicAliasMaximum(tape.pick(&[1, 2, 3, 10, 65_535])),
+                    Property::RequestProblemInformation(false),
+                    Property::RequestResponseInformation(true),
                     Property::AuthenticationMethod("m"),
+                    Property::RequestProblemInformation(true),
                 ];
-                let count = usize::from(tape.byte() % 5);
+                let (properties, delay) = (tape.some(&limits), [Property::WillDelayInterval(5)]);
+                let delay = if what & 64 == 0 { Properties::EMPTY } else { (&delay).into() };
+                let will = Will {
+                    topic: "w",
+                    qos: if what & 128 == 0 { Qos::AtMostOnce } else { Qos::ExactlyOnce },
+                    properties: delay,
+                    ..Will::default()
+                };
                 let connect = Connect {
                     clean_start: what & 8 != 0,
                     keep_alive: tape.pick(&[0, 1, 60]),
-                    client_id: "c",
-                    properties: limits[..count].into(),
+                    client_id: if what & 48 == 48 { "" } else { "c" },
+                    properties: properties[..].into(),
+                    will: Some(will).filter(|_| what & 16 != 0),
                     ..Connect::default()
                 };
+                let old_will = Will { properties: Properties::EMPTY, ..will };
+                let old_will = connect.will.map(|_| old_will);
                 let _ = send(Packet::Connect(connect))
-                    || send(Packet::Connect(Connect { properties: Properties::EMPTY, ..connect }));
+                    || send(Packet::Connect(Connect {
+                        properties: Properties::EMPTY,
+                        will: old_will,
+                        ..connect
+                    }));
             }
             3 | 4 => {
                 let filters = filters[..count].into();
@@ -208,42 +267,36 @@ impl Role for role::Server {
     }
 }
 
-/// Packets about messages, which both sides send.
-pub(crate) fn message_packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool) {
-    let what = tape.byte();
-    let method = [Property::AuthenticationMethod("m")];
-    let ack = Ack { packet_id: tape.id(), ..Ack::default() };
-    let acked = Ack { reason: tape.reason(), ..ack };
-    let message = Message {
-        qos: if what & 16 == 0 { Qos::AtLeastOnce } else { Qos::ExactlyOnce },
-        topic: "in",
-        payload: &[what; 3],
-        ..Message::default()
-    };
-    let publish = publish(ack.packet_id, &message);
-    send(match what % 12 {
-        0 | 1 => Packet::Puback(acked),
-        2 => Packet::Pubrec(acked),
-        3 => Packet::Pubrec(ack),
-        4 => Packet::Pubrel(ack),
-        5 => Packet::Pubcomp(acked),
-        6..=9 => publish,
-        10 => match publish {
-            Packet::Publish(publish) => Packet::Publish(Publish { dup: true, ..publish }),
-            packet => packet,
-        },
-        _ if what & 16 == 0 => Packet::Publish(Publish { topic: "zero", ..Publish::default() }),
-        _ => Packet::Auth(Auth { reason: ReasonCode::CONTINUE_AUTHENTICATION, properties: (&method).into() }),
-    });
-}
-
-/// The packet of a message.
-pub(crate) fn publish<'a>(id: PacketId, message: &Message<'a>) -> Packet<'a> {
-    let Message { qos, retain, topic, properties, payload } = *message;
-    let delivery = match qos {
-        Qos::AtMostOnce => Delivery::AtMostOnce,
-        Qos::AtLeastOnce => Delivery::AtLeastOnce(id),
-        Qos::ExactlyOnce => Delivery::ExactlyOnce(id),
-    };
-    Packet::Publish(Publish { dup: false, retain, delivery, topic, properties, payload })
+/// The client that has come goes on with the session that it had, or that ends.
+fn resume<T: Store>(world: &mut World<role::Server, T>, how: u8) {
+    // A server that does as it is told asks first whether there still is one.
+    if how & 3 == 0 {
+        world.ask_saved();
+    }
+    let Some(mut saved) = world.saved.take() else { return };
+    let due = saved.timers.will.filter(|at| *at <= world.now);
+    match world.connection.resume(saved.session) {
+        Ok(_) => {
+            let session = world.connection.session();
+            world.logged = session.store().log.len();
+            world.watch.life = saved.life;
+            world.watch.resumed = session.exists();
+            world.will_due = due;
+        }
+        Err(session) => {
+            saved.session = session;
+            let clean = world.watch.greeted && !world.watch.open && world.watch.clean;
+            if how & 4 == 0 || !clean {
+                world.saved = Some(saved);
+                return;
+            }
+            // It wants a new one: the old one ends, and with it the delay of its will.
+            saved.session.end(world.now);
+            saved.timers.will = saved.timers.will.map(|at| at.min(world.now));
+            saved.timers.end = Some(world.now);
+            let had_will = saved.timers.will.is_some();
+            let told = timers::ask(&mut saved.session, &mut saved.timers, world.now);
+            assert_eq!(told, [Some(Due::Will).filter(|_| had_will), Some(Due::End)]);
+        }
+    }
 }

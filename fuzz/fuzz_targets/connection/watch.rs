@@ -1,177 +1,101 @@
 //! What a peer sees, and what it may hold against the other side: a second, slow account of a connection and its
 //! session, kept from the packets alone.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
-use sans_mqtt::{Connack, Flight, Packet, Publish, Qos, ReasonCode, Sender, Version};
+use sans_mqtt::{
+    Config, Connack, Connect, Flight, Instant, Packet, Properties, Publish, Qos, ReasonCode, Sender, Timers,
+    Version,
+};
 
-/// A packet of the watched side that waits for an answer.
-#[derive(Clone, Debug)]
-pub(crate) struct Out {
-    pub(crate) flight: Flight,
-    /// The place in the order of first sending.
-    seq: u64,
-    pub(crate) topic: String,
-    pub(crate) payload: Vec<u8>,
-    pub(crate) retain: bool,
-    pub(crate) properties: bool,
-    /// The number of topic filters.
-    pub(crate) filters: usize,
-    /// Whether its PUBLISH was sent in this connection, and its PUBREL.
-    pub(crate) published: bool,
-    released: bool,
-    /// Its session is over, or its connection, for which it was.
-    pub(crate) lost: bool,
-    /// The caller or the limits of the peer have given it up, and then the application was told.
-    pub(crate) given_up: bool,
-    pub(crate) told: bool,
-}
-
-/// A session.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Life {
-    pub(crate) out: BTreeMap<u16, Out>,
-    seq: u64,
-    /// What was sent first before this connection has a lower or the same number.
-    begun_at: u64,
-    /// The PUBRELs that are to be sent, in the order in which PUBREC came.
-    releases: Vec<u16>,
-    /// Messages of QoS 2 that must not come again.
-    pub(crate) taken: BTreeSet<u16>,
-}
-
-impl Life {
-    pub(crate) fn add(&mut self, id: u16, flight: Flight) -> &mut Out {
-        self.seq += 1;
-        let out = Out {
-            flight,
-            seq: self.seq,
-            topic: String::new(),
-            payload: Vec::new(),
-            properties: false,
-            filters: 0,
-            retain: false,
-            published: false,
-            released: false,
-            lost: false,
-            given_up: false,
-            told: false,
-        };
-        let before = self.out.insert(id, out);
-        assert!(before.is_none(), "identifier {id} is in use: {before:?}");
-        self.out.get_mut(&id).unwrap()
-    }
-
-    pub(crate) fn end(&mut self, id: u16) {
-        assert!(self.out.remove(&id).is_some(), "identifier {id} ended twice");
-        self.releases.retain(|release| *release != id);
-    }
-
-    /// The application has been told that a message is dropped. One of QoS 2 that the peer may have is released.
-    pub(crate) fn drop(&mut self, id: u16, flight: Option<Flight>) {
-        match (flight, self.out.get_mut(&id)) {
-            (Some(Flight::Released), Some(out)) if out.flight == Flight::ExactlyOnce && !out.lost => {
-                out.flight = Flight::Released;
-                (out.given_up, out.told) = (true, true);
-                self.releases.push(id);
-            }
-            (flight, _) => {
-                assert_eq!(flight, None);
-                self.end(id);
-            }
-        }
-    }
-
-    /// Marks that no record has are gone.
-    pub(crate) fn restore(&mut self, releases: Vec<u16>) {
-        self.releases = releases;
-        self.out.retain(|_, out| !matches!(out.flight, Flight::Subscribe | Flight::Unsubscribe));
-        self.out.values_mut().for_each(|out| (out.given_up, out.told) = (false, false));
-    }
-
-    /// A connection begins.
-    fn begin(&mut self, resumed: bool, lost: bool) {
-        self.begun_at = self.seq;
-        if !resumed {
-            self.taken.clear();
-        }
-        for out in self.out.values_mut() {
-            (out.published, out.released) = (false, false);
-            out.lost |= lost || matches!(out.flight, Flight::Subscribe | Flight::Unsubscribe);
-        }
-    }
-
-    /// What counts against the Receive Maximum of the peer.
-    fn charged(&self) -> usize {
-        self.out
-            .values()
-            .filter(|out| out.published && !matches!(out.flight, Flight::Subscribe | Flight::Unsubscribe))
-            .count()
-    }
-}
-
-/// What a packet to the watched side has to lead to.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(crate) enum Expect {
-    #[default]
-    Nothing,
-    Publish,
-    Acked(u16, ReasonCode),
-    Suback(u16),
-    Unsuback(u16),
-    Connect,
-    Connected,
-    Refused,
-    Subscribe,
-    Unsubscribe,
-    Auth,
-    Disconnect,
-}
+use crate::life::{Life, Out, Sent};
+use crate::tape::Words;
+use crate::took::{Stream, properties};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Watch {
     pub(crate) life: Life,
     pub(crate) sender: Sender,
     pub(crate) version: Version,
-    clean: bool,
-    /// Whether CONNECT named an authentication method.
-    method: bool,
+    pub(crate) config: Config,
+    pub(crate) clean: bool,
+    /// Whether CONNECT named an authentication method, had no client identifier, and wants words and Response Information.
+    pub(crate) method: bool,
+    pub(crate) nameless: bool,
+    pub(crate) problem_information: bool,
+    response_information: bool,
     pub(crate) existed: bool,
     pub(crate) resumed: bool,
+    /// Whether CONNECT came, or was sent, and CONNACK.
+    pub(crate) greeted: bool,
     pub(crate) open: bool,
     begun: bool,
-    over: bool,
-    receive_maximum: usize,
-    maximum_packet_size: usize,
-    maximum_qos: Qos,
-    retain: bool,
-    /// PUBLISH of QoS 1 and 2 that came and are not acknowledged.
-    pending: [VecDeque<u16>; 2],
-    /// PUBRELs that came and are not answered.
-    complete: BTreeSet<u16>,
+    pub(crate) over: bool,
+    pub(crate) receive_maximum: usize,
+    pub(crate) maximum_packet_size: usize,
+    pub(crate) maximum_qos: Qos,
+    pub(crate) retain: bool,
+    /// What the watched side takes.
+    pub(crate) own_alias_maximum: u16,
+    pub(crate) own_maximum_qos: Qos,
+    pub(crate) own_retain: bool,
+    /// The highest alias that the peer takes, and what the aliases stand for: those that came and those that were sent.
+    pub(crate) alias_maximum: u16,
+    pub(crate) aliases: [BTreeMap<u16, String>; 2],
+    /// The message before had this alias, so that another one to the same topic has it alone.
+    pub(crate) last_alias: Option<(u16, &'static str)>,
+    /// What was agreed on: a silence, and how long the session lives, in seconds; and the delay of the will.
+    pub(crate) keep_alive: u16,
+    pub(crate) expiry: u32,
+    pub(crate) will: Option<u32>,
+    /// PUBLISH of QoS 1 and 2 that came and are not acknowledged, and what is to be said of those that were taken.
+    pub(crate) pending: [VecDeque<u16>; 2],
+    pub(crate) given: BTreeMap<u16, ReasonCode>,
+    /// PUBRELs that came and are not answered, and what is to be said of them.
+    pub(crate) complete: BTreeMap<u16, ReasonCode>,
     /// PUBRECs that came for what is not known.
-    strange: Vec<u16>,
-    pings: usize,
-    asked: Option<(u16, usize)>,
+    pub(crate) strange: Vec<u16>,
+    pub(crate) pings: usize,
+    pub(crate) asked: Option<(u16, usize)>,
+    /// The message that comes in pieces, and the one that goes.
+    pub(crate) stream: Option<Stream>,
+    pub(crate) payload: Payload,
+    /// What the command at hand sends: a message of QoS 0, so many bytes of payload later, and these words.
+    pub(crate) zero: Option<Sent>,
+    pub(crate) more: u32,
+    pub(crate) words: Words,
+}
+
+/// What is not sent yet of a message.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Payload {
+    pub(crate) id: Option<u16>,
+    pub(crate) left: u32,
 }
 
 /// What is wrong with a packet that was written.
-type Verdict = Result<(), &'static str>;
+pub(crate) type Verdict = Result<(), &'static str>;
 
-fn must(truth: bool, what: &'static str) -> Verdict {
+pub(crate) fn must(truth: bool, what: &'static str) -> Verdict {
     truth.then_some(()).ok_or(what)
 }
 
 impl Watch {
-    pub(crate) fn new(sender: Sender, version: Version, life: Life) -> Self {
+    /// `aliases`: what the table for incoming ones has room for.
+    pub(crate) fn new(sender: Sender, version: Version, config: &Config, aliases: u16, life: Life) -> Self {
         Self {
             life,
             sender,
             version,
+            config: *config,
             clean: true,
             method: false,
+            nameless: false,
+            problem_information: true,
+            response_information: false,
             existed: false,
             resumed: false,
+            greeted: false,
             open: false,
             begun: false,
             over: false,
@@ -179,26 +103,35 @@ impl Watch {
             maximum_packet_size: usize::MAX,
             maximum_qos: Qos::ExactlyOnce,
             retain: true,
+            own_alias_maximum: config.topic_alias_maximum.min(aliases),
+            own_maximum_qos: config.maximum_qos,
+            own_retain: config.retain_available,
+            alias_maximum: 0,
+            aliases: Default::default(),
+            last_alias: None,
+            keep_alive: 0,
+            expiry: 0,
+            will: None,
             pending: Default::default(),
-            complete: BTreeSet::new(),
+            given: BTreeMap::new(),
+            complete: BTreeMap::new(),
             strange: Vec::new(),
             pings: 0,
             asked: None,
+            stream: None,
+            payload: Payload::default(),
+            zero: None,
+            more: 0,
+            words: Words::NONE,
         }
     }
 
-    /// The next connection. A session that goes on takes its account along.
-    pub(crate) fn again(&mut self, version: Version) {
-        *self = Self::new(self.sender, version, std::mem::take(&mut self.life));
-    }
-
-    /// Whether this peer can't be sent a packet of that size, or such a message.
-    pub(crate) fn refuses(&self, out: &Out, size: usize) -> bool {
-        let qos = if out.flight == Flight::AtLeastOnce { Qos::AtLeastOnce } else { Qos::ExactlyOnce };
-        size == usize::MAX
-            || size > self.maximum_packet_size
-            || qos > self.maximum_qos
-            || out.retain && !self.retain
+    /// Whether this peer can't be sent such a message.
+    pub(crate) fn refuses(&self, out: &Out) -> bool {
+        let size = out.message.size(out.qos(), self.version);
+        size.is_none_or(|size| size > self.maximum_packet_size)
+            || out.qos() > self.maximum_qos
+            || out.message.retain && !self.retain
     }
 
     /// Whether a message waits for the application to acknowledge it, or for the acknowledgement to be sent.
@@ -206,132 +139,35 @@ impl Watch {
         self.pending.iter().any(|queue| !queue.is_empty())
     }
 
-    /// The watched side took a packet.
-    pub(crate) fn took(&mut self, packet: &Packet<'_>) -> Expect {
-        let five = self.version == Version::V5_0;
-        match *packet {
-            Packet::Connect(connect) => {
-                self.clean = connect.clean_start;
-                self.method = connect.properties.authentication_method().is_some();
-                self.receive_maximum = connect.properties.receive_maximum().map_or(65_535, usize::from);
-                let size = connect.properties.maximum_packet_size();
-                self.maximum_packet_size = size.map_or(usize::MAX, |size| size as usize);
-                Expect::Connect
-            }
-            Packet::Connack(connack) if connack.reason != ReasonCode::SUCCESS => Expect::Refused,
-            Packet::Connack(connack) => {
-                self.connected(&connack);
-                Expect::Connected
-            }
-            Packet::Publish(publish) => self.publish_came(&publish),
-            Packet::Puback(ack) => self.ended(ack.packet_id.get(), Flight::AtLeastOnce, ack.reason),
-            Packet::Pubcomp(ack) => {
-                let reason = if self.resumed { ReasonCode::SUCCESS } else { ack.reason };
-                self.ended(ack.packet_id.get(), Flight::Released, reason)
-            }
-            Packet::Pubrec(ack) if ack.reason.is_error() => {
-                self.ended(ack.packet_id.get(), Flight::ExactlyOnce, ack.reason)
-            }
-            Packet::Pubrec(ack) => {
-                let id = ack.packet_id.get();
-                match self.life.out.get_mut(&id) {
-                    Some(out) if !out.lost => {
-                        let again = out.flight == Flight::Released;
-                        if !again || out.released {
-                            out.flight = Flight::Released;
-                            out.released = false;
-                            self.life.releases.retain(|release| *release != id);
-                            self.life.releases.push(id);
-                        }
-                    }
-                    _ => self.strange.push(id),
-                }
-                Expect::Nothing
-            }
-            Packet::Pubrel(ack) => {
-                let id = ack.packet_id.get();
-                self.life.taken.remove(&id);
-                self.pending[1].retain(|pending| *pending != id);
-                self.complete.insert(id);
-                Expect::Nothing
-            }
-            Packet::Suback(ack) => {
-                let id = ack.packet_id.get();
-                assert_eq!(self.life.out[&id].flight, Flight::Subscribe);
-                self.life.end(id);
-                Expect::Suback(id)
-            }
-            Packet::Unsuback(ack) => {
-                let id = ack.packet_id.get();
-                assert_eq!(self.life.out[&id].flight, Flight::Unsubscribe);
-                self.life.end(id);
-                Expect::Unsuback(id)
-            }
-            Packet::Subscribe(subscribe) => {
-                assert_eq!(self.asked, None, "asked while asked");
-                self.asked = Some((subscribe.packet_id.get(), subscribe.filters.iter().count()));
-                Expect::Subscribe
-            }
-            Packet::Unsubscribe(unsubscribe) => {
-                assert_eq!(self.asked, None, "asked while asked");
-                let count = if five { unsubscribe.filters.iter().count() } else { 0 };
-                self.asked = Some((unsubscribe.packet_id.get(), count));
-                Expect::Unsubscribe
-            }
-            Packet::Pingreq => {
-                self.pings += 1;
-                Expect::Nothing
-            }
-            Packet::Pingresp => Expect::Nothing,
-            Packet::Disconnect(_) => Expect::Disconnect,
-            Packet::Auth(_) => {
-                assert!(self.method, "AUTH without a method");
-                Expect::Auth
-            }
-        }
+    /// What becomes of the session when its connection is over.
+    pub(crate) fn timers(&self, over: Instant) -> Timers {
+        let after = |seconds: u32| Instant::from_millis(over.as_millis() + u64::from(seconds) * 1000);
+        let end = (self.expiry != u32::MAX).then(|| after(self.expiry));
+        let will = self.will.map(|delay| end.map_or(after(delay), |end| after(delay).min(end)));
+        Timers { will, end }
     }
 
-    fn connected(&mut self, connack: &Connack<'_>) {
-        let properties = connack.properties;
-        self.receive_maximum = properties.receive_maximum().map_or(65_535, usize::from);
-        self.maximum_packet_size = properties.maximum_packet_size().map_or(usize::MAX, |size| size as usize);
-        self.maximum_qos = properties.maximum_qos().unwrap_or(Qos::ExactlyOnce);
-        self.retain = properties.retain_available().unwrap_or(true);
-        let both = connack.session_present || self.version == Version::V3_1;
-        self.resumed = !self.clean && self.existed && both;
-        let lost = !self.resumed && (self.clean || !self.existed || self.version == Version::V5_0);
-        assert!(!connack.session_present || !self.clean, "a session for a clean start");
-        self.life.begin(self.resumed, lost);
-        self.resumed |= !lost;
-        self.open = true;
-    }
-
-    fn publish_came(&mut self, publish: &Publish<'_>) -> Expect {
-        let Some(id) = publish.delivery.packet_id().map(|id| id.get()) else { return Expect::Publish };
-        assert!(!self.complete.contains(&id), "{id} was released and not completed");
-        let queue = publish.delivery.qos() as usize - 1;
-        assert!(!self.pending[1 - queue].contains(&id) && (queue == 1 || !self.life.taken.contains(&id)));
-        if self.pending[queue].contains(&id) {
-            assert!(queue == 1 || publish.dup && self.version != Version::V5_0);
-            return Expect::Nothing;
-        }
-        self.pending[queue].push_back(id);
-        if queue == 1 && self.life.taken.contains(&id) { Expect::Nothing } else { Expect::Publish }
-    }
-
-    fn ended(&mut self, id: u16, flight: Flight, reason: ReasonCode) -> Expect {
-        let Some(out) = self.life.out.get(&id).filter(|out| !out.lost) else { return Expect::Nothing };
-        assert_eq!(out.flight, flight, "{id} is acknowledged by something else");
-        let told = out.told;
-        self.life.end(id);
-        if told { Expect::Nothing } else { Expect::Acked(id, reason) }
+    /// What a CONNECT asks for that both sides remember.
+    pub(crate) fn asks(&mut self, connect: &Connect<'_>) {
+        let properties = connect.properties;
+        self.clean = connect.clean_start;
+        self.method = properties.authentication_method().is_some();
+        self.problem_information = properties.request_problem_information().unwrap_or(true);
+        self.response_information = properties.request_response_information().unwrap_or(false);
+        self.keep_alive = connect.keep_alive;
+        self.expiry = match self.version {
+            Version::V5_0 => properties.session_expiry_interval().unwrap_or(0),
+            _ if connect.clean_start => 0,
+            _ => u32::MAX,
+        };
     }
 
     /// The watched side wrote a packet. An error changes nothing.
     pub(crate) fn wrote(&mut self, packet: &Packet<'_>, size: usize) -> Verdict {
         must(!self.over, "something behind the last packet")?;
-        // No peer can mean that it takes no acknowledgement at all.
-        must(size <= self.maximum_packet_size.max(5), "larger than the peer takes")?;
+        must(self.payload.left == 0, "something within a payload")?;
+        must(size <= self.maximum_packet_size, "larger than the peer takes")?;
+        self.check_words(packet, size)?;
         let first = matches!(packet, Packet::Connect(_) | Packet::Connack(_));
         if matches!(packet, Packet::Auth(_)) && !self.open {
             return must(self.method && self.version == Version::V5_0, "AUTH without a method");
@@ -341,32 +177,31 @@ impl Watch {
         must(first || self.open || last && self.begun, "something before CONNACK")?;
         match *packet {
             Packet::Connect(connect) => {
-                self.clean = connect.clean_start;
-                self.method = connect.properties.authentication_method().is_some();
+                self.check_limits(connect.properties)?;
+                self.greeted = true;
+                self.asks(&connect);
             }
-            Packet::Connack(connack) => {
-                must(!connack.session_present || !self.clean, "a session for a clean start")?;
-                self.over = connack.reason != ReasonCode::SUCCESS;
-                self.open = !self.over;
-                if self.open {
-                    let present = self.resumed && self.version != Version::V3_1;
-                    must(connack.session_present == present, "the session present is another one")?;
-                    self.life.begin(self.resumed, !self.resumed);
-                }
-            }
+            Packet::Connack(connack) => self.wrote_connack(&connack)?,
             Packet::Publish(publish) => self.wrote_publish(&publish)?,
             Packet::Puback(ack) => {
-                must(self.pending[0].front() == Some(&ack.packet_id.get()), "PUBACK out of order")?;
+                let id = ack.packet_id.get();
+                must(self.pending[0].front() == Some(&id), "PUBACK out of order")?;
+                must(self.given.get(&id) == Some(&ack.reason), "PUBACK that the application did not give")?;
                 self.pending[0].pop_front();
+                self.given.remove(&id);
             }
             Packet::Pubrec(ack) => {
                 let id = ack.packet_id.get();
                 must(self.pending[1].front() == Some(&id), "PUBREC out of order")?;
+                must(self.given.get(&id) == Some(&ack.reason), "PUBREC that the application did not give")?;
                 must(ack.reason.is_error() != self.life.taken.contains(&id), "PUBREC before it is recorded")?;
                 self.pending[1].pop_front();
+                self.given.remove(&id);
             }
             Packet::Pubcomp(ack) => {
-                must(self.complete.remove(&ack.packet_id.get()), "PUBCOMP for no PUBREL")?;
+                let id = ack.packet_id.get();
+                must(self.complete.get(&id) == Some(&ack.reason), "PUBCOMP for no PUBREL")?;
+                self.complete.remove(&id);
             }
             Packet::Pubrel(ack) => self.wrote_pubrel(ack.packet_id.get(), ack.reason)?,
             Packet::Subscribe(packet) => self.wrote_ask(packet.packet_id.get(), Flight::Subscribe)?,
@@ -380,7 +215,10 @@ impl Watch {
                 must(self.pings > 0, "PINGRESP for no PINGREQ")?;
                 self.pings -= 1;
             }
-            Packet::Disconnect(_) => self.over = true,
+            Packet::Disconnect(disconnect) => {
+                self.over = true;
+                self.prolong(disconnect.properties.session_expiry_interval());
+            }
             Packet::Pingreq => {}
             Packet::Auth(_) => must(self.method, "AUTH without a method")?,
         }
@@ -388,36 +226,121 @@ impl Watch {
         Ok(())
     }
 
-    fn wrote_publish(&mut self, publish: &Publish<'_>) -> Verdict {
-        must(publish.delivery.qos() <= self.maximum_qos, "a QoS that the peer does not support")?;
-        must(!publish.retain || self.retain, "retained, which the peer does not support")?;
-        let Some(id) = publish.delivery.packet_id().map(|id| id.get()) else { return Ok(()) };
-        let charged = self.life.charged();
-        must(charged < self.receive_maximum, "more than Receive Maximum")?;
-        let Some(out) = self.life.out.get(&id) else { return Err("a message that was not accepted") };
-        let flight = if publish.delivery.qos() == Qos::AtLeastOnce {
-            Flight::AtLeastOnce
+    /// A packet says what the application wants to be said, or less if that is too much for the peer.
+    fn check_words(&self, packet: &Packet<'_>, size: usize) -> Verdict {
+        let ack =
+            matches!(packet, Packet::Puback(_) | Packet::Pubrec(_) | Packet::Pubcomp(_) | Packet::Pubrel(_));
+        let told = matches!(packet, Packet::Connack(_) | Packet::Disconnect(_));
+        let [reason, user] = Words::of(properties(packet));
+        let quiet = self.sender == Sender::Server && !self.problem_information && !told;
+        must(!quiet || !reason && !user, "words for a client that wants none")?;
+        must(!reason || self.words.reason.is_some(), "a Reason String that nobody gave")?;
+        must(!user || self.words.user.is_some(), "a User Property that nobody gave")?;
+        must(!reason || user || self.words.user.is_none(), "a Reason String in place of a User Property")?;
+        if quiet || ack {
+            return Ok(());
+        }
+        // A reason code and a length may come with the first property.
+        let fits = |len: usize| size + len <= self.maximum_packet_size.saturating_sub(3);
+        let missing =
+            |there: bool, text: Option<&str>, len| !there && text.is_some_and(|text| fits(text.len() + len));
+        must(!missing(user, self.words.user, 6), "a User Property is left out for no reason")?;
+        // It is the first to go.
+        let next = user == self.words.user.is_some();
+        must(!next || !missing(reason, self.words.reason, 3), "a Reason String is left out for no reason")
+    }
+
+    fn check_limits(&self, properties: Properties<'_>) -> Verdict {
+        if self.version != Version::V5_0 {
+            return Ok(());
+        }
+        let aliases = properties.topic_alias_maximum().unwrap_or(0);
+        must(aliases == self.own_alias_maximum, "another Topic Alias Maximum")?;
+        let size = properties.maximum_packet_size().unwrap_or(u32::MAX);
+        must(size == self.config.maximum_packet_size, "another Maximum Packet Size")?;
+        let messages = properties.receive_maximum().unwrap_or(65_535);
+        must(messages <= self.config.receive_maximum, "a larger Receive Maximum")
+    }
+
+    fn wrote_connack(&mut self, connack: &Connack<'_>) -> Verdict {
+        let properties = connack.properties;
+        if connack.reason != ReasonCode::SUCCESS {
+            must(!connack.session_present, "a session for a client that is refused")?;
+            (self.over, self.begun) = (true, true);
+            return Ok(());
+        }
+        must(self.greeted, "CONNACK without CONNECT")?;
+        let present = self.resumed && self.version != Version::V3_1;
+        must(connack.session_present == present, "the session present is another one")?;
+        self.check_limits(properties)?;
+        let answers = properties.response_information().is_some();
+        must(!answers || self.response_information, "Response Information that was not asked for")?;
+        if self.version == Version::V5_0 {
+            let assigned = properties.assigned_client_identifier().is_some();
+            must(assigned == self.nameless, "a client identifier for one that has one, or none")?;
+            self.keep_alive = properties.server_keep_alive().unwrap_or(self.keep_alive);
+            self.prolong(properties.session_expiry_interval());
         } else {
-            Flight::ExactlyOnce
-        };
+            // Nothing can be told.
+            self.expiry = self.expiry.min(self.config.maximum_session_expiry);
+        }
+        let keeps = self.version != Version::V5_0 || self.config.maximum_keep_alive == 0;
+        let longest = self.config.maximum_keep_alive;
+        must(keeps || self.keep_alive > 0 && self.keep_alive <= longest, "a Keep Alive that is too long")?;
+        // The application may say something else.
+        let longest = self.config.maximum_session_expiry.max(60);
+        must(self.expiry <= longest, "a session that lives for too long")?;
+        self.open = true;
+        self.life.begin(self.resumed, !self.resumed);
+        Ok(())
+    }
+
+    fn wrote_publish(&mut self, publish: &Publish<'_>) -> Verdict {
+        let qos = publish.delivery.qos();
+        must(qos <= self.maximum_qos, "a QoS that the peer does not support")?;
+        must(!publish.retain || self.retain, "retained, which the peer does not support")?;
+        let alias = publish.properties.topic_alias();
         must(
-            out.flight == flight && !out.published && !out.lost && !out.given_up,
-            "a message that is not to be sent",
+            alias.is_none_or(|alias| alias > 0 && alias <= self.alias_maximum),
+            "an alias beyond the maximum",
         )?;
-        let waits = |out: &Out| {
-            !out.published
-                && !out.lost
-                && !out.given_up
-                && matches!(out.flight, Flight::AtLeastOnce | Flight::ExactlyOnce)
+        let topic = match (publish.topic, alias) {
+            ("", Some(alias)) => self.aliases[1].get(&alias).map_or("", |topic| topic),
+            (topic, _) => topic,
         };
-        let first = self.life.out.values().filter(|out| waits(out)).map(|out| out.seq).min();
-        must(first == Some(out.seq), "messages out of order")?;
-        let same =
-            (&*out.topic, &*out.payload, out.retain) == (publish.topic, publish.payload, publish.retain);
-        must(same, "another message than the one accepted")?;
-        // A message that was accepted in this connection has never been sent.
-        must(publish.dup == (out.seq <= self.life.begun_at), "DUP")?;
-        self.life.out.get_mut(&id).unwrap().published = true;
+        must(!topic.is_empty(), "an alias that stands for nothing")?;
+        let id = publish.delivery.packet_id().map(|id| id.get());
+        let sent = match id {
+            None => {
+                let Some(zero) = &self.zero else { return Err("a message of QoS 0 that nobody sends") };
+                must(!publish.dup, "DUP at QoS 0")?;
+                zero
+            }
+            Some(id) => {
+                must(self.life.charged() < self.receive_maximum, "more than Receive Maximum")?;
+                let Some(out) = self.life.out.get(&id) else { return Err("a message that was not accepted") };
+                must(out.waits() && out.qos() == qos, "a message that is not to be sent")?;
+                let waiting = self.life.out.values().filter(|out| out.waits());
+                must(waiting.map(|out| out.seq).min() == Some(out.seq), "messages out of order")?;
+                // A message that was accepted in this connection has never been sent.
+                must(publish.dup == (out.seq <= self.life.begun_at), "DUP")?;
+                must(!publish.dup || alias.is_none(), "an alias in a message that is sent again")?;
+                &out.message
+            }
+        };
+        must(sent.is(publish, topic, self.more), "another message than the one accepted")?;
+        if let Some((known, _)) = self.last_alias.filter(|(_, last)| *last == sent.topic && !publish.dup) {
+            must(alias == Some(known) && publish.topic.is_empty(), "an alias that is not made use of")?;
+        }
+        self.last_alias = alias.map(|alias| (alias, sent.topic));
+        if let (Some(alias), false) = (alias, publish.topic.is_empty()) {
+            self.aliases[1].insert(alias, topic.into());
+        }
+        match id {
+            None => self.zero = None,
+            Some(id) => self.life.out.get_mut(&id).unwrap().published = true,
+        }
+        self.payload = Payload { id, left: std::mem::take(&mut self.more) };
         Ok(())
     }
 
@@ -425,11 +348,7 @@ impl Watch {
         let strange = self.strange.iter().position(|strange| *strange == id);
         let known = self.life.out.get(&id).is_some_and(|out| !out.lost);
         if let (Some(at), false) = (strange, known) {
-            let expected = match self.version {
-                Version::V5_0 => ReasonCode::PACKET_IDENTIFIER_NOT_FOUND,
-                _ => ReasonCode::SUCCESS,
-            };
-            must(reason == expected, "PUBREL for an unknown identifier")?;
+            must(reason == self.not_found(), "PUBREL for an unknown identifier")?;
             self.strange.remove(at);
             return Ok(());
         }
