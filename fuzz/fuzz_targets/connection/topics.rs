@@ -55,6 +55,10 @@ impl TopicTable for Topics {
         each!(self, it => it.set(alias, topic))
     }
 
+    fn fits(&self, topic: &str) -> bool {
+        each!(self, it => it.fits(topic))
+    }
+
     fn clear(&mut self) {
         each!(self, it => it.clear());
     }
