@@ -431,6 +431,7 @@ impl<R: Role, T: Store> World<R, T> {
         if let Some(wait) = wait {
             self.check_wait(wait, rest);
         }
+        self.told();
         self.input = input;
         self.input.drain(..used);
         self.wait = wait;
@@ -452,10 +453,14 @@ impl<R: Role, T: Store> World<R, T> {
         self.connection.session().flight(PacketId::new(id).unwrap())
     }
 
-    fn check(&mut self) {
+    /// The connection was told the time. If it ended since it was told last, then it ends now.
+    fn told(&mut self) {
         if self.watch.open && !self.connection.is_open() && self.over_at.is_none() {
             self.over_at = Some(self.now);
         }
+    }
+
+    fn check(&mut self) {
         let session = self.connection.session();
         let life = &self.watch.life;
         assert_eq!(usize::from(session.in_flight()), life.out.len(), "{life:?}");

@@ -158,6 +158,7 @@ impl<R: Role, T: Store> World<R, T> {
         if tape.flag() {
             self.connection.handle_timeout(self.now, &mut self.out);
             self.look(&[]);
+            self.told();
         }
         self.handle_all();
         let later = self.connection.poll_timeout();
