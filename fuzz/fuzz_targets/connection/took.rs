@@ -194,6 +194,8 @@ impl Watch {
         assert!(!connack.session_present || !self.clean, "a session for a clean start");
         self.life.begin(self.resumed, lost);
         self.resumed |= !lost;
+        // What was said of messages of the connection before is no use any more: they come again.
+        self.given.clear();
         self.open = true;
     }
 
