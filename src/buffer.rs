@@ -1,4 +1,6 @@
-//! A buffer without an allocator, for either direction.
+//! Buffers between a connection and its transport.
+
+use core::ops::Deref;
 
 use crate::wire::Sink;
 
@@ -85,5 +87,42 @@ impl<const N: usize> Sink for Buffer<N> {
         let mut room = self.bytes.get_mut(self.end..).unwrap_or_default();
         (&mut room).put(bytes);
         self.filled(bytes.len());
+    }
+}
+
+/// A [`Sink`] that grows, a `Vec<u8>` for example, with a limit: a peer that does not read holds up its own connection, and
+/// takes no more memory. A packet that is larger than the limit goes when nothing else is there.
+///
+/// ```
+/// use sans_mqtt::{Bounded, Sink};
+/// let mut output = Bounded::<Vec<u8>>::new(1000);
+/// assert!(output.reserve(1000));
+/// output.put(b"abc");
+/// assert!(output.reserve(997) && !output.reserve(998));
+/// output.inner.clear(); // it was written to the transport
+/// assert!(output.reserve(2000));
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Bounded<S> {
+    /// Where the bytes are.
+    pub inner: S,
+    limit: usize,
+}
+
+impl<S: Default> Bounded<S> {
+    /// An empty one, with a limit in bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { inner: S::default(), limit }
+    }
+}
+
+impl<S: Sink + Deref<Target = [u8]>> Sink for Bounded<S> {
+    fn reserve(&mut self, n: usize) -> bool {
+        let len = self.inner.len();
+        (len == 0 || n <= self.limit.saturating_sub(len)) && self.inner.reserve(n)
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.inner.put(bytes);
     }
 }

@@ -46,7 +46,7 @@ pub mod contract {}
 
 #[cfg(feature = "arbitrary")]
 pub use self::arbitrary::AnyPacket;
-pub use buffer::Buffer;
+pub use buffer::{Bounded, Buffer};
 #[cfg(feature = "alloc")]
 pub use connection::HeapTopics;
 pub use connection::{

@@ -5,7 +5,8 @@ use core::fmt;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Violation};
-use crate::packet::{Packet, Publish};
+use crate::packet::{Packet, PacketId, Publish};
+use crate::session::Message;
 use crate::version::Version;
 use crate::wire::{Frame, PacketType, Sink, Split};
 
@@ -119,6 +120,11 @@ impl PublishBuf {
         }
     }
 
+    /// The message in the packet.
+    pub fn message(&self) -> Message<'_> {
+        self.get().into()
+    }
+
     /// The payload, sharing the bytes of the packet.
     pub fn payload(&self) -> Bytes {
         let payload = self.get().payload.len();
@@ -138,6 +144,22 @@ impl PublishBuf {
     /// The encoded packet.
     pub const fn bytes(&self) -> &Bytes {
         &self.0.frame
+    }
+}
+
+/// A copy of a message, as a packet of 5.0.
+///
+/// ```
+/// use sans_mqtt::{Message, PublishBuf, Qos};
+/// let message = Message { qos: Qos::AtLeastOnce, topic: "a", payload: b"x", ..Message::default() };
+/// assert_eq!(PublishBuf::try_from(&message)?.message(), message);
+/// # Ok::<(), sans_mqtt::EncodeError>(())
+/// ```
+impl TryFrom<&Message<'_>> for PublishBuf {
+    type Error = EncodeError;
+
+    fn try_from(message: &Message<'_>) -> Result<Self, EncodeError> {
+        Self::new(Version::V5_0, &message.publish(PacketId::MIN, false))
     }
 }
 

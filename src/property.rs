@@ -308,6 +308,7 @@ impl PropertyId {
             Self::ReasonString => Unseen::REASON,
             Self::UserProperty => Unseen::USER,
             Self::ResponseInformation => Unseen::RESPONSE,
+            Self::WillDelayInterval => Unseen::DELAY,
             _ => Unseen::NOTHING,
         }
     }

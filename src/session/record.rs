@@ -4,9 +4,9 @@ use core::fmt;
 
 use super::Message;
 use crate::EncodeError;
-use crate::packet::{Delivery, Packet, PacketId, Publish, Qos};
+use crate::packet::{Delivery, Packet, PacketId, Publish, Qos, Will};
 use crate::version::Version;
-use crate::wire::{Frame, Sink, Split};
+use crate::wire::{Frame, Sink, Split, Unseen};
 
 /// A step in the life of a session.
 ///
@@ -214,6 +214,21 @@ impl<'a> From<Publish<'a>> for Message<'a> {
     fn from(publish: Publish<'a>) -> Self {
         let Publish { retain, delivery, topic, properties, payload, .. } = publish;
         Self { qos: delivery.qos(), retain, topic, properties, payload }
+    }
+}
+
+impl<'a> Will<'a> {
+    /// The message that it is about: without Will Delay Interval.
+    ///
+    /// ```
+    /// use sans_mqtt::{Property, Will};
+    /// let properties = [Property::WillDelayInterval(5), Property::ContentType("text/plain")];
+    /// let will = Will { topic: "attic", properties: (&properties).into(), ..Will::default() };
+    /// assert!(will.message().properties.iter().eq([Property::ContentType("text/plain")]));
+    /// ```
+    pub fn message(&self) -> Message<'a> {
+        let Self { qos, retain, properties, topic, payload } = *self;
+        Message { qos, retain, topic, properties: properties.without(Unseen::DELAY), payload }
     }
 }
 

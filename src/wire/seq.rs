@@ -57,6 +57,8 @@ impl Unseen {
     pub(crate) const USER: Self = Self(4);
     /// Response Information.
     pub(crate) const RESPONSE: Self = Self(8);
+    /// Will Delay Interval.
+    pub(crate) const DELAY: Self = Self(16);
 
     const fn with(self, other: Self) -> Self {
         Self(self.0 | other.0)
