@@ -22,9 +22,9 @@ pub(crate) struct Conversation {
 
 /// The recordings of the project, each with the connection of it that stands for all.
 const RECORDED: [(&str, &str); 3] = [
-    (include_str!("../recorded/v3.1.txt"), "publisher-qos-0"),
-    (include_str!("../recorded/v3.1.1.txt"), "late-subscriber"),
-    (include_str!("../recorded/v5.0.txt"), "properties-publisher"),
+    (include_str!("../../recorded/v3.1.txt"), "publisher-qos-0"),
+    (include_str!("../../recorded/v3.1.1.txt"), "late-subscriber"),
+    (include_str!("../../recorded/v5.0.txt"), "properties-publisher"),
 ];
 
 /// Reads what the command line names: hex if it is hex, else a file.

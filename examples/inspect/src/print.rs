@@ -9,9 +9,9 @@ use crate::words;
 
 const MORE: &str = "
 That was one connection of each version, as recorded between clients and a server. Next:
-  cargo run --example inspect examples/recorded/v5.0.txt    all recorded connections of a version
-  cargo run --example inspect 32 05 00 01 61 00 00          bytes of your own; these are bad
-  cargo run --example inspect -- --help
+  cargo run -p inspect examples/recorded/v5.0.txt    all recorded connections of a version
+  cargo run -p inspect 32 05 00 01 61 00 00          bytes of your own; these are bad
+  cargo run -p inspect -- --help
 ";
 
 pub(crate) fn heading(conversation: &Conversation) -> String {

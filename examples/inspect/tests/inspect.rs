@@ -1,9 +1,8 @@
-//! The example `inspect`, run as a person or a program runs it.
+//! `inspect`, run as a person or a program runs it.
 
 use std::io::{Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::sync::OnceLock;
 
 use sans_mqtt::log::Recorder;
 use sans_mqtt::{
@@ -11,25 +10,8 @@ use sans_mqtt::{
 };
 use serde_json::{Value, json};
 
-/// The program. `cargo test` has built it; but not every way to run this file has, so cargo is asked.
-fn program() -> &'static Path {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--example", "inspect", "--message-format", "json"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        let built = build.output().unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let messages = String::from_utf8(built.stdout).unwrap();
-        let mut messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let artifact = messages.find(|message| message["target"]["name"] == "inspect").unwrap();
-        artifact["executable"].as_str().unwrap().into()
-    })
-}
-
 fn run(args: &[&str], input: &[u8]) -> Output {
-    let mut child = Command::new(program())
+    let mut child = Command::new(env!("CARGO_BIN_EXE_inspect"))
         .args(args)
         .current_dir(std::env::temp_dir())
         .stdin(Stdio::piped())
@@ -79,7 +61,7 @@ fn json(args: &[&str], input: impl AsRef<[u8]>, code: i32) -> Vec<Value> {
 }
 
 fn recorded(version: &str) -> String {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/recorded");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../recorded");
     std::fs::read_to_string(folder.join(format!("v{version}.txt"))).unwrap()
 }
 
@@ -485,7 +467,7 @@ fn help_names_every_option() {
 #[test]
 fn nobody_has_to_read_it_all() {
     for args in [&["-"][..], &["--json", "-"]] {
-        let mut child = Command::new(program())
+        let mut child = Command::new(env!("CARGO_BIN_EXE_inspect"))
             .args(args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

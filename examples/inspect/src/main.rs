@@ -1,10 +1,10 @@
 //! Shows what is in MQTT packets, byte by byte, and what is wrong with them.
 //!
 //! ```sh
-//! cargo run --example inspect                          # recorded conversations that come with the project
-//! cargo run --example inspect 32 05 00 01 61 00 00     # hex
-//! cargo run --example inspect -- --json capture.bin    # a file, for programs
-//! cargo run --example inspect -- --help
+//! cargo run -p inspect                          # recorded conversations that come with the project
+//! cargo run -p inspect 32 05 00 01 61 00 00     # hex
+//! cargo run -p inspect -- --json capture.bin    # a file, for programs
+//! cargo run -p inspect -- --help
 //! ```
 
 mod args;
