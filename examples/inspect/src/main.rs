@@ -8,6 +8,7 @@
 //! ```
 
 mod args;
+mod capture;
 mod dissect;
 mod fields;
 mod input;
@@ -20,7 +21,8 @@ use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
 use args::Args;
-use dissect::{Verdict, dissect};
+use dissect::{Verdicts, dissect};
+use input::{Conversation, Input};
 
 fn main() -> ExitCode {
     match args::parse(std::env::args_os().skip(1)).and_then(|args| run(&args)) {
@@ -34,42 +36,51 @@ fn main() -> ExitCode {
     }
 }
 
-/// Whether all packets are valid, and a log is whole.
+/// Whether all packets are valid, and what they were read from is whole.
 fn run(args: &Args) -> Result<bool, String> {
-    let conversations = if args.help { Vec::new() } else { input::read(&args.inputs, args.from)? };
-    let (mut verdicts, mut whole) = (Vec::new(), true);
     let mut out = BufWriter::new(io::stdout().lock());
-    let mut write = || {
-        if args.help {
-            out.write_all(include_bytes!("help.txt"))?;
-        }
-        for conversation in &conversations {
-            if !conversation.log.is_empty() {
-                let shown = log::show(&conversation.log, args.json, &mut out)?;
-                verdicts.extend(shown.0);
-                whole &= shown.1;
-                continue;
-            }
-            if !args.json {
-                out.write_all(print::heading(conversation).as_bytes())?;
-            }
-            let mut before = None;
-            dissect(conversation, args.version, |found| {
-                let shown =
-                    if args.json { json::line(conversation, &found) } else { print::packet(&found, before) };
-                before = found.version();
-                verdicts.push(found.verdict);
-                out.write_all(shown.as_bytes())
-            })?;
-        }
-        if !args.json && !args.help {
-            out.write_all(print::end(&verdicts, args.inputs.is_empty()).as_bytes())?;
-        }
-        out.flush()
+    let shown = if args.help {
+        out.write_all(include_bytes!("help.txt")).map(|()| true)
+    } else {
+        show(input::read(&args.inputs, args.from)?, args, &mut out)
     };
-    match write() {
+    match shown.and_then(|good| out.flush().map(|()| good)) {
         // The reader, `head` for example, has seen enough.
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(format!("can't write: {error}")),
-        _ => Ok(whole && verdicts.iter().all(|verdict| matches!(verdict, Verdict::Accept))),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(true),
+        Err(error) => Err(format!("can't write: {error}")),
+        Ok(good) => Ok(good),
     }
+}
+
+fn show(input: Input, args: &Args, out: &mut impl Write) -> io::Result<bool> {
+    let (verdicts, whole) = match input {
+        Input::Conversations(conversations) => (conversation(&conversations, args, out)?, true),
+        Input::Log(log) => log::show(&log, args, out)?,
+        Input::Capture(capture) => capture::show(capture, args, out)?,
+    };
+    if !args.json {
+        out.write_all(print::end(&verdicts, args.inputs.is_empty()).as_bytes())?;
+    }
+    Ok(whole && verdicts.are_all_accept())
+}
+
+fn conversation(all: &[Conversation], args: &Args, out: &mut impl Write) -> io::Result<Verdicts> {
+    let mut verdicts = Verdicts::default();
+    for conversation in all {
+        if !args.json {
+            out.write_all(print::heading(conversation).as_bytes())?;
+        }
+        let mut before = None;
+        dissect(conversation, args.version.unwrap_or_default(), |found| {
+            let shown = if args.json {
+                json::line(conversation, &found, None)
+            } else {
+                print::packet(&found, before, args.brief)
+            };
+            before = found.version();
+            verdicts.count(&found.verdict);
+            out.write_all(shown.as_bytes())
+        })?;
+    }
+    Ok(verdicts)
 }

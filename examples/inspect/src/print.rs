@@ -2,7 +2,7 @@
 
 use sans_mqtt::{DecodeError, ErrorKind, Field, Sender, Version};
 
-use crate::dissect::{Found, Verdict};
+use crate::dissect::{Found, Verdict, Verdicts};
 use crate::fields::Row;
 use crate::input::Conversation;
 use crate::words;
@@ -20,16 +20,16 @@ pub(crate) fn heading(conversation: &Conversation) -> String {
     name.map(|name| format!("== {name} (→ from the client, ← from the server)\n{note}\n")).collect()
 }
 
-pub(crate) fn end(verdicts: &[Verdict], more: bool) -> String {
-    let count = |name: &str| verdicts.iter().filter(|verdict| verdict.name() == name).count();
-    let counts = ["accept", "reject", "incomplete"].map(|name| (count(name), name));
-    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"));
-    format!("Verdicts: {}\n{}", counts.collect::<Vec<_>>().join(", "), if more { MORE } else { "" })
+pub(crate) fn end(verdicts: &Verdicts, more: bool) -> String {
+    format!("Verdicts: {verdicts}\n{}", if more { MORE } else { "" })
 }
 
-/// A packet behind one of the version `before`.
-pub(crate) fn packet(found: &Found, before: Option<Version>) -> String {
+/// A packet behind one of the version `before`; nothing but a line if it is valid and that is enough.
+pub(crate) fn packet(found: &Found, before: Option<Version>, brief: bool) -> String {
     let mut lines = headline(found, before);
+    if brief && matches!(found.verdict, Verdict::Accept) {
+        return lines;
+    }
     let mut rows = found.rows.iter().peekable();
     while let Some(row) = rows.next() {
         // The identifier of a property and its value are one line.
@@ -44,13 +44,17 @@ pub(crate) fn packet(found: &Found, before: Option<Version>) -> String {
     lines + "\n"
 }
 
-/// What the packet is, at a glance.
-fn headline(found: &Found, before: Option<Version>) -> String {
-    let arrow = match found.from {
+pub(crate) fn arrow(from: Option<Sender>) -> &'static str {
+    match from {
         Some(Sender::Client) => "→ ",
         Some(Sender::Server) => "← ",
         None => "",
-    };
+    }
+}
+
+/// What the packet is, at a glance.
+fn headline(found: &Found, before: Option<Version>) -> String {
+    let arrow = arrow(found.from);
     let name = found.packet_type().map_or("?", |packet_type| packet_type.name());
     let mut essentials: Vec<_> =
         found.rows.iter().filter_map(|row| Some((row.field, words::essential(row)?))).collect();

@@ -1,5 +1,7 @@
 //! Values in the words of the specification.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use sans_mqtt::{Field, PacketType, PropertyId, ReasonCode, Version};
 
 use crate::fields::Row;
@@ -116,6 +118,13 @@ pub(crate) fn binary(data: &[u8]) -> String {
 
 pub(crate) fn bytes(count: usize) -> String {
     format!("{count} byte{}", if count == 1 { "" } else { "s" })
+}
+
+/// A time since 1970; there is none for those behind the year 9999.
+pub(crate) fn timestamp(time: Duration) -> Option<String> {
+    const YEAR_10_000: u64 = 253_402_300_800;
+    let time = Some(time).filter(|time| time.as_secs() < YEAR_10_000)?;
+    Some(humantime::format_rfc3339_nanos(UNIX_EPOCH.checked_add(time)?).to_string())
 }
 
 pub(crate) fn hex(bytes: &[u8], separator: &str) -> String {
