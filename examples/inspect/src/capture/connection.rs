@@ -122,8 +122,8 @@ impl Connection {
     /// Both addresses, the client's first, and how far this is known.
     pub(crate) fn words(&self) -> String {
         let [client, server] = [self.client, 1 - self.client].map(|side| self.sides[side].address);
-        let guess = if self.client_is_sure { "" } else { ", who is who is a guess" };
-        format!("{client} → {server}{guess}")
+        let is_guess = !self.client_is_sure && self.sides.iter().all(|side| side.syn.is_none());
+        format!("{client} → {server}{}", if is_guess { "; who is the client is a guess" } else { "" })
     }
 
     /// How many bytes it takes.

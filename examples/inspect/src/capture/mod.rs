@@ -7,6 +7,7 @@ mod segment;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
+use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -40,7 +41,6 @@ pub(crate) fn show(
         count: 0,
         kept: 0,
         begin: None,
-        shown: 0,
         others: BTreeMap::new(),
         verdicts: Verdicts::default(),
         whole: true,
@@ -63,8 +63,6 @@ struct View<'o, W> {
     kept: usize,
     /// When the capture begins.
     begin: Option<Duration>,
-    /// The number of the connection that was shown last.
-    shown: usize,
     /// Packets of the network that are no segments.
     others: BTreeMap<Other, usize>,
     verdicts: Verdicts,
@@ -148,23 +146,27 @@ impl<W: Write> View<'_, W> {
             note: Some(followed.connection.words()),
             ..Conversation::default()
         };
-        if self.args.json && !followed.begun {
-            let object = json!({ "begin": conversation.note, "connection": conversation.name });
-            writeln!(self.out, "{object}")?;
+        if !mem::replace(&mut followed.begun, true) {
+            if self.args.json {
+                let object = json!({ "begin": conversation.note, "connection": conversation.name });
+                writeln!(self.out, "{object}")?;
+            } else {
+                self.out.write_all(print::heading(&conversation).as_bytes())?;
+            }
         }
-        if !self.args.json && self.shown != followed.number {
-            self.out.write_all(print::heading(&conversation).as_bytes())?;
-        }
-        (followed.begun, self.shown) = (true, followed.number);
         for event in events {
             let shown = match (&event.what, self.args.json) {
                 (What::Packet(found), true) => json::line(&conversation, found, event.time),
                 (What::Packet(found), false) => {
                     let packet = print::packet(found, followed.before, self.args.brief);
-                    format!("{}  {packet}", self.time(&event))
+                    format!("{}  {} {packet}", self.time(&event), followed.number)
                 }
                 (What::Note(note), true) => note_json(&conversation, &event, note),
-                (What::Note(note), false) => self.note(&event, note),
+                (What::Note(note), false) => {
+                    let gap = if self.args.brief { "" } else { "\n" };
+                    let arrow = print::arrow(event.from);
+                    format!("{}  {} {arrow}{}\n{gap}", self.time(&event), followed.number, note.words)
+                }
             };
             self.out.write_all(shown.as_bytes())?;
             if let What::Packet(found) = &event.what {
@@ -185,11 +187,6 @@ impl<W: Write> View<'_, W> {
             }
             None => format!("{:>15}", "?"),
         }
-    }
-
-    fn note(&self, event: &Event, note: &Note) -> String {
-        let gap = if self.args.brief { "" } else { "\n" };
-        format!("{}  {}{}\n{gap}", self.time(event), print::arrow(event.from), note.words)
     }
 
     /// The capture ends, or can't be read any more.
