@@ -65,7 +65,8 @@ impl fmt::Display for Verdicts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let counts = [(self.accept, "accept"), (self.reject, "reject"), (self.incomplete, "incomplete")];
         let counts = counts.iter().filter(|(count, _)| *count > 0);
-        f.write_str(&counts.map(|(count, name)| format!("{count} {name}")).collect::<Vec<_>>().join(", "))
+        let words: Vec<_> = counts.map(|(count, name)| format!("{count} {name}")).collect();
+        if words.is_empty() { f.write_str("none") } else { f.write_str(&words.join(", ")) }
     }
 }
 

@@ -94,8 +94,11 @@ impl Assembly {
         self.settle();
     }
 
-    pub(crate) fn fin(&mut self, seq: u32) {
+    /// Says where the FIN is, unless that is known.
+    pub(crate) fn fin(&mut self, seq: u32) -> bool {
+        let is_new = self.fin.is_none();
         self.fin.get_or_insert(seq);
+        is_new
     }
 
     /// Whether everything up to the FIN is there.

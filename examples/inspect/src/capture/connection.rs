@@ -119,9 +119,14 @@ impl Connection {
         segment.syn && segment.ack.is_none() && side.syn != Some(segment.seq)
     }
 
-    /// Both addresses, the client's first, and how far this is known.
+    /// The addresses of the client and the server.
+    pub(crate) fn addresses(&self) -> [SocketAddr; 2] {
+        [self.client, 1 - self.client].map(|side| self.sides[side].address)
+    }
+
+    /// The addresses, and whether it is known whose they are.
     pub(crate) fn words(&self) -> String {
-        let [client, server] = [self.client, 1 - self.client].map(|side| self.sides[side].address);
+        let [client, server] = self.addresses();
         let is_guess = !self.client_is_sure && self.sides.iter().all(|side| side.syn.is_none());
         format!("{client} → {server}{}", if is_guess { "; who is the client is a guess" } else { "" })
     }
@@ -177,8 +182,9 @@ impl Connection {
         }
         self.pieces(at);
         if segment.fin {
-            self.sides[at].assembly.fin(seq.wrapping_add((segment.data.len() + segment.cut) as u32));
-            self.note(Some(at), "FIN", None, "FIN".into());
+            let fin = seq.wrapping_add((segment.data.len() + segment.cut) as u32);
+            let words = if self.sides[at].assembly.fin(fin) { "FIN" } else { "FIN again" };
+            self.note(Some(at), "FIN", None, words.into());
         }
         if segment.rst {
             self.note(Some(at), "RST", None, "RST".into());
@@ -194,14 +200,15 @@ impl Connection {
     }
 
     fn syn(&mut self, at: usize, segment: &Segment<'_>) {
-        let words = if segment.ack.is_some() { "SYN, ACK" } else { "SYN" };
-        self.note(Some(at), words, None, words.into());
+        let event = if segment.ack.is_some() { "SYN, ACK" } else { "SYN" };
         let side = &mut self.sides[at];
-        if side.syn.replace(segment.seq).is_none() {
+        let again = if side.syn.replace(segment.seq).is_some() { " again" } else { "" };
+        if again.is_empty() {
             side.assembly.begin(segment.seq.wrapping_add(1));
             // This is where the first packet begins.
             side.lost = None;
         }
+        self.note(Some(at), event, None, format!("{event}{again}"));
     }
 
     /// There is nothing more of this side.

@@ -148,7 +148,13 @@ impl<W: Write> View<'_, W> {
         };
         if !mem::replace(&mut followed.begun, true) {
             if self.args.json {
-                let object = json!({ "begin": conversation.note, "connection": conversation.name });
+                let [client, server] = followed.connection.addresses().map(|address| address.to_string());
+                let object = json!({
+                    "begin": conversation.note,
+                    "client": client,
+                    "connection": conversation.name,
+                    "server": server,
+                });
                 writeln!(self.out, "{object}")?;
             } else {
                 self.out.write_all(print::heading(&conversation).as_bytes())?;

@@ -1,5 +1,8 @@
 //! `inspect`, run as a person or a program runs it.
 
+mod build;
+mod capture;
+mod format;
 mod log;
 mod packets;
 
