@@ -15,8 +15,6 @@ use crate::words;
 const PACKET: usize = 16 << 20;
 /// The port of MQTT.
 const PORT: u16 = 1883;
-/// How many events are held back until it is known what the connection speaks.
-const HELD_BACK: usize = 16;
 
 /// Something that happens on a connection.
 pub(crate) struct Event {
@@ -55,8 +53,7 @@ pub(crate) struct Connection {
     version_is_sure: bool,
     protocol: Protocol,
     now: Option<Duration>,
-    /// Each with the side it is about.
-    events: Vec<(Option<usize>, Event)>,
+    events: Vec<Event>,
     is_over: bool,
 }
 
@@ -136,15 +133,13 @@ impl Connection {
         self.sides.iter().map(|side| side.assembly.held() + side.stream.held()).sum()
     }
 
-    /// What happened, unless it is not known yet what the connection speaks.
+    /// What happened since this was asked last.
     pub(crate) fn events(&mut self) -> Vec<Event> {
-        if self.protocol == Protocol::Unknown && !self.is_over && self.events.len() < HELD_BACK {
-            return Vec::new();
-        }
-        let client = self.client;
-        let sender = |side| if side == client { Sender::Client } else { Sender::Server };
-        let events = mem::take(&mut self.events).into_iter();
-        events.map(|(side, event)| Event { from: side.map(sender), ..event }).collect()
+        mem::take(&mut self.events)
+    }
+
+    fn sender(&self, side: usize) -> Sender {
+        if side == self.client { Sender::Client } else { Sender::Server }
     }
 
     fn side(&self, segment: &Segment<'_>) -> usize {
@@ -153,8 +148,8 @@ impl Connection {
 
     fn note(&mut self, side: Option<usize>, event: &'static str, bytes: Option<usize>, words: String) {
         if self.protocol != Protocol::Other {
-            let what = What::Note(Note { event, bytes, words });
-            self.events.push((side, Event { time: self.now, from: None, what }));
+            let from = side.map(|side| self.sender(side));
+            self.events.push(Event { time: self.now, from, what: What::Note(Note { event, bytes, words }) });
         }
     }
 
@@ -311,7 +306,6 @@ impl Connection {
             }
             _ => return,
         };
-        self.events.clear();
         self.note(None, "not read", None, other.into());
         self.protocol = Protocol::Other;
     }
@@ -378,8 +372,9 @@ impl Connection {
             let better = better.and_then(|_| Version::ALL.into_iter().rev().find(|version| fits(*version)));
             self.learn(at, packet_type, better);
         }
+        let from = self.sender(at);
         let side = &mut self.sides[at];
-        side.stream.from = Some(if at == self.client { Sender::Client } else { Sender::Server });
+        side.stream.from = Some(from);
         let found = side.stream.next(&mut self.version, last)?;
         side.packets += 1;
         if mem::take(&mut side.stream.lost) {
@@ -394,7 +389,7 @@ impl Connection {
             }
             _ => 0,
         };
-        self.events.push((Some(at), Event { time: self.now, from: None, what: What::Packet(found) }));
+        self.events.push(Event { time: self.now, from: found.from, what: What::Packet(found) });
         Some(left)
     }
 

@@ -3,6 +3,8 @@
 mod assembly;
 mod connection;
 mod file;
+#[cfg(test)]
+mod hostile;
 mod segment;
 
 use std::collections::BTreeMap;

@@ -91,11 +91,11 @@ fn pcapng_has_interfaces_with_resolutions_of_their_own() {
         };
         let section = [&number(0x1A2B_3C4D)[..], &short(1), &short(0), &[0xFF; 8]].concat();
         let mut capture = block(number, 0x0A0D_0D0A, &section);
-        // Microseconds; nanoseconds; thousandths; and parts of 1024 behind an offset of 1000 s.
+        // Microseconds; nanoseconds; thousandths; and parts of 2^30 behind an offset of 1000 s.
         capture.extend(interface(1, &[]));
         capture.extend(interface(101, &[(9, &[9])]));
         capture.extend(interface(113, &[(9, &[3])]));
-        capture.extend(interface(276, &[(9, &[0x80 | 40]), (14, &long(1000))]));
+        capture.extend(interface(276, &[(9, &[0x80 | 30]), (14, &long(1000))]));
         // A block of a kind that nobody knows.
         capture.extend(block(number, 0x0BAD, b"what"));
         for (at, packet) in packets.iter().enumerate() {
@@ -104,7 +104,7 @@ fn pcapng_has_interfaces_with_resolutions_of_their_own() {
                 1 => ("raw", milliseconds(at) * 1_000_000),
                 2 => ("cooked", milliseconds(at)),
                 // Rounded up, as it would be cut off below.
-                _ => ("cooked 2", ((u128::from(milliseconds(at) - 1_000_000) << 40).div_ceil(1000)) as u64),
+                _ => ("cooked 2", ((u128::from(milliseconds(at) - 1_000_000) << 30).div_ceil(1000)) as u64),
             };
             let packet = [&front(link, false)[..], packet].concat();
             let (high, low, length) = ((units >> 32) as u32, units as u32, packet.len() as u32);
@@ -178,7 +178,7 @@ fn what_is_not_read_is_told() {
     }
     let text = shown(&["-"], pcap(105, &packets), 0);
     assert!(
-        text.contains("10 packets of the network were of link type 105, which is not understood\n"),
+        text.contains("11 packets of the network were of link type 105, which is not understood\n"),
         "{text}"
     );
     assert!(text.ends_with("Verdicts: none\n"), "{text}");
@@ -220,8 +220,8 @@ fn recorded_captures_are_read() {
             "→ PUBREL id 1",
             "← PUBCOMP id 1",
             "→ DISCONNECT",
-            "← FIN",
             "→ FIN",
+            "← FIN",
             "over; packets: 4 of the client, 3 of the server",
         ]
     );
