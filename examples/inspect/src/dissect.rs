@@ -3,7 +3,8 @@
 use std::{fmt, io};
 
 use sans_mqtt::{
-    Answer, Connect, DecodeError, Frame, Packet, PacketType, ReasonCode, Sender, Split, Version,
+    Answer, Connect, DecodeError, Frame, HeadSplit, Packet, PacketType, PublishHead, ReasonCode, Sender,
+    Split, Version,
 };
 
 use crate::fields::{Fields, Row};
@@ -171,6 +172,15 @@ impl Found {
             Verdict::Reject(error) => error.violation().version(),
             _ => Some(self.version),
         }
+    }
+
+    /// The head of a message whose payload is not all there.
+    pub(crate) fn head(&self) -> Option<PublishHead<'_>> {
+        let head = match self.verdict {
+            Verdict::Incomplete(_) => PublishHead::split(self.version, self.from, &self.bytes),
+            _ => return None,
+        };
+        if let Ok(HeadSplit::Head(head, _)) = head { Some(head) } else { None }
     }
 
     /// Whether all of the fixed header is there, so that the number of missing bytes is exact.

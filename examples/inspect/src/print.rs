@@ -14,6 +14,9 @@ That was one connection of each version, as recorded between clients and a serve
   cargo run -p inspect -- --help
 ";
 
+/// How many bytes of an incomplete packet are shown.
+const SHOWN: usize = 256;
+
 pub(crate) fn heading(conversation: &Conversation) -> String {
     let note = conversation.note.iter().map(|note| format!("   {note}\n")).collect::<String>();
     let name = conversation.name.iter();
@@ -39,7 +42,11 @@ pub(crate) fn packet(found: &Found, before: Option<Version>, brief: bool) -> Str
     lines += &match found.verdict {
         Verdict::Accept => String::new(),
         Verdict::Reject(error) => fault(found, error),
-        Verdict::Incomplete(_) => dump(&found.bytes, None),
+        Verdict::Incomplete(_) => {
+            let (begin, rest) = found.bytes.split_at(found.bytes.len().min(SHOWN));
+            let more = format!("{:>9} {} more\n", "…", words::bytes(rest.len()));
+            dump(begin, None) + if rest.is_empty() { "" } else { &more }
+        }
     };
     lines + "\n"
 }
@@ -60,6 +67,11 @@ fn headline(found: &Found, before: Option<Version>) -> String {
         found.rows.iter().filter_map(|row| Some((row.field, words::essential(row)?))).collect();
     essentials.sort_by_key(|(field, _)| !matches!(field, Field::ClientId | Field::TopicName));
     let essentials: Vec<_> = essentials.into_iter().map(|(_, words)| words).collect();
+    let head = found.head().map(|head| {
+        let (topic, qos) = (words::text(head.topic), head.delivery.qos().number());
+        format!("{topic}, QoS {qos}, payload of {}", words::bytes(head.payload_len))
+    });
+    let essentials = essentials.into_iter().chain(head).collect::<Vec<_>>();
     let place = format!("{} at {}", words::bytes(found.bytes.len()), found.offset);
     // A version is news only where it changes.
     let version = match found.version() {

@@ -4,17 +4,16 @@ use std::mem;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use sans_mqtt::{Frame, Packet, PacketType, Sender, Split, Version};
+use sans_mqtt::{Frame, PacketType, Sender, Split, Version};
 
 use super::assembly::{Assembly, Piece};
+use super::guess;
 use super::segment::Segment;
 use crate::dissect::{Found, Stream, Verdict};
 use crate::words;
 
 /// Larger packets are not read.
 const PACKET: usize = 16 << 20;
-/// The port of MQTT.
-const PORT: u16 = 1883;
 
 /// Something that happens on a connection.
 pub(crate) struct Event {
@@ -91,12 +90,10 @@ impl Side {
 impl Connection {
     /// A connection whose first captured segment is this; a version that is given needs no guess.
     pub(crate) fn of(segment: &Segment<'_>, version: Option<Version>) -> Self {
-        let is_server = |address: &SocketAddr, other: &SocketAddr| match (address.port(), other.port()) {
-            (PORT, other) => other != PORT,
-            (port, other) => other != PORT && port < other,
+        let from_server = match segment.ack {
+            ack if segment.syn => ack.is_some(),
+            _ => guess::is_server(segment.from, segment.to),
         };
-        let from_server =
-            if segment.syn { segment.ack.is_some() } else { is_server(&segment.from, &segment.to) };
         Self {
             sides: [segment.from, segment.to].map(Side::of),
             client: usize::from(from_server),
@@ -167,9 +164,13 @@ impl Connection {
         }
         let remarks = self.sides[at].assembly.come(seq, segment.data);
         if remarks.repeated > 0 {
-            let words = format!("{} again", words::bytes(remarks.repeated));
-            let words = if remarks.differs { words + ", and DIFFERENT: the first are shown" } else { words };
-            self.note(Some(at), "again", Some(remarks.repeated), words);
+            let (event, words) = match (remarks.late, remarks.differs) {
+                (true, _) => ("late", "too late: they were taken for missing"),
+                (_, true) => ("differs", "again, and DIFFERENT: the first are shown"),
+                _ => ("again", "again"),
+            };
+            let words = format!("{} {words}", words::bytes(remarks.repeated));
+            self.note(Some(at), event, Some(remarks.repeated), words);
         }
         if remarks.early > 0 {
             let words = format!("out of order: {} in front of this are missing", words::bytes(remarks.early));
@@ -271,11 +272,15 @@ impl Connection {
         }
         let lost = side.lost;
         if self.protocol == Protocol::Unknown {
-            self.recognise(bytes, lost.is_none());
+            let sides = self.sides.each_ref().map(|side| side.address);
+            if let Some(other) = guess::other_protocol(bytes, lost.is_none(), sides) {
+                self.note(None, "not read", None, other.into());
+                self.protocol = Protocol::Other;
+                return;
+            }
         }
         match lost {
-            _ if self.protocol == Protocol::Other => return,
-            Some(passed) if !self.begins_with_packets(bytes) => {
+            Some(passed) if !guess::are_packets(bytes, self.version_is_sure.then_some(self.version)) => {
                 let side = &mut self.sides[at];
                 side.lost = Some(passed + bytes.len());
                 side.stream.offset += bytes.len();
@@ -291,41 +296,6 @@ impl Connection {
         side.lost = None;
         side.stream.come(bytes);
         self.packets(at, false);
-    }
-
-    /// Finds out what a connection speaks, from its first bytes or from others.
-    fn recognise(&mut self, bytes: &[u8], are_first: bool) {
-        let is_port = self.sides.iter().any(|side| side.address.port() == PORT);
-        let other = match bytes {
-            [0x14..=0x17, 3, ..] => "TLS, which can't be read",
-            [b'G', b'E', b'T', b' ', ..] | [b'H', b'T', b'T', b'P', ..] => {
-                "HTTP, perhaps a WebSocket, which is not read"
-            }
-            [first, ..] if are_first && !is_port && first >> 4 != PacketType::Connect.number() => {
-                "not MQTT: it does not begin with a CONNECT"
-            }
-            _ => return,
-        };
-        self.note(None, "not read", None, other.into());
-        self.protocol = Protocol::Other;
-    }
-
-    /// Whether these are packets from the first byte to the last, which may be cut.
-    fn begins_with_packets(&self, bytes: &[u8]) -> bool {
-        let versions =
-            Version::ALL.into_iter().filter(|version| !self.version_is_sure || *version == self.version);
-        let are_packets = |version| {
-            let (mut rest, mut count) = (bytes, 0);
-            loop {
-                match Frame::split(rest, PACKET) {
-                    Ok(Split::Frame(frame, _)) if Packet::decode(version, frame).is_err() => return false,
-                    Ok(Split::Frame(_, behind)) => (rest, count) = (behind, count + 1),
-                    Ok(Split::Incomplete(_)) => return count > 0,
-                    Err(_) => return false,
-                }
-            }
-        };
-        versions.into_iter().any(are_packets)
     }
 
     fn hole(&mut self, at: usize, len: usize) {
@@ -355,21 +325,22 @@ impl Connection {
         }
         let side = &mut self.sides[at];
         // What is too large to be read is shown as far as it is there.
-        if let Ok(Split::Incomplete(left)) = Frame::split(side.stream.rest(), usize::MAX) {
-            if side.stream.rest().len() + left > PACKET {
-                let words = format!("a packet of more than {} MiB is not read", PACKET >> 20);
-                self.note(Some(at), "too large", None, words);
-                self.sides[at].skip = self.packet(at, true).unwrap_or(0);
-            }
+        let left = match Frame::split(side.stream.rest(), usize::MAX) {
+            Ok(Split::Incomplete(left)) => left,
+            _ => 0,
+        };
+        if side.stream.rest().len() + left > PACKET {
+            let words = format!("a packet of more than {} MiB is not read", PACKET >> 20);
+            self.note(Some(at), "too large", None, words);
+            self.sides[at].skip = self.packet(at, true).unwrap_or(0);
         }
     }
 
     /// Shows the next packet, if there is one. Gives how many of its bytes are still to come.
     fn packet(&mut self, at: usize, last: bool) -> Option<usize> {
         if let Ok(Split::Frame(frame, _)) = Frame::split(self.sides[at].stream.rest(), usize::MAX) {
-            let (packet_type, fits) = (frame.packet_type(), |version| Packet::decode(version, frame).is_ok());
-            let better = Some(self.version).filter(|version| !self.version_is_sure && !fits(*version));
-            let better = better.and_then(|_| Version::ALL.into_iter().rev().find(|version| fits(*version)));
+            let better = if self.version_is_sure { None } else { guess::better_version(self.version, frame) };
+            let packet_type = frame.packet_type();
             self.learn(at, packet_type, better);
         }
         let from = self.sender(at);

@@ -3,6 +3,7 @@
 mod assembly;
 mod connection;
 mod file;
+mod guess;
 #[cfg(test)]
 mod hostile;
 mod segment;

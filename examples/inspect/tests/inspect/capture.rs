@@ -182,7 +182,7 @@ fn missing_bytes_are_told_and_the_rest_is_shown() {
         [
             "1 → out of order: 200 bytes in front of this are missing",
             "1 → 200 bytes MISSING",
-            "1 → PUBLISH (300 bytes at 15)  700 bytes MISSING",
+            "1 → PUBLISH \"t\", QoS 0, payload of 994 bytes (300 bytes at 15)  700 bytes MISSING",
             "1 → PINGREQ (2 bytes at 1015)",
             "1 ← PINGRESP (2 bytes at 4)",
             "1 → PINGREQ (2 bytes at 1017)",
@@ -194,9 +194,8 @@ fn missing_bytes_are_told_and_the_rest_is_shown() {
         rest(&lossy(&[9, 10]), 1),
         [
             "1 ← PINGRESP (2 bytes at 4)",
-            "1 → out of order: 102 bytes in front of this are missing",
             "1 → 102 bytes MISSING",
-            "1 → PUBLISH (900 bytes at 15)  100 bytes MISSING",
+            "1 → PUBLISH \"t\", QoS 0, payload of 994 bytes (900 bytes at 15)  100 bytes MISSING",
             "1 → PINGREQ (2 bytes at 1017)",
             "1 the capture ends; packets: 3 of the client, 2 of the server; 102 bytes MISSING",
         ]
@@ -207,10 +206,72 @@ fn missing_bytes_are_told_and_the_rest_is_shown() {
         [
             "1 → out of order: 100 bytes in front of this are missing",
             "1 → 100 bytes MISSING",
+            "1 → 900 bytes passed over: this is where a packet begins again",
+            "1 → PINGREQ (2 bytes at 1015)",
             "1 ← PINGRESP (2 bytes at 4)",
-            "1 → 902 bytes passed over: this is where a packet begins again",
             "1 → PINGREQ (2 bytes at 1017)",
-            "1 the capture ends; packets: 2 of the client, 2 of the server; 100 bytes MISSING",
+            "1 the capture ends; packets: 3 of the client, 2 of the server; 100 bytes MISSING",
+        ]
+    );
+}
+
+#[test]
+fn bytes_may_come_when_they_were_given_up() {
+    let mut talk = talk();
+    let mut packets = talk.connect();
+    let late = talk.client(&publish(b"abcdef"));
+    packets.push(talk.client(PINGREQ));
+    packets.push(talk.server(PINGRESP));
+    packets.push(late);
+    assert_eq!(
+        rest(&packets, 1),
+        [
+            "1 → out of order: 11 bytes in front of this are missing",
+            "1 → 11 bytes MISSING",
+            "1 → PINGREQ (2 bytes at 26)",
+            "1 ← PINGRESP (2 bytes at 4)",
+            "1 → 11 bytes too late: they were taken for missing",
+            "1 the capture ends; packets: 2 of the client, 2 of the server; 11 bytes MISSING",
+        ]
+    );
+}
+
+#[test]
+fn large_messages_are_found_again_by_their_heads() {
+    let mut talk = talk();
+    let mut packets = talk.connect();
+    let message = publish(&[b'x'; 997]);
+    for first in [1, 0] {
+        let segments: Vec<_> = message.chunks(500).map(|part| talk.client(part)).collect();
+        packets.extend(segments.into_iter().skip(first));
+    }
+    packets.push(talk.server(PINGRESP));
+    let lines = rest(&packets, 1);
+    assert_eq!(
+        lines[1..3],
+        ["1 → 500 bytes MISSING", "1 → 503 bytes passed over: this is where a packet begins again"]
+    );
+    assert!(lines[3].starts_with("1 → PUBLISH \"t\", QoS 0, payload 997 bytes"), "{lines:?}");
+}
+
+#[test]
+fn what_is_too_large_is_told_and_passed_over() {
+    let mut talk = talk();
+    let mut packets = talk.connect();
+    // 20 MiB.
+    let head = b"\x30\x80\x80\x80\x0A\0\x01t";
+    packets.push(talk.client(head));
+    let chunk = vec![0; 65_000];
+    let body = (20 << 20) - 3;
+    packets.extend((0..body / chunk.len()).map(|_| talk.client(&chunk)));
+    packets.push(talk.client(&[&chunk[..body % chunk.len()], PINGREQ].concat()));
+    assert_eq!(
+        rest(&packets, 1),
+        [
+            "1 → a packet of more than 16 MiB is not read",
+            "1 → PUBLISH \"t\", QoS 0, payload of 20971517 bytes (8 bytes at 15)  20971517 bytes MISSING",
+            "1 → PINGREQ (2 bytes at 20971540)",
+            "1 the capture ends; packets: 3 of the client, 1 of the server",
         ]
     );
 }

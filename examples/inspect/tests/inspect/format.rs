@@ -151,7 +151,7 @@ fn packets_that_were_cut_are_missing_bytes() {
             "1 → out of order: 87 bytes in front of this are missing",
             "1 → FIN",
             "1 → 87 bytes MISSING",
-            "1 → PUBLISH (20 bytes at 15)  85 bytes MISSING",
+            "1 → PUBLISH \"t\", QoS 0, payload of 100 bytes (20 bytes at 15)  85 bytes MISSING",
             "1 → PINGREQ (2 bytes at 122)",
             "1 → DISCONNECT (2 bytes at 124)",
             "1 ← FIN",
