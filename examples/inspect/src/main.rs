@@ -3,7 +3,8 @@
 //! ```sh
 //! cargo run -p inspect                          # recorded conversations that come with the project
 //! cargo run -p inspect 32 05 00 01 61 00 00     # hex
-//! cargo run -p inspect -- --json capture.bin    # a file, for programs
+//! cargo run -p inspect -- --json bytes.bin      # a file, for programs
+//! cargo run -p inspect -- --brief all.pcapng    # a network capture, a line for each packet
 //! cargo run -p inspect -- --help
 //! ```
 

@@ -128,7 +128,12 @@ pub(crate) fn timestamp(time: Duration) -> Option<String> {
 }
 
 pub(crate) fn hex(bytes: &[u8], separator: &str) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator)
+    let mut digits = String::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        digits += if at > 0 { separator } else { "" };
+        digits.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or_default()));
+    }
+    digits
 }
 
 /// What a headline says of a field.

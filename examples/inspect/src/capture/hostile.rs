@@ -48,7 +48,7 @@ fn pcapng(number: fn(u32) -> [u8; 4], short: fn(u16) -> [u8; 2]) -> Vec<u8> {
 fn captures() -> Vec<Vec<u8>> {
     let made = [pcapng(u32::to_le_bytes, u16::to_le_bytes), pcapng(u32::to_be_bytes, u16::to_be_bytes)];
     // Of the recorded ones the first packets, among which are some of each kind.
-    let recorded = RECORDED.map(|capture| capture[..2000].to_vec());
+    let recorded = RECORDED.map(|capture| capture[..1500].to_vec());
     made.into_iter().chain(recorded).collect()
 }
 

@@ -90,6 +90,11 @@ fn bad_arguments_are_explained() {
         ),
         (&["--bogus"], "", "inspect: there is no option --bogus; --help lists them\n"),
         (&["--version", "4", "c000"], "", "inspect: --version is 3.1 or 3.1.1 or 5.0, not \"4\"\n"),
+        (
+            &["--connection", "0", "-"],
+            "",
+            "inspect: --connection is the number of a connection of a capture, not \"0\"\n",
+        ),
         (&["--from"], "", "inspect: --from needs a value: client or server\n"),
         (&[""], "", "inspect: there are no bytes to inspect\n"),
         (&["-"], "", "inspect: there are no bytes to inspect\n"),
@@ -115,7 +120,7 @@ fn bad_arguments_are_explained() {
 #[test]
 fn help_names_every_option() {
     let help = shown(&["--help"], "", 0);
-    assert!(["--version", "--from", "--json", "--help"].iter().all(|option| help.contains(option)), "{help}");
+    assert!(["--version", "--from", "--connection", "--brief", "--json", "--help"].iter().all(|option| help.contains(option)), "{help}");
 }
 
 #[test]
