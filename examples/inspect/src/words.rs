@@ -131,7 +131,8 @@ pub(crate) fn hex(bytes: &[u8], separator: &str) -> String {
     let mut digits = String::new();
     for (at, byte) in bytes.iter().enumerate() {
         digits += if at > 0 { separator } else { "" };
-        digits.extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or_default()));
+        digits
+            .extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or_default()));
     }
     digits
 }

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Records the captures of this folder: mosquitto and its clients on loopback, in a network namespace of their own.
+# No two recordings are the same, so that what the tests say of them has to be looked at again.
 # Needs root, tcpdump, mosquitto, mosquitto-clients and iptables.
 set -euo pipefail
 cd "$(dirname "$0")"

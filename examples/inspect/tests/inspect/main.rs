@@ -120,7 +120,12 @@ fn bad_arguments_are_explained() {
 #[test]
 fn help_names_every_option() {
     let help = shown(&["--help"], "", 0);
-    assert!(["--version", "--from", "--connection", "--brief", "--json", "--help"].iter().all(|option| help.contains(option)), "{help}");
+    assert!(
+        ["--version", "--from", "--connection", "--brief", "--json", "--help"]
+            .iter()
+            .all(|option| help.contains(option)),
+        "{help}"
+    );
 }
 
 #[test]
