@@ -1,9 +1,10 @@
 //! From a conversation to its packets, each with its version and its verdict.
 
-use std::io;
+use std::{fmt, io};
 
 use sans_mqtt::{
-    Answer, Connect, DecodeError, Frame, Packet, PacketType, ReasonCode, Sender, Split, Version,
+    Answer, Connect, DecodeError, Frame, HeadSplit, Packet, PacketType, PublishHead, ReasonCode, Sender,
+    Split, Version,
 };
 
 use crate::fields::{Fields, Row};
@@ -39,6 +40,37 @@ impl Verdict {
     }
 }
 
+/// How many packets there are of each verdict.
+#[derive(Default)]
+pub(crate) struct Verdicts {
+    accept: usize,
+    reject: usize,
+    incomplete: usize,
+}
+
+impl Verdicts {
+    pub(crate) fn count(&mut self, verdict: &Verdict) {
+        *match verdict {
+            Verdict::Accept => &mut self.accept,
+            Verdict::Reject(_) => &mut self.reject,
+            Verdict::Incomplete(_) => &mut self.incomplete,
+        } += 1;
+    }
+
+    pub(crate) fn are_all_accept(&self) -> bool {
+        self.reject + self.incomplete == 0
+    }
+}
+
+impl fmt::Display for Verdicts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let counts = [(self.accept, "accept"), (self.reject, "reject"), (self.incomplete, "incomplete")];
+        let counts = counts.iter().filter(|(count, _)| *count > 0);
+        let words: Vec<_> = counts.map(|(count, name)| format!("{count} {name}")).collect();
+        if words.is_empty() { f.write_str("none") } else { f.write_str(&words.join(", ")) }
+    }
+}
+
 /// Shows the packets of a conversation in the order in which they are complete.
 pub(crate) fn dissect(
     conversation: &Conversation,
@@ -59,27 +91,42 @@ pub(crate) fn dissect(
 
 /// What one side sends.
 pub(crate) struct Stream {
-    from: Option<Sender>,
-    sent: Vec<u8>,
-    /// Of the next packet.
-    offset: usize,
+    pub(crate) from: Option<Sender>,
+    /// Where the next packet begins in all that was sent.
+    pub(crate) offset: usize,
     /// There is no next packet, because nothing says where the last one ends.
-    lost: bool,
+    pub(crate) lost: bool,
+    /// What came, of which `done` bytes are no longer needed.
+    came: Vec<u8>,
+    done: usize,
 }
 
 impl Stream {
     pub(crate) fn of(from: Option<Sender>) -> Self {
-        Self { from, sent: Vec::new(), offset: 0, lost: false }
+        Self { from, offset: 0, lost: false, came: Vec::new(), done: 0 }
     }
 
     pub(crate) fn come(&mut self, bytes: &[u8]) {
-        self.sent.extend_from_slice(bytes);
+        self.came.drain(..self.done);
+        self.done = 0;
+        self.came.extend_from_slice(bytes);
+    }
+
+    /// How many bytes it takes.
+    pub(crate) fn held(&self) -> usize {
+        self.came.capacity()
+    }
+
+    /// What came and was not shown.
+    pub(crate) fn rest(&self) -> &[u8] {
+        self.came.get(self.done..).unwrap_or_default()
     }
 
     /// The next packet; an incomplete one only if nothing follows.
     pub(crate) fn next(&mut self, version: &mut Version, last: bool) -> Option<Found> {
         let (from, offset) = (self.from, self.offset);
-        let rest = self.sent.get(offset..).filter(|rest| !rest.is_empty() && !self.lost)?;
+        let rest = Some(self.rest()).filter(|rest| !rest.is_empty() && !self.lost)?;
+        let mut lost = false;
         let (bytes, rows, verdict) = match Frame::split(rest, usize::MAX) {
             Ok(Split::Frame(frame, _)) => {
                 let (rows, verdict) = judge(frame, from, version);
@@ -88,12 +135,18 @@ impl Stream {
             Ok(Split::Incomplete(missing)) if last => (rest, Vec::new(), Verdict::Incomplete(missing)),
             Ok(Split::Incomplete(_)) => return None,
             Err(error) => {
-                self.lost = true;
+                lost = true;
                 (rest, Vec::new(), Verdict::Reject(error.in_version(*version)))
             }
         };
-        self.offset += bytes.len();
-        Some(Found { from, offset, bytes: bytes.to_vec(), rows, verdict, version: *version })
+        let found = Found { from, offset, bytes: bytes.to_vec(), rows, verdict, version: *version };
+        self.lost = lost;
+        self.done += found.bytes.len();
+        self.offset += found.bytes.len();
+        if self.rest().is_empty() {
+            (self.came, self.done) = (Vec::new(), 0);
+        }
+        Some(found)
     }
 }
 
@@ -119,6 +172,15 @@ impl Found {
             Verdict::Reject(error) => error.violation().version(),
             _ => Some(self.version),
         }
+    }
+
+    /// The head of a message whose payload is not all there.
+    pub(crate) fn head(&self) -> Option<PublishHead<'_>> {
+        let head = match self.verdict {
+            Verdict::Incomplete(_) => PublishHead::split(self.version, self.from, &self.bytes),
+            _ => return None,
+        };
+        if let Ok(HeadSplit::Head(head, _)) = head { Some(head) } else { None }
     }
 
     /// Whether all of the fixed header is there, so that the number of missing bytes is exact.

@@ -6,7 +6,8 @@ use sans_mqtt::Sender;
 use sans_mqtt::log::{Call, Done, DoneKind, Entry, HEADER, LogError};
 use serde_json::{Value, json};
 
-use crate::dissect::{Stream, Verdict};
+use crate::args::Args;
+use crate::dissect::{Stream, Verdicts};
 use crate::input::Conversation;
 use crate::{json, print, words};
 
@@ -15,8 +16,8 @@ pub(crate) fn is_log(content: &[u8]) -> bool {
 }
 
 /// Shows a log; gives the verdicts on its packets, and whether it is whole.
-pub(crate) fn show(log: &[u8], json: bool, out: &mut impl Write) -> io::Result<(Vec<Verdict>, bool)> {
-    let mut show = Show { json, out, connections: 0, connection: None, verdicts: Vec::new() };
+pub(crate) fn show(log: &[u8], args: &Args, out: &mut impl Write) -> io::Result<(Verdicts, bool)> {
+    let mut show = Show { args, out, connections: 0, connection: None, verdicts: Verdicts::default() };
     let mut at = 0;
     let whole = loop {
         match Entry::decode(log.get(at..).unwrap_or_default()) {
@@ -33,11 +34,11 @@ pub(crate) fn show(log: &[u8], json: bool, out: &mut impl Write) -> io::Result<(
 }
 
 struct Show<'o, W> {
-    json: bool,
+    args: &'o Args,
     out: &'o mut W,
     connections: usize,
     connection: Option<Connection>,
-    verdicts: Vec<Verdict>,
+    verdicts: Verdicts,
 }
 
 /// What is known of the connection that goes on.
@@ -106,7 +107,7 @@ impl<W: Write> Show<'_, W> {
     }
 
     fn begin(&mut self, conversation: &Conversation) -> io::Result<()> {
-        let shown = if self.json {
+        let shown = if self.args.json {
             let object = json!({ "begin": conversation.note, "connection": conversation.name });
             format!("{object}\n")
         } else {
@@ -119,7 +120,7 @@ impl<W: Write> Show<'_, W> {
     fn done(&mut self, done: Option<&Done<'_>>) -> io::Result<()> {
         let Some(connection) = &mut self.connection else { return Ok(()) };
         let Some(given) = connection.call.take() else { return Ok(()) };
-        let shown = if self.json { given.json(connection, done) } else { given.line(connection, done) };
+        let shown = if self.args.json { given.json(connection, done) } else { given.line(connection, done) };
         self.out.write_all(shown.as_bytes())?;
         let taken = done.map_or(0, |done| done.taken).min(connection.input.len());
         connection.peer.come(&connection.input[..taken]);
@@ -137,10 +138,13 @@ impl<W: Write> Show<'_, W> {
         let Connection { conversation, version, before, own, peer, .. } = connection;
         for stream in [peer, own] {
             while let Some(found) = stream.next(version, last) {
-                let shown =
-                    if self.json { json::line(conversation, &found) } else { print::packet(&found, *before) };
+                let shown = if self.args.json {
+                    json::line(conversation, &found, None)
+                } else {
+                    print::packet(&found, *before, self.args.brief)
+                };
                 *before = found.version();
-                self.verdicts.push(found.verdict);
+                self.verdicts.count(&found.verdict);
                 self.out.write_all(shown.as_bytes())?;
             }
         }
@@ -162,7 +166,7 @@ impl<W: Write> Show<'_, W> {
     /// The log can't be read from here on. Gives whether it is whole.
     fn end(&mut self, at: usize, error: LogError) -> io::Result<bool> {
         self.finish()?;
-        let shown = if self.json {
+        let shown = if self.args.json {
             format!("{}\n", json!({ "end": error.to_string(), "offset": at }))
         } else {
             format!("The log can't be read from byte {at} on: {error}\n\n")

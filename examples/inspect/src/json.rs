@@ -1,5 +1,7 @@
 //! Packets for programs: one JSON object on each line, as `help.txt` describes it.
 
+use std::time::Duration;
+
 use sans_mqtt::DecodeError;
 use serde_json::{Value, json};
 
@@ -7,7 +9,7 @@ use crate::dissect::{Found, Verdict};
 use crate::input::Conversation;
 use crate::words;
 
-pub(crate) fn line(conversation: &Conversation, found: &Found) -> String {
+pub(crate) fn line(conversation: &Conversation, found: &Found, time: Option<Duration>) -> String {
     let (error, missing) = match found.verdict {
         Verdict::Accept => (None, None),
         Verdict::Reject(error) => (Some(self::error(found, &error)), None),
@@ -22,6 +24,7 @@ pub(crate) fn line(conversation: &Conversation, found: &Found) -> String {
         "length": found.bytes.len(),
         "missing": missing,
         "offset": found.offset,
+        "timestamp": time.and_then(words::timestamp),
         "type": found.packet_type().map(|packet_type| packet_type.name()),
         "verdict": found.verdict.name(),
         "version": found.version().map(|version| version.to_string()),

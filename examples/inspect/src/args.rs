@@ -7,8 +7,12 @@ use sans_mqtt::{Sender, Version};
 #[derive(Default)]
 pub(crate) struct Args {
     pub(crate) inputs: Vec<OsString>,
-    pub(crate) version: Version,
+    /// Where no CONNECT tells it.
+    pub(crate) version: Option<Version>,
     pub(crate) from: Option<Sender>,
+    /// The number of the only connection to show.
+    pub(crate) connection: Option<usize>,
+    pub(crate) brief: bool,
     pub(crate) json: bool,
     pub(crate) help: bool,
 }
@@ -25,7 +29,18 @@ pub(crate) fn parse(mut args: impl Iterator<Item = OsString>) -> Result<Args, St
         match name {
             "--help" | "-h" => parsed.help = true,
             "--json" => parsed.json = true,
-            "--version" => parsed.version = choose(name, &value(), Version::ALL.map(|v| (v.to_string(), v)))?,
+            "--brief" => parsed.brief = true,
+            "--connection" => {
+                let value = value();
+                let number = value.parse().ok().filter(|number| *number > 0);
+                let wrong =
+                    || format!("--connection is the number of a connection of a capture, not {value:?}");
+                parsed.connection = Some(number.ok_or_else(wrong)?);
+            }
+            "--version" => {
+                let versions = Version::ALL.map(|version| (version.to_string(), version));
+                parsed.version = Some(choose(name, &value(), versions)?);
+            }
             "--from" => {
                 let senders = [("client".into(), Sender::Client), ("server".into(), Sender::Server)];
                 parsed.from = Some(choose(name, &value(), senders)?);

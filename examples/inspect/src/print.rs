@@ -2,17 +2,20 @@
 
 use sans_mqtt::{DecodeError, ErrorKind, Field, Sender, Version};
 
-use crate::dissect::{Found, Verdict};
+use crate::dissect::{Found, Verdict, Verdicts};
 use crate::fields::Row;
 use crate::input::Conversation;
 use crate::words;
 
 const MORE: &str = "
 That was one connection of each version, as recorded between clients and a server. Next:
-  cargo run --example inspect examples/recorded/v5.0.txt    all recorded connections of a version
-  cargo run --example inspect 32 05 00 01 61 00 00          bytes of your own; these are bad
-  cargo run --example inspect -- --help
+  cargo run -p inspect examples/recorded/v5.0.txt    all recorded connections of a version
+  cargo run -p inspect 32 05 00 01 61 00 00          bytes of your own; these are bad
+  cargo run -p inspect -- --help
 ";
+
+/// How many bytes of an incomplete packet are shown.
+const SHOWN: usize = 256;
 
 pub(crate) fn heading(conversation: &Conversation) -> String {
     let note = conversation.note.iter().map(|note| format!("   {note}\n")).collect::<String>();
@@ -20,16 +23,16 @@ pub(crate) fn heading(conversation: &Conversation) -> String {
     name.map(|name| format!("== {name} (→ from the client, ← from the server)\n{note}\n")).collect()
 }
 
-pub(crate) fn end(verdicts: &[Verdict], more: bool) -> String {
-    let count = |name: &str| verdicts.iter().filter(|verdict| verdict.name() == name).count();
-    let counts = ["accept", "reject", "incomplete"].map(|name| (count(name), name));
-    let counts = counts.iter().filter(|(count, _)| *count > 0).map(|(count, name)| format!("{count} {name}"));
-    format!("Verdicts: {}\n{}", counts.collect::<Vec<_>>().join(", "), if more { MORE } else { "" })
+pub(crate) fn end(verdicts: &Verdicts, more: bool) -> String {
+    format!("Verdicts: {verdicts}\n{}", if more { MORE } else { "" })
 }
 
-/// A packet behind one of the version `before`.
-pub(crate) fn packet(found: &Found, before: Option<Version>) -> String {
+/// A packet behind one of the version `before`; nothing but a line if it is valid and that is enough.
+pub(crate) fn packet(found: &Found, before: Option<Version>, brief: bool) -> String {
     let mut lines = headline(found, before);
+    if brief && matches!(found.verdict, Verdict::Accept) {
+        return lines;
+    }
     let mut rows = found.rows.iter().peekable();
     while let Some(row) = rows.next() {
         // The identifier of a property and its value are one line.
@@ -39,23 +42,36 @@ pub(crate) fn packet(found: &Found, before: Option<Version>) -> String {
     lines += &match found.verdict {
         Verdict::Accept => String::new(),
         Verdict::Reject(error) => fault(found, error),
-        Verdict::Incomplete(_) => dump(&found.bytes, None),
+        Verdict::Incomplete(_) => {
+            let (begin, rest) = found.bytes.split_at(found.bytes.len().min(SHOWN));
+            let more = format!("{:>9} {} more\n", "…", words::bytes(rest.len()));
+            dump(begin, None) + if rest.is_empty() { "" } else { &more }
+        }
     };
     lines + "\n"
 }
 
-/// What the packet is, at a glance.
-fn headline(found: &Found, before: Option<Version>) -> String {
-    let arrow = match found.from {
+pub(crate) fn arrow(from: Option<Sender>) -> &'static str {
+    match from {
         Some(Sender::Client) => "→ ",
         Some(Sender::Server) => "← ",
         None => "",
-    };
+    }
+}
+
+/// What the packet is, at a glance.
+fn headline(found: &Found, before: Option<Version>) -> String {
+    let arrow = arrow(found.from);
     let name = found.packet_type().map_or("?", |packet_type| packet_type.name());
     let mut essentials: Vec<_> =
         found.rows.iter().filter_map(|row| Some((row.field, words::essential(row)?))).collect();
     essentials.sort_by_key(|(field, _)| !matches!(field, Field::ClientId | Field::TopicName));
     let essentials: Vec<_> = essentials.into_iter().map(|(_, words)| words).collect();
+    let head = found.head().map(|head| {
+        let (topic, qos) = (words::text(head.topic), head.delivery.qos().number());
+        format!("{topic}, QoS {qos}, payload of {}", words::bytes(head.payload_len))
+    });
+    let essentials = essentials.into_iter().chain(head).collect::<Vec<_>>();
     let place = format!("{} at {}", words::bytes(found.bytes.len()), found.offset);
     // A version is news only where it changes.
     let version = match found.version() {

@@ -1,12 +1,21 @@
-//! Where the bytes come from: hex, files, and recorded conversations.
+//! Where the bytes come from: hex, files, recorded conversations, and captures.
 
 use std::ffi::OsString;
-use std::io::Read;
+use std::fs::File;
+use std::io::{self, Cursor, Read};
 use std::path::Path;
 
 use sans_mqtt::Sender;
 
-use crate::log;
+use crate::{capture, log};
+
+pub(crate) enum Input {
+    Conversations(Vec<Conversation>),
+    /// The log of a connection.
+    Log(Vec<u8>),
+    /// What a network carried.
+    Capture(Box<dyn Read + Send>),
+}
 
 /// What was sent on one connection.
 #[derive(Default)]
@@ -16,19 +25,17 @@ pub(crate) struct Conversation {
     pub(crate) note: Option<String>,
     /// In the order it was sent.
     pub(crate) chunks: Vec<(Option<Sender>, Vec<u8>)>,
-    /// Instead of all that: the log of a connection.
-    pub(crate) log: Vec<u8>,
 }
 
 /// The recordings of the project, each with the connection of it that stands for all.
 const RECORDED: [(&str, &str); 3] = [
-    (include_str!("../recorded/v3.1.txt"), "publisher-qos-0"),
-    (include_str!("../recorded/v3.1.1.txt"), "late-subscriber"),
-    (include_str!("../recorded/v5.0.txt"), "properties-publisher"),
+    (include_str!("../../recorded/v3.1.txt"), "publisher-qos-0"),
+    (include_str!("../../recorded/v3.1.1.txt"), "late-subscriber"),
+    (include_str!("../../recorded/v5.0.txt"), "properties-publisher"),
 ];
 
 /// Reads what the command line names: hex if it is hex, else a file.
-pub(crate) fn read(inputs: &[OsString], from: Option<Sender>) -> Result<Vec<Conversation>, String> {
+pub(crate) fn read(inputs: &[OsString], from: Option<Sender>) -> Result<Input, String> {
     let words: Vec<_> = inputs.iter().map(|input| input.to_string_lossy()).collect();
     match (inputs, hex(&words.join(" "))) {
         ([], _) => {
@@ -36,17 +43,15 @@ pub(crate) fn read(inputs: &[OsString], from: Option<Sender>) -> Result<Vec<Conv
             for (text, name) in RECORDED {
                 selected.extend(recorded(text)?.into_iter().filter(|one| one.name.as_deref() == Some(name)));
             }
-            Ok(selected)
+            Ok(Input::Conversations(selected))
         }
         ([input], _) if input == "-" => {
-            let mut content = Vec::new();
-            let read = std::io::stdin().lock().read_to_end(&mut content);
-            read.map_err(|error| format!("can't read standard input: {error}"))?;
-            contained(content, from)
+            let read = begin(io::stdin()).map_err(|error| format!("can't read standard input: {error}"))?;
+            contained(read, from)
         }
         (_, Ok(bytes)) => single(bytes, from),
-        ([file], Err(error)) => match std::fs::read(file) {
-            Ok(content) => contained(content, from),
+        ([file], Err(error)) => match File::open(file).and_then(begin) {
+            Ok(read) => contained(read, from),
             Err(_) if !Path::new(file).exists() => Err(format!("{error}, and there is no such file")),
             Err(error) => Err(format!("can't read {}: {error}", Path::new(file).display())),
         },
@@ -54,14 +59,41 @@ pub(crate) fn read(inputs: &[OsString], from: Option<Sender>) -> Result<Vec<Conv
     }
 }
 
-/// What a file contains.
-fn contained(content: Vec<u8>, from: Option<Sender>) -> Result<Vec<Conversation>, String> {
-    if log::is_log(&content) {
-        return match from {
-            None => Ok(vec![Conversation { log: content, ..Conversation::default() }]),
-            Some(_) => Err("--from is for bytes; a log says itself who sent them".into()),
-        };
+/// All that a file contains, or as much as shows that it is a capture, and then the rest.
+type Content = (Vec<u8>, Option<Box<dyn Read + Send>>);
+
+fn begin(mut file: impl Read + Send + 'static) -> io::Result<Content> {
+    let (mut content, mut chunk) = (Vec::new(), [0; 4096]);
+    // In small steps, as a capture may still go on.
+    while capture::is_capture(&content).is_none() {
+        match file.read(&mut chunk)? {
+            0 => break,
+            len => content.extend_from_slice(&chunk[..len]),
+        }
     }
+    // Even one that ends within its header.
+    if content.len() >= 4 && capture::is_capture(&content) != Some(false) {
+        return Ok((content, Some(Box::new(file))));
+    }
+    file.read_to_end(&mut content)?;
+    Ok((content, None))
+}
+
+/// What a file contains.
+fn contained((content, rest): Content, from: Option<Sender>) -> Result<Input, String> {
+    let input = match rest {
+        Some(rest) => Input::Capture(Box::new(Cursor::new(content).chain(rest))),
+        None if log::is_log(&content) => Input::Log(content),
+        None => return conversations(content, from),
+    };
+    let what = if matches!(input, Input::Log(_)) { "log" } else { "capture" };
+    match from {
+        None => Ok(input),
+        Some(_) => Err(format!("--from is for bytes; a {what} says itself who sent them")),
+    }
+}
+
+fn conversations(content: Vec<u8>, from: Option<Sender>) -> Result<Input, String> {
     let printable = |text: &&str| !text.contains(|c: char| c.is_control() && !c.is_ascii_whitespace());
     // No packet looks like text: it would be a PUBLISH too short for its topic.
     let text = core::str::from_utf8(&content).ok().filter(printable).unwrap_or_default();
@@ -70,16 +102,17 @@ fn contained(content: Vec<u8>, from: Option<Sender>) -> Result<Vec<Conversation>
             let bytes = hex(text).ok().filter(|bytes| !bytes.is_empty());
             single(bytes.unwrap_or(content), from)
         }
-        None => recorded(text),
+        None => Ok(Input::Conversations(recorded(text)?)),
         Some(_) => Err("--from is for bytes; recorded text says itself who sent them".into()),
     }
 }
 
-fn single(bytes: Vec<u8>, from: Option<Sender>) -> Result<Vec<Conversation>, String> {
+fn single(bytes: Vec<u8>, from: Option<Sender>) -> Result<Input, String> {
     if bytes.is_empty() {
         return Err("there are no bytes to inspect".into());
     }
-    Ok(vec![Conversation { chunks: vec![(from, bytes)], ..Conversation::default() }])
+    let conversation = Conversation { chunks: vec![(from, bytes)], ..Conversation::default() };
+    Ok(Input::Conversations(vec![conversation]))
 }
 
 /// Bytes as pairs of hex digits; blanks, commas, colons and `0x` may stand between them.

@@ -1,5 +1,7 @@
 //! Values in the words of the specification.
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use sans_mqtt::{Field, PacketType, PropertyId, ReasonCode, Version};
 
 use crate::fields::Row;
@@ -118,8 +120,21 @@ pub(crate) fn bytes(count: usize) -> String {
     format!("{count} byte{}", if count == 1 { "" } else { "s" })
 }
 
+/// A time since 1970; there is none for those behind the year 9999.
+pub(crate) fn timestamp(time: Duration) -> Option<String> {
+    const YEAR_10_000: u64 = 253_402_300_800;
+    let time = Some(time).filter(|time| time.as_secs() < YEAR_10_000)?;
+    Some(humantime::format_rfc3339_nanos(UNIX_EPOCH.checked_add(time)?).to_string())
+}
+
 pub(crate) fn hex(bytes: &[u8], separator: &str) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().join(separator)
+    let mut digits = String::new();
+    for (at, byte) in bytes.iter().enumerate() {
+        digits += if at > 0 { separator } else { "" };
+        digits
+            .extend([byte >> 4, byte & 15].map(|half| char::from_digit(half.into(), 16).unwrap_or_default()));
+    }
+    digits
 }
 
 /// What a headline says of a field.
