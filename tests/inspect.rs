@@ -1,5 +1,8 @@
 //! The example `inspect`, run as a person or a program runs it.
 
+#[path = "common/program.rs"]
+mod program;
+
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -11,21 +14,10 @@ use sans_mqtt::{
 };
 use serde_json::{Value, json};
 
-/// The program. `cargo test` has built it; but not every way to run this file has, so cargo is asked.
+/// The program.
 fn program() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        let mut build = Command::new(env!("CARGO"));
-        build
-            .args(["build", "--example", "inspect", "--message-format", "json"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"));
-        let built = build.output().unwrap();
-        assert!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
-        let messages = String::from_utf8(built.stdout).unwrap();
-        let mut messages = messages.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
-        let artifact = messages.find(|message| message["target"]["name"] == "inspect").unwrap();
-        artifact["executable"].as_str().unwrap().into()
-    })
+    PROGRAM.get_or_init(|| program::example("inspect"))
 }
 
 fn run(args: &[&str], input: &[u8]) -> Output {
