@@ -19,8 +19,8 @@ use std::{env, mem, thread};
 
 use args::{Args, Task};
 use sans_mqtt::{
-    Cause, Client, Config, Connect, Disconnect, Event, Flight, Heap, Message, PacketId, Properties, Property,
-    ReasonCode, Session, Subscription, UsageError, Version,
+    Acknowledge, Cause, Client, Config, Connect, Disconnect, Event, Flight, Heap, Message, PacketId,
+    Properties, Property, ReasonCode, Session, Subscription, UsageError, Version,
 };
 
 /// How long the server keeps the session of a client that is gone, in seconds.
@@ -30,19 +30,17 @@ const DELAY: Duration = Duration::from_millis(250);
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
 
 fn main() -> ExitCode {
-    let (complaint, code) = match args::parse(env::args_os().skip(1)) {
-        Ok(Some(args)) => match work(&args) {
-            Ok(()) => return ExitCode::SUCCESS,
-            Err(complaint) => (complaint, 1),
-        },
-        Ok(None) => {
-            let _ = io::stdout().write_all(args::HELP.as_bytes());
-            return ExitCode::SUCCESS;
-        }
-        Err(complaint) => (format!("{complaint}; --help tells more"), 2),
+    let args = match args::parse(env::args_os().skip(1)) {
+        Ok(args) => args,
+        Err(code) => return code,
     };
-    eprintln!("blocking: {complaint}");
-    ExitCode::from(code)
+    match work(&args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(complaint) => {
+            eprintln!("blocking: {complaint}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// Why a connection failed.
@@ -69,12 +67,13 @@ impl From<UsageError> for Failure {
 fn work(args: &Args) -> Result<(), String> {
     let start = Instant::now();
     // By chance, so that no two of these clients take each other's session over.
-    let client_id = args.client_id.clone().unwrap_or_else(|| format!("blocking{:x}", random()));
+    let client_id = args.client_id.clone().unwrap_or_else(|| format!("blocking-{:08x}", random() as u32));
     let mut session = Session::default();
     let mut app = App { args, connected: false, sent: None, subscribed: false, received: 0 };
     let (mut delay, mut lost_at) = (DELAY, None);
     loop {
         let mut client = Client::new(args.version, &Config::default(), session);
+        client.set_acknowledge(Acknowledge::Manual);
         let complaint = match connection(args, &client_id, start, &mut client, &mut app) {
             Ok(()) => return Ok(()),
             Err(Failure::Final(complaint)) => return Err(complaint),
@@ -149,15 +148,15 @@ fn connection(
 
 /// Whether a server that says this may say something else later.
 fn passes(reason: ReasonCode) -> bool {
-    [
-        ReasonCode::SERVER_UNAVAILABLE,
-        ReasonCode::SERVER_BUSY,
-        ReasonCode::SERVER_SHUTTING_DOWN,
-        ReasonCode::KEEP_ALIVE_TIMEOUT,
-        ReasonCode::CONNECTION_RATE_EXCEEDED,
-        ReasonCode::MAXIMUM_CONNECT_TIME,
-    ]
-    .contains(&reason)
+    matches!(
+        reason,
+        ReasonCode::SERVER_UNAVAILABLE
+            | ReasonCode::SERVER_BUSY
+            | ReasonCode::SERVER_SHUTTING_DOWN
+            | ReasonCode::KEEP_ALIVE_TIMEOUT
+            | ReasonCode::CONNECTION_RATE_EXCEEDED
+            | ReasonCode::MAXIMUM_CONNECT_TIME
+    )
 }
 
 /// What is done with the connections, and how far it is.
@@ -204,6 +203,7 @@ impl App<'_> {
             (Event::Connected(connack), Task::Subscribe { filter, .. })
                 if !(connack.session_present && self.subscribed) =>
             {
+                self.subscribed = false;
                 let filters = [Subscription { filter, qos, ..Subscription::default() }];
                 client.subscribe(&filters, Properties::EMPTY, out)?;
             }
@@ -213,15 +213,18 @@ impl App<'_> {
                 }
                 None => self.subscribed = true,
             },
-            // It is acknowledged when this function has returned.
-            (Event::Publish(incoming, _), Task::Subscribe { count, .. }) => {
-                self.received += 1;
+            (Event::Publish(incoming, token), Task::Subscribe { count, .. }) => {
                 match print(client.topic(&incoming), incoming.payload) {
-                    Ok(()) => return Ok(self.received >= *count),
+                    Ok(()) => self.received += 1,
                     // Nobody reads on.
                     Err(error) if error.kind() == ErrorKind::BrokenPipe => return Ok(true),
                     Err(error) => return Err(Failure::Final(format!("can't print a message: {error}"))),
                 }
+                // What is not printed comes again, if the session goes on.
+                if let Some(token) = token {
+                    client.ack(token, ReasonCode::SUCCESS, out).map_err(UsageError::from)?;
+                }
+                return Ok(self.received >= *count);
             }
             _ => {}
         }

@@ -12,7 +12,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use sans_mqtt::{
-    Cause, Config, Disconnect, Event, Heap, Message, Properties, Qos, ReasonCode, Server, Session, Step, Wait,
+    Cause, Config, Disconnect, Event, Flight, Heap, Message, PacketId, Properties, Qos, ReasonCode, Server,
+    Session, Step, Wait,
 };
 
 /// Old clients keep their session only under a name.
@@ -223,6 +224,30 @@ fn a_subscription_survives_with_its_session_and_is_renewed_without() {
 }
 
 #[test]
+fn a_subscription_that_may_be_missing_in_a_session_is_renewed() {
+    for args in CLIENTS {
+        let mut host = Host::new();
+        let client = host.client(args, &["sub", "a/#", "-n", "1"]);
+        assert_eq!(feed(&mut host, (2, true), &[], 9), (None, true));
+        host.session = Session::default();
+        // CONNACK comes back, and SUBSCRIBE goes nowhere.
+        assert_eq!(feed(&mut host, (1, true), &[], 9), (None, false));
+        assert_eq!(feed(&mut host, NEVER, &["x"], 9), (LEFT, true));
+        assert_eq!(client.join().unwrap().1, "a/b x\n");
+    }
+}
+
+#[test]
+fn the_last_message_is_acknowledged_and_no_other() {
+    let mut host = Host::new();
+    let client = host.client(&["sub", "a/#", "-n", "2", "-q", "2"], CLIENTS[1]);
+    assert_eq!(feed(&mut host, NEVER, &["1", "2", "3"], 9), (LEFT, true));
+    assert_eq!(client.join().unwrap().1, "a/b 1\na/b 2\n");
+    let flights = [1, 2, 3].map(|id| host.session.flight(PacketId::new(id).unwrap()));
+    assert_eq!(flights, [Some(Flight::Released), Some(Flight::Released), Some(Flight::ExactlyOnce)]);
+}
+
+#[test]
 fn it_leaves_nothing_behind_but_under_a_name_before_5_0() {
     for (args, remains) in CLIENTS.into_iter().zip([false, true]) {
         let mut host = Host::new();
@@ -230,6 +255,21 @@ fn it_leaves_nothing_behind_but_under_a_name_before_5_0() {
         assert_eq!(feed(&mut host, NEVER, &["x"], 9), (LEFT, true));
         assert_eq!(host.session.exists(), remains);
         assert_eq!(client.join().unwrap(), (Some(0), "a/b x\n".into(), String::new()));
+    }
+}
+
+#[test]
+fn a_message_of_qos_0_is_sent_and_that_is_all() {
+    for args in CLIENTS {
+        let (mut host, mut came) = (Host::new(), Vec::new());
+        let client = host.client(args, &["pub", "-r", "--", "a/b", "-1"]);
+        let end = host.serve(NEVER, |server, event, out| match event {
+            Event::Connect(_) => server.accept(Properties::EMPTY, out).unwrap(),
+            Event::Publish(p, _) => came.push((p.qos, p.retain, p.payload.to_vec())),
+            _ => {}
+        });
+        assert_eq!((end, came), (LEFT, vec![(Qos::AtMostOnce, true, b"-1".to_vec())]));
+        assert_eq!(client.join().unwrap(), (Some(0), String::new(), String::new()));
     }
 }
 

@@ -1,11 +1,13 @@
 //! The command line of the example `blocking`.
 
 use std::ffi::OsString;
+use std::io::{self, Write};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use sans_mqtt::{Qos, TopicFilter, TopicName, Version};
 
-pub(crate) const HELP: &str = "\
+const HELP: &str = "\
 Publishes a message, or prints those that come as lines: topic, space, payload.
 
     blocking [OPTIONS] HOST:PORT pub TOPIC PAYLOAD
@@ -44,8 +46,23 @@ pub(crate) enum Task {
     Subscribe { filter: String, count: u64 },
 }
 
+/// What was asked for; or else the exit code, when the help or a complaint is written.
+pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Args, ExitCode> {
+    match try_parse(args) {
+        Ok(Some(args)) => Ok(args),
+        Ok(None) => {
+            let _ = io::stdout().write_all(HELP.as_bytes());
+            Err(ExitCode::SUCCESS)
+        }
+        Err(complaint) => {
+            eprintln!("blocking: {complaint}; --help tells more");
+            Err(ExitCode::from(2))
+        }
+    }
+}
+
 /// `None` asks for help.
-pub(crate) fn parse(args: impl Iterator<Item = OsString>) -> Result<Option<Args>, String> {
+fn try_parse(args: impl Iterator<Item = OsString>) -> Result<Option<Args>, String> {
     let mut args = args
         .map(|arg| arg.into_string().map_err(|arg| format!("\"{}\" is not UTF-8", arg.to_string_lossy())));
     let (mut words, mut qos, mut version) = (Vec::new(), Qos::AtMostOnce, Version::V5_0);

@@ -30,7 +30,7 @@ pub(crate) fn open(address: impl ToSocketAddrs) -> io::Result<TcpStream> {
 }
 
 /// Connects, and talks until the connection is over. `app` is called with each event, and with `None` when there is time
-/// to send something; what it sends goes into the sink.
+/// to send something; what it sends goes into the sink. A message that it has to acknowledge it acknowledges at once.
 ///
 /// The session stays in `client`: `client.into_session()` is for the next connection.
 pub(crate) fn run<E: From<io::Error> + From<UsageError>>(
@@ -66,13 +66,18 @@ pub(crate) fn run<E: From<io::Error> + From<UsageError>>(
                 return Ok(cause);
             }
             Wait::Read(_) => {}
-            Wait::Write(_) => continue, // done
-            // A client decides on nothing, messages are acknowledged automatically, and `Heap` keeps them and can't fail.
-            Wait::Decide | Wait::Acknowledge | Wait::Resend(_) | Wait::Payload(_) | Wait::Store => {
+            // A client decides on nothing, `Heap` keeps messages and can't fail, and a `Vec` has room.
+            Wait::Decide
+            | Wait::Acknowledge
+            | Wait::Resend(_)
+            | Wait::Payload(_)
+            | Wait::Store
+            | Wait::Write(_) => {
                 unreachable!("{wait:?}")
             }
         }
-        written?;
+        // A peer that has gone may have said why, which is still to be read.
+        written.or_else(|error| if is_over(&error) { Ok(()) } else { Err(error) })?;
         // A timeout of zero is an error to the socket.
         let timeout = client.poll_timeout().map(|at| at.saturating_duration_since(now()));
         socket.set_read_timeout(timeout.map(|timeout| timeout.max(Duration::from_millis(1))))?;

@@ -136,7 +136,7 @@ impl Client {
 }
 
 /// The command, what happens, and the end.
-fn parse<'s>(level: u8, clean: bool, script: &'s str) -> (&'s str, Vec<Act>, &'s str) {
+fn parse(level: u8, clean: bool, script: &str) -> (&str, Vec<Act>, &str) {
     let mut talk = vec![Act::Expect(connect(level, clean))];
     let (mut command, mut end) = ("", "");
     let mut words = script.split_whitespace();
