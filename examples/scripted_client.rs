@@ -50,6 +50,7 @@ mod socket;
 
 use std::io::{self, BufRead, Write};
 use std::net::Ipv4Addr;
+use std::process::ExitCode;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
@@ -77,13 +78,21 @@ enum Command {
 const ONE: &[&str] = &["test/subscribe"];
 const TWO: &[&str] = &["test/subscribe1", "test/subscribe2"];
 
-fn main() -> io::Result<()> {
+fn main() -> ExitCode {
     let start = Instant::now();
     let (report, reporter) = writer(io::stdout());
     let (complain, complainer) = writer(io::stderr());
-    let mut session = Session::default();
+    let (mut session, mut code) = (Session::default(), ExitCode::SUCCESS);
     for (number, line) in (1..).zip(io::stdin().lock().split(b'\n')) {
-        match String::from_utf8_lossy(&line?).parse() {
+        let line = match line {
+            Ok(line) => String::from_utf8_lossy(&line).parse(),
+            Err(error) => {
+                let _ = complain.send(format!("standard input can't be read: {error}"));
+                code = ExitCode::FAILURE;
+                break;
+            }
+        };
+        match line {
             Ok(line) => {
                 let complain = |error| drop(complain.send(format!("line {number}: not sent: {error}")));
                 let (how, more);
@@ -95,7 +104,7 @@ fn main() -> io::Result<()> {
     }
     drop((report, complain));
     let _ = (reporter.join(), complainer.join());
-    Ok(())
+    code
 }
 
 /// A thread that writes lines: whoever does not read them holds up nobody but it.

@@ -288,7 +288,8 @@ fn a_server_that_is_gone_for_good_is_given_up() {
 
 #[test]
 fn what_the_server_refuses_is_told() {
-    let refuse: [(&[&str], fn(&mut Mqtt, &Event<'_>, &mut Vec<u8>), &str); 3] = [
+    type App = fn(&mut Mqtt, &Event<'_>, &mut Vec<u8>);
+    let refuse: [(&[&str], App, &str); 3] = [
         (
             &["pub", "a", "x", "-u", "me", "-p", "no"],
             |server, event, out| {
