@@ -1,7 +1,10 @@
-//! The three loops against each other, over loopback.
+//! The loops against each other, over loopback; that of the example `blocking` is one of them.
+
+#[path = "../../support/socket.rs"]
+mod socket;
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
@@ -14,7 +17,7 @@ use sans_mqtt::{
 };
 use sans_mqtt_loops::firmware::{self, Mqtt, Port};
 use sans_mqtt_loops::hub::Hub;
-use sans_mqtt_loops::{blocking, server};
+use sans_mqtt_loops::server;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
@@ -116,8 +119,12 @@ fn a_blocking_client_sends_and_receives_at_each_qos() {
         let mut client = Client::new(version, &Config::default(), Session::default());
         let mut echo = Echo::new(50);
         let connect = Connect { client_id: "blocking", ..Connect::default() };
-        let app = |client: &mut _, event: Event<'_>, out: &mut _| echo.turn(client, Some(event), out);
-        let cause = blocking::run(&mut host.socket(), &mut client, &connect, app).unwrap();
+        let app = |client: &mut _, event: Option<Event<'_>>, out: &mut _| {
+            echo.turn(client, event, out).map_err(io::Error::from)
+        };
+        let (socket, start) = (socket::open(host.address).unwrap(), Instant::now());
+        let now = || start.elapsed().into();
+        let cause = socket::run(&socket, &mut client, &connect, now, app).unwrap();
         assert_eq!(cause, Cause::Local);
         echo.check(50);
     }
@@ -239,7 +246,7 @@ fn a_session_is_resumed_until_everything_has_come() {
     let (expiry, messages) = ([Property::SessionExpiryInterval(60)], 60);
     for version in [Version::V3_1_1, Version::V5_0] {
         let properties = if version == Version::V5_0 { Properties::from(&expiry) } else { Properties::EMPTY };
-        let mut session = Session::default();
+        let (mut session, start) = (Session::default(), Instant::now());
         let mut received: Vec<(Qos, u8)> = Vec::new();
         let mut connections = 0;
         while received.len() < usize::from(messages) * 2 {
@@ -252,10 +259,11 @@ fn a_session_is_resumed_until_everything_has_come() {
                 ..Connect::default()
             };
             let mut client = Client::new(version, &Config::default(), session);
-            let mut socket = host.socket();
-            let cut = socket.try_clone().unwrap();
+            let socket = socket::open(host.address).unwrap();
             let until = received.len() + 7;
-            let result = blocking::run(&mut socket, &mut client, &connect, |client, event, out| {
+            let now = || start.elapsed().into();
+            let result = socket::run(&socket, &mut client, &connect, now, |client, event, out| {
+                let Some(event) = event else { return Ok(()) };
                 match event {
                     Event::Connected(connack) if connections == 1 => {
                         assert!(!connack.session_present);
@@ -265,7 +273,7 @@ fn a_session_is_resumed_until_everything_has_come() {
                     }
                     Event::Connected(connack) => assert!(connack.session_present),
                     // With nobody there, the messages wait.
-                    Event::Suback(_) => cut.shutdown(Shutdown::Both).unwrap(),
+                    Event::Suback(_) => socket.shutdown(Shutdown::Both).unwrap(),
                     Event::Publish(incoming, _) => {
                         let message = (incoming.qos, incoming.payload[0]);
                         if incoming.qos == Qos::ExactlyOnce || !received.contains(&message) {
@@ -273,7 +281,7 @@ fn a_session_is_resumed_until_everything_has_come() {
                         }
                         // At once, with whatever is in the buffers.
                         if received.len() == until {
-                            return Err(UsageError::NotConnected);
+                            return Err(io::Error::other("enough"));
                         }
                     }
                     event => panic!("{event:?}"),
@@ -281,7 +289,7 @@ fn a_session_is_resumed_until_everything_has_come() {
                 if received.len() == usize::from(messages) * 2 {
                     client.disconnect(&Disconnect::default(), out)?;
                 }
-                Ok(())
+                Ok::<_, io::Error>(())
             });
             assert!(!matches!(result, Ok(Cause::Failed(_) | Cause::Refused(_))), "{result:?}");
             session = client.into_session();
