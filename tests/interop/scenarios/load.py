@@ -1,0 +1,42 @@
+"""Large messages, and many."""
+
+import hashlib
+
+from driver import Message, equal
+from scenario import scenario
+
+MANY = 1000
+
+
+def data(size):
+    """Bytes that are not the same everywhere."""
+    return hashlib.shake_128(b"interop").digest(size)
+
+
+@scenario(needs="large", each={str(qos): (qos,) for qos in (0, 1, 2)}, tls=True)
+def one_mib_at_qos(world, qos):
+    large(world, 1 << 20, qos)
+
+
+@scenario(needs="large very_large", tls=True)
+def more_than_two_mib(world):
+    # More than three bytes of Remaining Length can say.
+    large(world, (2 << 20) + 12_345, 1)
+
+
+def large(world, size, qos):
+    subscriber = world.subscriber()
+    world.connected().publish(Message(world.topic(), data(size), qos), Message(world.topic(), b"end", qos))
+    message = subscriber.next()
+    equal(len(message.payload), size, "bytes")
+    equal(message.payload == data(size), True, "the same bytes")
+    subscriber.expect(b"end")
+
+
+@scenario(needs="many", each={str(qos): (qos,) for qos in (0, 1, 2)}, tls=True)
+def a_thousand_in_order_at_qos(world, qos):
+    subscriber = world.subscriber()
+    payloads = [b"%d" % n for n in range(MANY)]
+    world.connected().publish(*(Message(world.topic(), payload, qos) for payload in payloads))
+    subscriber.expect(*payloads)
+    subscriber.expect_none()
