@@ -78,6 +78,8 @@ class Driver:
             said = json.loads(line)
             if "id" in said:
                 answer = self._answers[said["id"]]
+                if answer.done():
+                    continue  # several messages of one command failed
                 if "error" in said:
                     answer.set_exception(Failure(said["error"]))
                 else:

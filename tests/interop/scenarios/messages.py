@@ -89,12 +89,17 @@ def takeover(world):
     first = world.connected()
     second = world.client()
     second.connect(client_id=first.name)
-    reason = first.wait_closed()
-    if world.is_5:
-        equal(reason, 0x8E, "reason code of the DISCONNECT")
+    first.wait_closed()
     second.subscribe(world.topic(), 1)
     second.publish(Message(world.topic(), b"here", 1))
     second.expect(b"here")
+
+
+@scenario(needs="takeover disconnect_reason", versions=("5.0",))
+def takeover_is_told(world):
+    first = world.connected()
+    world.client().connect(client_id=first.name)
+    equal(first.wait_closed(), 0x8E, "reason code of the DISCONNECT")
 
 
 @scenario(needs="manual_ack")

@@ -16,12 +16,20 @@ def properties_from_end_to_end(world):
         "content_type": "text/plain; charset=utf-8",
         "response_topic": world.topic("answer"),
         "correlation_data": bytes(range(256)),
-        "user_property": [["b", "1"], ["a", "2"], ["b", "3"], ["", "°"]],
+        "user_property": [["unit", "°C"], ["unit", "K"]],
     }
     subscriber = world.subscriber()
     for qos in (0, 1, 2):
         world.connected().publish(Message(world.topic(), "24 °C".encode(), qos, properties=properties))
         equal(subscriber.next().properties, properties, f"properties at QoS {qos}")
+
+
+@scenario(needs="properties order_of_user_properties", versions=ONLY_5)
+def user_properties_in_order(world):
+    properties = {"user_property": [["b", "1"], ["a", "2"], ["b", "3"], ["", ""]]}
+    subscriber = world.subscriber()
+    world.connected().publish(Message(world.topic(), b"", 1, properties=properties))
+    equal(subscriber.next().properties, properties, "properties")
 
 
 @scenario(needs="properties session", versions=ONLY_5)

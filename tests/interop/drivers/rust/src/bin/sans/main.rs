@@ -26,6 +26,9 @@ use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 type Client = sans_mqtt::Client<Heap, (HeapTopics, HeapTopics)>;
 
+/// How many messages are on their way at a time, before 5.0 where no server says how many it takes.
+const WINDOW: u16 = 20;
+
 /// One for all connections, because sessions go from one to the next.
 static CLOCK: LazyLock<time::Instant> = LazyLock::new(time::Instant::now);
 
@@ -288,7 +291,7 @@ impl User {
 
     /// Sends what waits, as far as the server allows.
     fn send(&mut self, client: &mut Client, output: &mut Vec<u8>) {
-        while client.is_open() {
+        while client.is_open() && (client.version() == Version::V5_0 || client.session().in_flight() < WINDOW) {
             let Some((command, message)) = self.unsent.pop_front() else { return };
             let data = Given::new(&message["properties"]);
             let (properties, payload) = (data.properties(), bytes(&message["payload"]));
