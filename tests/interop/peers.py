@@ -86,10 +86,10 @@ def node(module):
 # Of each client, the command that starts its driver.
 CLIENTS = {
     "sans-mqtt": lambda: [TARGET / "debug/sans"],
-    "paho": lambda: [python("paho"), HERE / "drivers/paho_driver.py"],
+    "paho": lambda: [python("paho"), HERE / "drivers/paho_mqtt.py"],
     "mqtt.js": lambda: [node("mqtt"), HERE / "drivers/mqttjs.cjs"],
     "rumqttc": lambda: [TARGET / "debug/rumqttc"],
-    "mosquitto": lambda: [sys.executable, HERE / "drivers/mosquitto_driver.py", program("mosquitto_sub"), program("mosquitto_pub")],
+    "mosquitto_sub": lambda: [sys.executable, HERE / "drivers/mosquitto.py", program("mosquitto_sub"), program("mosquitto_pub")],
 }
 
 # Of each broker, the command that starts it on a port.

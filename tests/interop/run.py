@@ -101,7 +101,7 @@ def run_all(options, folder, report):
             chosen = [scenario for scenario in SCENARIOS if wanted(cell, scenario, options)]
             if not chosen:
                 continue
-            if why := holes.not_spoken(cell.client, cell.broker, cell.version, cell.tls):
+            if why := holes.not_spoken(cell.client, cell.broker, cell.version):
                 report(cell, "everything", HOLE, why)
                 continue
             own = folder / str(len(benches))

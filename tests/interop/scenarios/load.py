@@ -15,8 +15,8 @@ def data(size):
 
 
 @scenario(needs="large", each={str(qos): (qos,) for qos in (0, 1, 2)}, tls=True)
-def one_mib_at_qos(world, qos):
-    large(world, 1 << 20, qos)
+def a_megabyte_at_qos(world, qos):
+    large(world, 1_000_000, qos)
 
 
 @scenario(needs="large very_large", tls=True)

@@ -45,7 +45,7 @@ def wildcards(world):
     one.expect_none()
 
 
-@scenario()
+@scenario(needs="subscriptions")
 def unsubscribe(world):
     subscriber = world.subscriber(world.topic("left"))
     subscriber.subscribe(world.topic("kept"), 1)
@@ -54,12 +54,12 @@ def unsubscribe(world):
     subscriber.expect(b"kept")
 
 
-@scenario(needs="reasons", versions=("5.0",))
+@scenario(needs="subscriptions unsubscribe_reasons", versions=("5.0",))
 def unsubscribe_from_nothing(world):
     equal(world.connected().unsubscribe(world.topic()), [0x11], "reason codes")
 
 
-@scenario()
+@scenario(needs="subscriptions")
 def a_second_subscription_replaces_the_first(world):
     subscriber = world.subscriber(qos=2)
     equal(subscriber.subscribe(world.topic(), 0), 0, "granted QoS")

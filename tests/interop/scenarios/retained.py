@@ -54,7 +54,7 @@ def retain_as_published(world):
     equal([message.retain for message in subscriber.expect(b"yes", b"no")], [True, False], "retain")
 
 
-@scenario(needs="retain retain_handling", versions=("5.0",), each={"0": (0, 2), "1": (1, 1), "2": (2, 0)})
+@scenario(needs="retain retain_handling subscriptions", versions=("5.0",), each={"0": (0, 2), "1": (1, 1), "2": (2, 0)})
 def retain_handling(world, handling, times):
     """Subscribed twice, a retained message comes both times, the first time, or not at all."""
     world.connected().publish(Message(world.topic(), b"kept", 1, retain=True))

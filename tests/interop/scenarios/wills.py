@@ -18,7 +18,7 @@ def will_at_qos(world, qos):
     equal((message.qos, message.retain), (qos, False), "QoS and retain")
 
 
-@scenario(needs="will")
+@scenario(needs="will disconnect")
 def no_will_after_disconnect(world):
     watcher = world.subscriber(world.topic("will"))
     world.connected(will=will(world)).disconnect()
@@ -47,7 +47,7 @@ def will_with_properties(world):
         "payload_format_indicator": 1,
         "content_type": "text/plain",
         "response_topic": world.topic("answer"),
-        "correlation_data": b"\x00\x01\xff",
+        "correlation_data": b"last words",
         "user_property": [["why", "cut"], ["why", "really"]],
     }
     watcher = world.subscriber(world.topic("will"))

@@ -1,4 +1,4 @@
-"""The driver of mosquitto_sub and mosquitto_pub: mosquitto_driver.py SUB PUB
+"""The driver of mosquitto_sub and mosquitto_pub: mosquitto.py SUB PUB
 
 Each subscription is a process of mosquitto_sub, each message one of mosquitto_pub. The line protocol is described in
 README.md; `holes.py` has what can't be said in it.
@@ -6,6 +6,7 @@ README.md; `holes.py` has what can't be said in it.
 
 import base64
 import json
+import queue
 import subprocess
 import sys
 import threading
@@ -36,6 +37,8 @@ def options_of(packet, properties):
     """Properties as options of the command line."""
     for name, value in properties.items():
         name = name.replace("_", "-")
+        if name == "correlation-data":
+            value = base64.b64decode(value).decode()
         for pair in value if name == "user-property" else [[value]]:
             yield from ["-D", packet, name, *map(str, pair)]
 
@@ -63,24 +66,32 @@ class User:
         self.name = name
         self.filters = []
         self.process = None
+        # What was acknowledged and is not reported yet, and the command that waits for it.
+        self.subscribed = queue.Queue()
 
     def connect(self, command):
-        """Nothing is needed for a client that only publishes."""
+        """Starts nothing for a client that only publishes, or has to subscribe first."""
+        if self.process:
+            # The link was cut, and mosquitto_sub comes back by itself.
+            return self.report(command)
         self.options = ["-V", VERSIONS[command["version"]], "-h", command["host"], "-p", str(command["port"])]
         if command["ca"]:
             self.options += ["--cafile", command["ca"]]
-        session = [] if command["clean"] else ["-c"]
-        self.session = ["-i", command["client_id"], "-k", str(command["keep_alive"]), *session]
-        self.session += options_of("connect", command["properties"])
+        properties = command["properties"]
+        self.session = ["-i", command["client_id"], "-k", str(command["keep_alive"])]
+        self.session += [] if command["clean"] else ["-c"]
+        if "session_expiry_interval" in properties:
+            self.session += ["-x", str(properties.pop("session_expiry_interval"))]
+        self.session += options_of("connect", properties)
         if will := command["will"]:
             payload = base64.b64decode(will["payload"]).decode()
             self.session += ["--will-topic", will["topic"], "--will-payload", payload, "--will-qos", str(will["qos"])]
             self.session += ["--will-retain"] if will["retain"] else []
             self.session += options_of("will", will["properties"])
-            # A client that is there without subscribing is none that mosquitto_sub can be.
-            self.run(command, ["-t", f"interop/nothing/{self.name}"])
-        elif self.filters:
-            self.run(command, self.filters)
+            self.filters = ["-t", f"interop/nothing/{self.name}"]
+        if self.filters:
+            self.run()
+            self.report(command)
         else:
             say(id=command["id"], result={"session_present": None, "reason": 0, "properties": {}})
 
@@ -89,41 +100,65 @@ class User:
         self.filters = ["-t", wanted["filter"], "-q", str(wanted["qos"])]
         self.filters += ["--retain-as-published"] if wanted.get("retain_as_published") else []
         self.filters += options_of("subscribe", command["properties"])
-        self.run(command, self.filters)
+        self.run()
+        self.report(command)
 
-    def run(self, command, filters):
-        """Starts mosquitto_sub, and answers the command when its subscription is acknowledged."""
-        line = ["stdbuf", "-oL", SUB, "-d", *self.options, *self.session, *filters, "-F", FORMAT]
+    def run(self):
+        line = ["stdbuf", "-oL", SUB, "-d", *self.options, *self.session, *self.filters, "-F", FORMAT]
         self.process = subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
-        threading.Thread(target=self.listen, args=(self.process, command), daemon=True).start()
+        threading.Thread(target=self.listen, args=(self.process,), daemon=True).start()
 
-    def listen(self, process, command):
+    def listen(self, process):
+        connects = 0
         for line in process.stdout:
             line = line.rstrip("\n")
             if line.startswith("message\t"):
                 say(client=self.name, event="message", **message_of(line))
-            elif line.startswith("Subscribed"):
-                reasons = [int(reason) for reason in line.split(": ")[1:][1].split(", ")]
-                say(id=command["id"], result={"session_present": None, "reason": 0, "reasons": reasons, "properties": {}})
-            elif "sending CONNECT" in line and process.poll() is None:
-                # Once more: it does not give up when a link is cut.
-                self.attempts = getattr(self, "attempts", 0) + 1
+            elif line.startswith("Subscribed (mid: "):
+                self.subscribed.put([int(reason) for reason in line.split("): ")[1].split(", ")])
+            elif line.endswith("sending CONNECT"):
+                connects += 1
+                if connects > 1:
+                    say(client=self.name, event="closed", reason=None)
         say(client=self.name, event="closed", reason=None)
 
+    def report(self, command):
+        """Answers the command when the next subscription is acknowledged."""
+
+        def wait():
+            reasons = self.subscribed.get()
+            say(id=command["id"], result={"session_present": None, "reason": 0, "reasons": reasons, "properties": {}})
+
+        threading.Thread(target=wait, daemon=True).start()
+
     def publish(self, command):
-        for message in command["messages"]:
-            line = [PUB, *self.options, "-t", message["topic"], "-q", str(message["qos"]), "-s"]
-            line += ["-r"] if message["retain"] else []
-            line += options_of("publish", message["properties"])
-            subprocess.run(line, input=base64.b64decode(message["payload"]), check=True)
-        say(id=command["id"], result={"reasons": [0] * len(command["messages"])})
+        threading.Thread(target=self.publish_all, args=(command,), daemon=True).start()
+
+    def publish_all(self, command):
+        messages = command["messages"]
+        payloads = [base64.b64decode(message.pop("payload")) for message in messages]
+        if all(message == messages[0] for message in messages) and all(payload.isalnum() for payload in payloads):
+            done = self.pub(messages[0], ["-l"], b"".join(payload + b"\n" for payload in payloads))
+        else:
+            # Nothing on stdin would be an error.
+            done = all(self.pub(message, ["-s" if payload else "-n"], payload) for message, payload in zip(messages, payloads))
+        if done:
+            say(id=command["id"], result={"reasons": [0] * len(messages)})
+        else:
+            say(id=command["id"], error="mosquitto_pub has failed")
+
+    def pub(self, message, how, payload):
+        line = [PUB, *self.options, *how, "-t", message["topic"], "-q", str(message["qos"])]
+        line += ["-r"] if message["retain"] else []
+        line += options_of("publish", message["properties"])
+        return subprocess.run(line, input=payload, stdout=sys.stderr).returncode == 0
 
     def disconnect(self, command):
-        self.end(lambda process: process.terminate())
+        self.end(subprocess.Popen.terminate)
         say(id=command["id"], result={})
 
     def close(self, command):
-        self.end(lambda process: process.kill())
+        self.end(subprocess.Popen.kill)
         say(id=command["id"], result={})
 
     def end(self, how):
@@ -131,3 +166,21 @@ class User:
             how(self.process)
             self.process.wait()
             self.process = None
+
+
+def main():
+    users = {}
+    for line in sys.stdin:
+        command = json.loads(line)
+        user = users.setdefault(command["client"], User(command["client"]))
+        try:
+            getattr(user, command["do"])(command)
+        except Exception as error:
+            say(id=command["id"], error=f"{type(error).__name__}: {error}")
+        if command["do"] == "close":
+            del users[command["client"]]
+    for user in users.values():
+        user.end(subprocess.Popen.kill)
+
+
+main()
