@@ -27,10 +27,12 @@ def more_than_two_mib(world):
 
 def large(world, size, qos):
     subscriber = world.subscriber()
-    world.connected().publish(Message(world.topic(), data(size), qos), Message(world.topic(), b"end", qos))
-    message = subscriber.next()
-    equal(len(message.payload), size, "bytes")
-    equal(message.payload == data(size), True, "the same bytes")
+    publisher = world.connected()
+    publisher.publish(Message(world.topic(), data(size), qos))
+    payload = subscriber.next().payload
+    equal(len(payload), size, "bytes")
+    equal(payload == data(size), True, "the same bytes")
+    publisher.publish(Message(world.topic(), b"end", qos))
     subscriber.expect(b"end")
 
 

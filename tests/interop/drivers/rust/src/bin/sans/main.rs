@@ -291,7 +291,8 @@ impl User {
 
     /// Sends what waits, as far as the server allows.
     fn send(&mut self, client: &mut Client, output: &mut Vec<u8>) {
-        while client.is_open() && (client.version() == Version::V5_0 || client.session().in_flight() < WINDOW) {
+        while client.is_open() && (client.version() == Version::V5_0 || client.session().in_flight() < WINDOW)
+        {
             let Some((command, message)) = self.unsent.pop_front() else { return };
             let data = Given::new(&message["properties"]);
             let (properties, payload) = (data.properties(), bytes(&message["payload"]));
