@@ -6,12 +6,12 @@
 
 import argparse
 import collections
-import concurrent.futures
 import itertools
 import pathlib
 import sys
 import tempfile
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import holes
@@ -20,9 +20,11 @@ import scenarios  # noqa: F401 - registers them
 from driver import Driver, Failure
 from scenario import SCENARIOS, VERSIONS, World
 
-# Most of the time is waiting.
-WORKERS = 8
+# Most of the time is waiting: so many pairs, and of each so many scenarios, at a time.
+CELLS, JOBS = 4, 8
 OK, FAIL, WRONG, HOLE, SKIP = "ok", "FAIL", "wrong", "hole", "skip"
+# So that no two runs of a scenario meet.
+numbers = itertools.count()
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,10 @@ class Cell:
 
     def __str__(self):
         return f"{self.client} > {self.broker}, {self.version}{' with TLS' if self.tls else ''}"
+
+    @property
+    def folder(self):
+        return f"{self.client}-{self.broker}-{self.version}{'-tls' if self.tls else ''}"
 
 
 def cells(options):
@@ -57,72 +63,71 @@ class Bench:
 
     def __init__(self, cell, folder):
         self.cell = cell
+        folder.mkdir()
         self.log = (folder / "log").open("wb")
         self.broker = peers.Broker(cell.broker, folder, self.log)
         try:
             self.driver = Driver(peers.client_command(cell.client), self.log, peers.environment())
-        except Exception:
+        except BaseException:
             self.broker.stop()
             raise
 
-    def close(self):
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
         self.driver.stop()
         self.broker.stop()
         self.log.close()
 
+    def attempt(self, scenario):
+        """Runs a scenario. Gives the outcome, and what there is to say."""
+        cell = self.cell
+        sides = (cell.client, cell.broker)
+        if why := holes.cannot(scenario.needs, sides, cell.version):
+            return HOLE, why
+        peer, known = holes.wrong(scenario.name, sides, cell.version)
+        world = World(next(numbers), cell.version, self.driver, self.broker, cell.tls)
+        try:
+            scenario.run(world)
+        except Failure as failure:
+            return (WRONG, f"{peer}: {known}") if known else (FAIL, str(failure))
+        except Exception as error:  # a peer that says nonsense, for example
+            return FAIL, f"{type(error).__name__}: {error}"
+        finally:
+            world.close()
+        if not known:
+            return OK, ""
+        return (OK if peer in holes.OF_THE_SYSTEM else FAIL), f"it works, though {peer} is known not to: {known}"
 
-def attempt(bench, scenario, number):
-    """Runs a scenario. Gives the outcome, and what there is to say."""
-    cell = bench.cell
-    peer, known = holes.wrong(scenario.name, (cell.client, cell.broker), cell.version)
-    world = World(number, cell.version, bench.driver, bench.broker, cell.tls)
+
+def wanted(cell, options):
+    for scenario in SCENARIOS:
+        fits = cell.version in scenario.versions and (scenario.tls or not cell.tls)
+        if fits and (not options.scenarios or any(part in scenario.name for part in options.scenarios)):
+            yield scenario
+
+
+def run_cell(cell, options, folder):
+    """Gives what there is to report: name, outcome, why."""
+    chosen = list(wanted(cell, options))
+    if not chosen:
+        return []
+    if why := holes.not_spoken(cell.client, cell.broker, cell.version):
+        return [("everything", HOLE, why)]
     try:
-        scenario.run(world)
-    except Failure as failure:
-        return (WRONG, f"{peer}: {known}") if known else (FAIL, str(failure))
-    except Exception as error:  # a peer that says nonsense, for example
-        return FAIL, f"{type(error).__name__}: {error}"
-    finally:
-        world.close()
-    if not known:
-        return OK, ""
-    return (OK if peer in holes.OF_THE_SYSTEM else FAIL), f"it works, though {peer} is known not to: {known}"
-
-
-def wanted(cell, scenario, options):
-    names = options.scenarios
-    fits = cell.version in scenario.versions and (scenario.tls or not cell.tls)
-    return fits and (not names or any(name in scenario.name for name in names))
+        with Bench(cell, folder / cell.folder) as bench, ThreadPoolExecutor(options.jobs) as pool:
+            return [(scenario.name, *result) for scenario, result in zip(chosen, pool.map(bench.attempt, chosen))]
+    except peers.Missing as missing:
+        return [("everything", SKIP, str(missing))]
 
 
 def run_all(options, folder, report):
-    numbers = itertools.count()
-    jobs, benches = [], []
-    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
-        for cell in cells(options):
-            chosen = [scenario for scenario in SCENARIOS if wanted(cell, scenario, options)]
-            if not chosen:
-                continue
-            if why := holes.not_spoken(cell.client, cell.broker, cell.version):
-                report(cell, "everything", HOLE, why)
-                continue
-            own = folder / str(len(benches))
-            own.mkdir()
-            try:
-                bench = Bench(cell, own)
-            except peers.Missing as missing:
-                report(cell, "everything", SKIP, str(missing))
-                continue
-            benches.append(bench)
-            for scenario in chosen:
-                if why := holes.cannot(scenario.needs, (cell.client, cell.broker), cell.version):
-                    report(cell, scenario.name, HOLE, why)
-                else:
-                    jobs.append((pool.submit(attempt, bench, scenario, next(numbers)), cell, scenario.name))
-        for job, cell, name in jobs:
-            report(cell, name, *job.result())
-    for bench in benches:
-        bench.close()
+    chosen = list(cells(options))
+    with ThreadPoolExecutor(CELLS) as pool:
+        for cell, results in zip(chosen, pool.map(lambda cell: run_cell(cell, options, folder), chosen)):
+            for result in results:
+                report(cell, *result)
 
 
 def main():
@@ -132,7 +137,7 @@ def main():
     parser.add_argument("--client", action="append", choices=peers.CLIENTS)
     parser.add_argument("--broker", action="append", choices=peers.BROKERS)
     parser.add_argument("--mqtt", action="append", choices=VERSIONS, help="the version")
-    parser.add_argument("--jobs", type=int, default=WORKERS, help="how many scenarios at a time")
+    parser.add_argument("--jobs", type=int, default=JOBS, help="how many scenarios of a pair at a time")
     parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER", help="leave the logs of the peers there")
     parser.add_argument("--quiet", action="store_true", help="do not show what is as it should be")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="a part of a name")

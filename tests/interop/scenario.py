@@ -51,17 +51,17 @@ class World:
     def topic(self, name="topic"):
         return f"interop/{self.number}/{name}"
 
-    def client(self, relay=False):
+    def client(self, relay=False, version=None):
         # 3.1 has room for 23 characters.
         name = f"i{self.number}c{len(self.clients)}"
         relay = Relay(self.broker.port) if relay else None
         port = relay.port if relay else self.broker.tls_port if self.tls else self.broker.port
-        client = Client(self.driver, name, self.version, port, relay, str(self.broker.ca) if self.tls else None)
+        client = Client(self.driver, name, version or self.version, port, relay, str(self.broker.ca) if self.tls else None)
         self.clients.append(client)
         return client
 
-    def connected(self, relay=False, **connect):
-        client = self.client(relay)
+    def connected(self, relay=False, version=None, **connect):
+        client = self.client(relay, version)
         client.connect(**connect)
         return client
 

@@ -40,6 +40,18 @@ def user_properties_in_order(world):
     equal(subscriber.next().properties, properties, "properties")
 
 
+@scenario(needs="properties", versions=ONLY_5)
+def between_versions(world):
+    old, new = world.subscriber(version="3.1.1"), world.subscriber()
+    properties = {"content_type": "text/plain", "user_property": [["unit", "°C"]]}
+    message = Message(world.topic(), b"24", 1, properties=properties)
+    world.connected().publish(message)
+    equal((old.next(), new.next()), (Message(world.topic(), b"24", 1), message), "messages from 5.0")
+    message = Message(world.topic(), b"24", 2)
+    world.connected(version="3.1.1").publish(message)
+    equal((old.next(), new.next()), (message, message), "messages from 3.1.1")
+
+
 @scenario(needs="properties session", versions=ONLY_5)
 def message_expiry_is_counted_down(world):
     subscriber = world.subscriber(session=True)

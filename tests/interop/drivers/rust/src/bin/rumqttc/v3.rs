@@ -77,7 +77,7 @@ impl crate::Library for Library {
                 let filter = |f: &Value| SubscribeFilter::new(text(&f["filter"]).into(), qos_of(f));
                 self.client.try_subscribe_many(filters.iter().map(filter))
             }
-            "unsubscribe" => filters.iter().try_for_each(|filter| self.client.try_unsubscribe(text(filter))),
+            "unsubscribe" => self.client.try_unsubscribe(text(&command.value("filters")[0])),
             _ => self.client.try_disconnect(),
         };
         sent.map_err(|error| error.to_string())

@@ -130,7 +130,7 @@ impl crate::Library for Library {
                     ),
                 }
             }
-            "unsubscribe" => filters.iter().try_for_each(|filter| self.client.try_unsubscribe(text(filter))),
+            "unsubscribe" => self.client.try_unsubscribe(text(&command.value("filters")[0])),
             _ => self.client.try_disconnect(),
         };
         sent.map_err(|error| error.to_string())

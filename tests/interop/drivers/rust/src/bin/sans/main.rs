@@ -29,6 +29,9 @@ type Client = sans_mqtt::Client<Heap, (HeapTopics, HeapTopics)>;
 /// How many messages are on their way at a time, before 5.0 where no server says how many it takes.
 const WINDOW: u16 = 20;
 
+/// What is larger comes and goes in pieces.
+const LARGE: usize = 64 << 10;
+
 /// One for all connections, because sessions go from one to the next.
 static CLOCK: LazyLock<time::Instant> = LazyLock::new(time::Instant::now);
 
@@ -76,7 +79,7 @@ async fn connect(
         maximum_packet_size: limit("maximum_packet_size", 16 << 20) as u32,
         topic_alias_maximum: limit("topic_alias_maximum", 0) as u16,
         assign_topic_aliases: command.flag("aliases"),
-        stream_above: 64 << 10,
+        stream_above: LARGE as u32,
         ..Config::default()
     };
     let version = match command.text("version") {
@@ -136,6 +139,11 @@ async fn talk(
             }
         };
         input.drain(..input.len() - rest.len());
+        if let Wait::Resend(id) = wait {
+            // A message that went in pieces, which nobody keeps.
+            client.abandon(id)?;
+            continue;
+        }
         user.send(client, &mut output);
         if let Wait::Closed(cause) = wait {
             // The peer may be gone, and not want to hear it.
@@ -296,14 +304,19 @@ impl User {
             let Some((command, message)) = self.unsent.pop_front() else { return };
             let data = Given::new(&message["properties"]);
             let (properties, payload) = (data.properties(), bytes(&message["payload"]));
-            let to_send = Message {
+            let head = Message {
                 qos: qos(&message["qos"]),
                 retain: message["retain"] == true,
                 topic: text(&message["topic"]),
                 properties: properties.as_slice().into(),
-                payload: &payload,
+                payload: &[],
             };
-            match client.publish(&to_send, output) {
+            let sent = if payload.len() > LARGE {
+                publish_in_pieces(client, &head, &payload, output)
+            } else {
+                client.publish(&Message { payload: &payload, ..head }, output)
+            };
+            match sent {
                 Ok(Some(id)) => drop(self.unacked.insert(id, command)),
                 Ok(None) => self.done(command, 0),
                 Err(error) if error.is_temporary() => return self.unsent.push_front((command, message)),
@@ -338,6 +351,20 @@ impl User {
         self.opening.take().into_iter().for_each(|id| answer(id, Err(cause.to_string())));
         self.closing.take().into_iter().for_each(|id| answer(id, Ok(json!({}))));
     }
+}
+
+fn publish_in_pieces(
+    client: &mut Client,
+    head: &Message<'_>,
+    payload: &[u8],
+    output: &mut Vec<u8>,
+) -> Result<Option<PacketId>, UsageError> {
+    let id = client.publish_head(head, payload.len() as u32, output)?;
+    for piece in payload.chunks(4096) {
+        output.extend_from_slice(piece);
+        client.payload_written(piece.len())?;
+    }
+    Ok(id)
 }
 
 fn qos(value: &Value) -> Qos {
