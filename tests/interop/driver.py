@@ -124,7 +124,7 @@ class Client:
         return result(self.start(do, **arguments), f"{do} was not answered")
 
     def connect(self, session=False, will=None, client_id=None, keep_alive=60, properties=None, **more):
-        """Connects; `session` asks for one that lasts, and goes on if there is one. Gives what CONNACK says."""
+        """Connects; with `session`, to one that lasts and perhaps goes on. Gives what CONNACK says."""
         properties = dict(properties or {})
         if session and self.version == "5.0":
             properties.setdefault("session_expiry_interval", 60)
@@ -186,7 +186,7 @@ class Client:
         raise Failure(f"a message that should not come: {brief(message)}")
 
     def wait_closed(self):
-        """Waits for the end of the connection, and gives the reason code of the broker's DISCONNECT if there was one."""
+        """Waits for the end of the connection, and gives the reason code of the broker's DISCONNECT, if any."""
         try:
             return self.closed.get(timeout=PATIENCE).get("reason")
         except queue.Empty:

@@ -41,7 +41,8 @@ def install():
     if not (mosquitto() and shutil.which("mosquitto_sub")) and shutil.which("apt-get") and os.geteuid() == 0:
         quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
         run("apt-get", "update", "-qq")
-        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", "mosquitto", "mosquitto-clients", env=quiet)
+        packages = ("mosquitto", "mosquitto-clients")
+        run("apt-get", "install", "-y", "-qq", "--no-install-recommends", *packages, env=quiet)
     if not PYTHON.exists():
         run(sys.executable, "-m", "venv", INSTALLED / "venv")
     run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", HERE / "requirements.txt")
@@ -89,7 +90,9 @@ CLIENTS = {
     "paho": lambda: [python("paho"), HERE / "drivers/paho_mqtt.py"],
     "mqtt.js": lambda: [node("mqtt"), HERE / "drivers/mqttjs.cjs"],
     "rumqttc": lambda: [TARGET / "debug/rumqttc"],
-    "mosquitto_sub": lambda: [sys.executable, HERE / "drivers/mosquitto.py", program("mosquitto_sub"), program("mosquitto_pub")],
+    "mosquitto_sub": lambda: [
+        sys.executable, HERE / "drivers/mosquitto.py", program("mosquitto_sub"), program("mosquitto_pub"),
+    ],  # fmt: skip
 }
 
 # Of each broker, the command that starts it on a port.

@@ -139,7 +139,7 @@ def main():
     parser.add_argument("--mqtt", action="append", choices=VERSIONS, help="the version")
     parser.add_argument("--jobs", type=int, default=JOBS, help="how many scenarios of a pair at a time")
     parser.add_argument("--keep", type=pathlib.Path, metavar="FOLDER", help="leave the logs of the peers there")
-    parser.add_argument("--quiet", action="store_true", help="do not show what is as it should be")
+    parser.add_argument("--quiet", action="store_true", help="show nothing that is not an error")
     parser.add_argument("scenarios", nargs="*", metavar="SCENARIO", help="a part of a name")
     options = parser.parse_args()
     if options.install:
@@ -150,7 +150,7 @@ def main():
 
     def report(cell, name, outcome, why):
         outcomes[cell][outcome] += 1
-        if outcome == FAIL or not options.quiet:
+        if outcome == FAIL or outcome == SKIP and options.ci or not options.quiet:
             print(f"{outcome:5} {cell}: {name}{f' - {why}' if why else ''}", flush=True)
 
     start = time.monotonic()

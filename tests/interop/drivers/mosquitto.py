@@ -58,7 +58,8 @@ def message_of(line):
         properties["user_property"] = [pair.split(":", 1) for pair in properties["user_property"].split(" ")]
     if "correlation_data" in properties:
         properties["correlation_data"] = base64.b64encode(properties["correlation_data"].encode()).decode()
-    return {**message, "qos": int(message["qos"]), "retain": message["retain"] == "1", "payload": payload, "properties": properties}
+    message |= {"qos": int(message["qos"]), "retain": message["retain"] == "1", "payload": payload}
+    return {**message, "properties": properties}
 
 
 class User:
@@ -141,7 +142,8 @@ class User:
             done = self.pub(messages[0], ["-l"], b"".join(payload + b"\n" for payload in payloads))
         else:
             # Nothing on stdin would be an error.
-            done = all(self.pub(message, ["-s" if payload else "-n"], payload) for message, payload in zip(messages, payloads))
+            pairs = zip(messages, payloads)
+            done = all(self.pub(message, ["-s" if payload else "-n"], payload) for message, payload in pairs)
         if done:
             say(id=command["id"], result={"reasons": [0] * len(messages)})
         else:

@@ -69,7 +69,8 @@ class User:
         )
         # Receive Maximum is not looked at.
         client.max_inflight_messages_set(10)
-        client.on_connect, client.on_disconnect, client.on_message = self.on_connect, self.on_disconnect, self.on_message
+        client.on_connect, client.on_disconnect = self.on_connect, self.on_disconnect
+        client.on_message = self.on_message
         client.on_publish = lambda client, data, mid, reason, properties: self.acked(mid, [reason])
         client.on_subscribe = lambda client, data, mid, reasons, properties: self.acked(mid, reasons)
         client.on_unsubscribe = client.on_subscribe

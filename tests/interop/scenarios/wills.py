@@ -70,7 +70,7 @@ def will_after_its_delay(world):
 @scenario(needs="will will_delay session", versions=("5.0",))
 def no_will_if_the_session_goes_on(world):
     watcher = world.subscriber(world.topic("will"))
-    client = world.connected(relay=True, session=True, will=will(world, properties={"will_delay_interval": 1}))
+    client = world.connected(relay=True, session=True, will=will(world, properties={"will_delay_interval": 2}))
     client.cut()
     client.connect(session=True)
-    watcher.expect_none(2.2)
+    watcher.expect_none(3.3)
