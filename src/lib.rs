@@ -44,6 +44,27 @@ mod arbitrary;
 #[doc = include_str!("connection/contract.md")]
 pub mod contract {}
 
+/// What a newcomer needs, one thing at a time. Every snippet runs as a test.
+#[cfg(feature = "bytes")]
+pub mod guide {
+    #[doc = include_str!("guide/client.md")]
+    pub mod client {}
+    #[doc = include_str!("guide/broker.md")]
+    pub mod broker {}
+    #[doc = include_str!("guide/sessions.md")]
+    pub mod sessions {}
+    #[doc = include_str!("guide/offline_queue.md")]
+    pub mod offline_queue {}
+    #[doc = include_str!("guide/acks.md")]
+    pub mod acks {}
+    #[doc = include_str!("guide/back_pressure.md")]
+    pub mod back_pressure {}
+    #[doc = include_str!("guide/no_std.md")]
+    pub mod no_std {}
+    #[doc = include_str!("guide/coming_from.md")]
+    pub mod coming_from {}
+}
+
 #[cfg(feature = "arbitrary")]
 pub use self::arbitrary::AnyPacket;
 pub use buffer::{Bounded, Buffer};

@@ -10,8 +10,10 @@ use sans_mqtt::*;
 
 use broker::Broker;
 
+#[allow(unreachable_pub)]
 #[path = "../tiny_broker/src/broker.rs"]
 mod broker;
+#[allow(unreachable_pub)]
 #[path = "../tiny_broker/src/letter.rs"]
 mod letter;
 

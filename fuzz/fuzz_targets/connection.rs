@@ -138,6 +138,13 @@ fn config(tape: &mut Tape<'_>) -> Config {
     }
 }
 
+/// Tells what happens, if built with TRACE=1 in the environment.
+fn trace(what: impl FnOnce() -> String) {
+    if option_env!("TRACE").is_some() {
+        eprintln!("{}", what());
+    }
+}
+
 fn run<R: Role, T: Store>(mut tape: Tape<'_>, tables: fn() -> T) {
     let version = tape.pick(&Version::ALL);
     let config = config(&mut tape);
@@ -201,6 +208,7 @@ impl<R: Role, T: Store> World<R, T> {
 
     fn step(&mut self, tape: &mut Tape<'_>) {
         let step = tape.byte();
+        trace(|| format!("step {} at {:?}", step % 40, self.now));
         match step % 40 {
             0..=3 => R::command(self, tape),
             4..=6 => self.publish(tape, false),
@@ -360,7 +368,9 @@ impl<R: Role, T: Store> World<R, T> {
                 .unwrap_or_else(|error| panic!("{error}: {:02X?}", frame.bytes()));
             (packet, frame.bytes().len())
         };
-        self.watch.wrote(&packet, len + more).map(|()| len)
+        let verdict = self.watch.wrote(&packet, len + more);
+        trace(|| format!("-> {packet:?} {verdict:?}"));
+        verdict.map(|()| len)
     }
 
     /// What the next packet that was taken, or part of one, has to lead to, and what is behind it.
@@ -392,6 +402,7 @@ impl<R: Role, T: Store> World<R, T> {
         };
         assert!(frame.bytes().len() <= self.whole(), "a large packet was taken");
         let packet = Packet::decode_from(version, R::PEER, frame).expect("an invalid packet was taken");
+        trace(|| format!("<- {packet:?}"));
         (self.watch.took(&packet), rest)
     }
 

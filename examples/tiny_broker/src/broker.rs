@@ -13,7 +13,7 @@ const QUEUE: usize = 10_000;
 const OUTPUT: usize = 64 << 10;
 
 #[derive(Default)]
-pub(crate) struct Broker {
+pub struct Broker {
     now: Instant,
     links: HashMap<u64, Link>,
     clients: HashMap<String, Client>,
@@ -21,11 +21,11 @@ pub(crate) struct Broker {
 }
 
 /// A transport, and what is spoken over it.
-pub(crate) struct Link {
-    pub(crate) server: TinyServer,
-    pub(crate) input: Vec<u8>,
-    pub(crate) output: Bounded<Vec<u8>>,
-    pub(crate) wait: Wait,
+pub struct Link {
+    pub server: TinyServer,
+    pub input: Vec<u8>,
+    pub output: Bounded<Vec<u8>>,
+    pub wait: Wait,
     /// Called when messages have come for its client: it is its turn.
     wake: Box<dyn Fn() + Send>,
     /// Who is there, once CONNECT was accepted.
@@ -53,19 +53,19 @@ struct Subscribed {
 
 impl Broker {
     /// A transport was opened.
-    pub(crate) fn open(&mut self, id: u64, wake: impl Fn() + Send + 'static) {
+    pub fn open(&mut self, id: u64, wake: impl Fn() + Send + 'static) {
         let (input, output) = (Vec::new(), Bounded::new(OUTPUT));
         let (server, wait, wake) = (server(self.now), Wait::Read(2), Box::new(wake));
         self.links.insert(id, Link { server, input, output, wait, wake, client: None });
     }
 
     /// The transport was closed.
-    pub(crate) fn close(&mut self, id: u64) {
+    pub fn close(&mut self, id: u64) {
         self.links.remove(&id);
     }
 
     /// Does what there is to do at a link: something has come, was written, or it is time.
-    pub(crate) fn turn(&mut self, id: u64, now: Instant, what: impl FnOnce(&mut Link)) -> Option<&mut Link> {
+    pub fn turn(&mut self, id: u64, now: Instant, what: impl FnOnce(&mut Link)) -> Option<&mut Link> {
         self.now = now;
         // It is taken out, so that the others can be dealt with.
         let mut link = self.links.remove(&id)?;
@@ -96,7 +96,7 @@ impl Broker {
     }
 
     /// Does what is due of the sessions that wait for their clients. To be called once a second.
-    pub(crate) fn handle_timeout(&mut self, now: Instant) {
+    pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
         for name in self.clients.keys().cloned().collect::<Vec<_>>() {
             self.settle(&name);

@@ -4,18 +4,18 @@ use sans_mqtt::*;
 
 /// A message on its way to a subscriber. Copies share its bytes.
 #[derive(Clone)]
-pub(crate) struct Letter {
-    pub(crate) message: PublishBuf,
-    pub(crate) qos: Qos,
-    pub(crate) retain: bool,
-    pub(crate) expires: Option<Instant>,
+pub struct Letter {
+    pub message: PublishBuf,
+    pub qos: Qos,
+    pub retain: bool,
+    pub expires: Option<Instant>,
     /// The Subscription Identifiers of its subscriber.
-    pub(crate) ids: Vec<u32>,
+    pub ids: Vec<u32>,
 }
 
 impl Letter {
     /// Sends it, with what is left of its time, and without what the version has no place for.
-    pub(crate) fn send<S: Store, A: Aliases>(
+    pub fn send<S: Store, A: Aliases>(
         &self,
         now: Instant,
         to: &mut Server<S, A>,

@@ -157,7 +157,10 @@ impl Watch {
                 if disconnect.reason == ReasonCode::SUCCESS {
                     self.will = None;
                 }
-                self.prolong(disconnect.properties.session_expiry_interval());
+                // Not beyond what the server agrees to, or has agreed to already.
+                let most = self.config.maximum_session_expiry.max(self.expiry);
+                let asked = disconnect.properties.session_expiry_interval();
+                self.prolong(asked.map(|seconds| seconds.min(most)));
                 Expect::Disconnect
             }
             Packet::Auth(_) => {

@@ -329,7 +329,10 @@ impl Watch {
             }
         };
         must(sent.is(publish, topic, self.more), "another message than the one accepted")?;
-        if let Some((known, _)) = self.last_alias.filter(|(_, last)| *last == sent.topic && !publish.dup) {
+        // In place of a short topic it may make the packet too large.
+        let size = sent.size(qos, self.version).unwrap_or(usize::MAX).saturating_add(5);
+        let is_free = publish.dup || size > self.maximum_packet_size;
+        if let Some((known, _)) = self.last_alias.filter(|(_, last)| *last == sent.topic && !is_free) {
             must(alias == Some(known) && publish.topic.is_empty(), "an alias that is not made use of")?;
         }
         self.last_alias = alias.map(|alias| (alias, sent.topic));
