@@ -8,8 +8,8 @@ import subprocess
 import threading
 from dataclasses import dataclass, field
 
-# How long a peer may take for anything.
-PATIENCE = 15
+# How long a peer may take for anything, on a machine that has a lot to do.
+PATIENCE = 40
 
 
 class Failure(Exception):

@@ -116,7 +116,7 @@ def acknowledged_by_hand(world):
 
 @scenario(needs="ping")
 def keep_alive(world):
-    client = world.connected(relay=True, keep_alive=1)
-    client.expect_none(2.5)
+    client = world.connected(relay=True, keep_alive=2)
+    client.expect_none(4)
     client.subscribe(world.topic(), 0)
     equal(PINGREQ in (first >> 4 for _, first, _ in client.relay.packets), True, "a ping")

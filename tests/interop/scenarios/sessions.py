@@ -1,6 +1,6 @@
 """Sessions that outlive their connections, and what is in flight when a link is cut."""
 
-from driver import Message, equal
+from driver import Message, equal, result
 from relay import PUBACK, PUBCOMP, PUBLISH, PUBREC, PUBREL
 from scenario import scenario
 
@@ -78,7 +78,7 @@ def publish_through_a_cut(world, qos, packet):
     answer = publisher.start_publish(Message(world.topic(), b"cut", qos))
     publisher.wait_closed()
     resume(world, publisher)
-    answer.result(15)
+    result(answer, "the message was not acknowledged")
     publisher.publish(Message(world.topic(), b"end", qos))
 
 
