@@ -51,6 +51,8 @@ pub mod guide {
     pub mod client {}
     #[doc = include_str!("guide/broker.md")]
     pub mod broker {}
+    #[doc = include_str!("guide/codec.md")]
+    pub mod codec {}
     #[doc = include_str!("guide/sessions.md")]
     pub mod sessions {}
     #[doc = include_str!("guide/offline_queue.md")]
@@ -59,6 +61,12 @@ pub mod guide {
     pub mod acks {}
     #[doc = include_str!("guide/back_pressure.md")]
     pub mod back_pressure {}
+    #[doc = include_str!("guide/large_messages.md")]
+    pub mod large_messages {}
+    #[doc = include_str!("guide/topic_aliases.md")]
+    pub mod topic_aliases {}
+    #[doc = include_str!("guide/logs.md")]
+    pub mod logs {}
     #[doc = include_str!("guide/no_std.md")]
     pub mod no_std {}
     #[doc = include_str!("guide/coming_from.md")]

@@ -4,7 +4,9 @@
 mod alias;
 mod auth;
 mod client;
+mod clock;
 mod config;
+mod end;
 mod event;
 mod incoming;
 mod outgoing;
@@ -30,8 +32,7 @@ pub mod role {
 }
 
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Disconnect, Packet, PacketId};
-use crate::property::Properties;
+use crate::packet::{Packet, PacketId};
 use crate::reason::ReasonCode;
 use crate::session::{Handle, Message, Session, Store};
 use crate::time::Instant;
@@ -39,7 +40,7 @@ use crate::version::{Sender, Version};
 use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, Unseen};
 use alias::Assigned;
 use auth::Authentication;
-use output::{Output, fitting};
+use output::Output;
 use permitted::{is_in, permitted};
 use stream::Stream;
 
@@ -429,18 +430,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
-    /// The peer is there.
-    #[inline(always)]
-    fn progress(&mut self) {
-        match R::SENDER {
-            Sender::Server => self.active = self.now,
-            Sender::Client if self.is_open() && self.deadline != Instant::NEVER => {
-                self.deadline = self.now.plus_millis(self.ping_timeout);
-            }
-            Sender::Client => {}
-        }
-    }
-
     /// What to wait for when the input holds no whole packet, only `len` bytes of one.
     fn want(&mut self, len: usize, needed: usize) -> Wait {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
@@ -461,127 +450,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             return Wait::Resend(id);
         }
         Wait::Read(needed)
-    }
-
-    /// What a command has begun, ended or shown counts from the time that is told only now; and so does a wait for input that was
-    /// not looked at.
-    #[cold]
-    fn begin_again(&mut self) {
-        match self.phase {
-            Phase::Open => self.progress(),
-            Phase::Authenticating => self.deadline = self.now.plus_millis(self.connect_timeout),
-            Phase::Closing => {
-                self.active = self.now;
-                self.deadline = self.now.plus_millis(self.ping_timeout);
-            }
-            _ => {}
-        }
-    }
-
-    /// Makes `now` the present, and the time before it that at which what was sent since was sent.
-    #[inline(always)]
-    fn tell(&mut self, now: Instant) {
-        // What was sent since may have gone at once.
-        if matches!(R::SENDER, Sender::Client) && core::mem::take(&mut self.sent) {
-            self.active = self.active.max(self.now);
-        }
-        self.now = self.now.max(now);
-        if core::mem::take(&mut self.held) | core::mem::take(&mut self.untimed) {
-            self.begin_again();
-        }
-    }
-
-    /// When [`handle`](Self::handle) has to be called again at the latest. `None`: not for the sake of time. It changes with
-    /// each call of any other function.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        let deadline = match self.phase {
-            Phase::Open if self.held && matches!(R::SENDER, Sender::Server) => Instant::NEVER,
-            Phase::Open if self.held => R::deadline(self),
-            Phase::Open => R::deadline(self).min(self.deadline),
-            Phase::Opening | Phase::Authenticating | Phase::Closing => self.deadline,
-            Phase::Idle | Phase::Deciding | Phase::Closed => Instant::NEVER,
-        };
-        Some(deadline).filter(|deadline| *deadline != Instant::NEVER)
-    }
-
-    /// Does what the time asks for, if anything, and nothing else: sends PINGREQ, or ends a connection whose peer is silent.
-    /// [`handle`](Self::handle) does that as well, once it has taken all of its input.
-    pub fn handle_timeout(&mut self, now: Instant, out: &mut (impl Sink + ?Sized)) {
-        self.tell(now);
-        if self.is_due() {
-            self.time_out(out);
-        }
-    }
-
-    /// Whether it is time to do something.
-    fn is_due(&self) -> bool {
-        self.poll_timeout().is_some_and(|due| self.now >= due)
-    }
-
-    #[cold]
-    fn time_out(&mut self, out: &mut (impl Sink + ?Sized)) {
-        match self.phase {
-            Phase::Opening | Phase::Authenticating => {
-                self.close(Cause::Timeout(Timer::Connect), Farewell::None);
-            }
-            Phase::Open if self.now >= self.deadline && !self.held => {
-                self.close(Cause::Timeout(Timer::Ping), Farewell::None);
-            }
-            Phase::Open => {
-                R::timeout(self);
-                self.send_pings(out);
-            }
-            // Nobody takes the farewell.
-            _ => {
-                self.farewell = Farewell::None;
-                self.deadline = Instant::NEVER;
-            }
-        }
-    }
-
-    /// The transport has no more input. What was read before is still handled.
-    pub fn handle_eof(&mut self) {
-        self.eof = true;
-    }
-
-    /// Says farewell and closes, without waiting for anything.
-    ///
-    /// In 5.0 `disconnect` may have another reason code than success, and a client may change the Session Expiry Interval.
-    /// A server has no such packet before 5.0: the connection is just closed.
-    ///
-    /// # Errors
-    ///
-    /// [`UsageError::NotConnected`], [`UsageError::NoRoom`] if there are properties (without, it is sent as soon as there is
-    /// room), [`UsageError::PayloadPending`], [`UsageError::Encode`].
-    pub fn disconnect(
-        &mut self,
-        disconnect: &Disconnect<'_>,
-        out: &mut (impl Sink + ?Sized),
-    ) -> Result<(), UsageError> {
-        // A client may go at any time, a server only from where it has come to [MQTT-3.14.0-1].
-        if !(matches!(R::SENDER, Sender::Client) && self.phase == Phase::Opening) {
-            self.check_open()?;
-        }
-        let expiry = disconnect.properties.session_expiry_interval();
-        if self.expiry == 0 && expiry.is_some_and(|expiry| expiry != 0) {
-            return Err(UsageError::SessionExpiry);
-        }
-        let mut farewell = Farewell::None;
-        if PacketType::Disconnect.may_be_sent_by(R::SENDER, self.version) {
-            let written = fitting(disconnect.properties, Unseen::NOTHING, |properties| {
-                self.send_packet(Packet::Disconnect(Disconnect { properties, ..*disconnect }), out)
-            });
-            match written {
-                Err(UsageError::NoRoom(_)) if disconnect.properties.is_empty() => {
-                    farewell = Farewell::Disconnect(disconnect.reason);
-                }
-                written => written?,
-            }
-            self.session.expiry = expiry.unwrap_or(self.session.expiry);
-        }
-        self.close(Cause::Local, farewell);
-        self.untimed = true;
-        Ok(())
     }
 
     /// Writes a packet of a command that changes nothing but what the caller of this does then.
@@ -619,75 +487,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[inline(always)]
     fn check_payload(&self) -> Result<(), UsageError> {
         if self.payload_left != 0 { Err(UsageError::PayloadPending(self.payload_left)) } else { Ok(()) }
-    }
-
-    /// Gives the session back, for another connection or to be kept. What the application was told of counts as taken.
-    ///
-    /// From now on the session itself tells what is to be done about it and when:
-    /// [`Session::poll_timeout`](crate::Session::poll_timeout). If the connection was not closed but dropped, it ends at the last
-    /// time that was told: tell the present with [`handle_timeout`](Self::handle_timeout) first. A server whose client was not
-    /// accepted gives the session back that it holds, as it was: the one it was born with, or the one that was resumed.
-    pub fn into_session(mut self) -> Session<S> {
-        // A store that fails now makes a message come again, which is the better of two evils.
-        let _ = self.settle();
-        if self.accepted.is_some() {
-            let will = R::will(&self);
-            let ended = if self.phase < Phase::Closing { self.now } else { self.active };
-            self.session.leave(ended, will);
-            self.session.exists &= self.session.expiry != 0;
-        }
-        self.session
-    }
-
-    /// Ends the connection because of the peer's fault.
-    #[cold]
-    fn fail(&mut self, error: ProtocolError) {
-        let farewell =
-            if self.phase == Phase::Open { self.last_word(error.reason()) } else { R::refusal(self, &error) };
-        self.close(Cause::Failed(error), farewell);
-    }
-
-    /// DISCONNECT with a reason code, where there is such a packet.
-    fn last_word(&self, reason: ReasonCode) -> Farewell {
-        if self.version.is_5() { Farewell::Disconnect(reason) } else { Farewell::None }
-    }
-
-    fn close(&mut self, cause: Cause, farewell: Farewell) {
-        self.cause = cause;
-        // Nobody is alive any more, so that this is the time of the end.
-        self.active = self.now;
-        self.sent = false;
-        // It must not be in the middle of a payload, nor larger than the peer takes.
-        let size = match farewell {
-            Farewell::None => 0,
-            Farewell::Disconnect(_) => 3,
-            Farewell::Connack(_) => 5,
-        };
-        let right = self.payload_left == 0 && size <= self.limits.maximum_packet_size;
-        self.farewell = if right { farewell } else { Farewell::None };
-        self.phase = Phase::Closing;
-        self.deadline = self.now.plus_millis(self.ping_timeout);
-    }
-
-    #[cold]
-    fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Wait {
-        let written = match self.farewell {
-            Farewell::None => Ok(0),
-            Farewell::Disconnect(reason) => {
-                Packet::Disconnect(Disconnect { reason, properties: Properties::EMPTY })
-                    .encode(self.version, out)
-            }
-            Farewell::Connack(reason) => {
-                Packet::Connack(crate::Connack { reason, ..crate::Connack::default() })
-                    .encode(self.version, out)
-            }
-        };
-        if let (Err(crate::EncodeError::NoRoom { needed }), Phase::Closing) = (written, self.phase) {
-            return Wait::Write(needed);
-        }
-        self.farewell = Farewell::None;
-        self.phase = Phase::Closed;
-        Wait::Closed(self.cause)
     }
 
     /// A packet breaks a rule of the state that the connection is in.

@@ -6,6 +6,7 @@ only, and cargo. `sabotage.py [TEXT]`: only mutants whose name contains TEXT. Ta
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -212,9 +213,10 @@ def main():
             elif (ROOT / name).exists():
                 folder.mkdir(exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
-        # The other tests are not copied.
+        # Neither the other tests are copied nor the members of the workspace.
         manifest = folder / "Cargo.toml"
-        manifest.write_text(manifest.read_text().replace('[[test]]\nname = "vectors"\nharness = false\n', ""))
+        text = manifest.read_text().replace('[[test]]\nname = "vectors"\nharness = false\n', "")
+        manifest.write_text(re.sub(r"(?m)^members = .*", "members = []", text))
         result, why = run(folder, target)
         if result != "SURVIVES":
             sys.exit(f"the source itself: {result}\n{why}")

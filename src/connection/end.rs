@@ -1,0 +1,126 @@
+//! The end of a connection, and what is said before it.
+
+use super::output::fitting;
+use super::{Aliases, Cause, Connection, Farewell, Phase, ProtocolError, Role, UsageError, Wait};
+use crate::packet::{Disconnect, Packet};
+use crate::property::Properties;
+use crate::reason::ReasonCode;
+use crate::session::{Session, Store};
+use crate::version::Sender;
+use crate::wire::{PacketType, Sink, Unseen};
+
+impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
+    /// The transport has no more input. What was read before is still handled.
+    pub fn handle_eof(&mut self) {
+        self.eof = true;
+    }
+
+    /// Says farewell and closes, without waiting for anything.
+    ///
+    /// In 5.0 `disconnect` may have another reason code than success, and a client may change the Session Expiry Interval.
+    /// A server has no such packet before 5.0: the connection is just closed.
+    ///
+    /// # Errors
+    ///
+    /// [`UsageError::NotConnected`], [`UsageError::NoRoom`] if there are properties (without, it is sent as soon as there is
+    /// room), [`UsageError::PayloadPending`], [`UsageError::Encode`].
+    pub fn disconnect(
+        &mut self,
+        disconnect: &Disconnect<'_>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
+        // A client may go at any time, a server only from where it has come to [MQTT-3.14.0-1].
+        if !(matches!(R::SENDER, Sender::Client) && self.phase == Phase::Opening) {
+            self.check_open()?;
+        }
+        let expiry = disconnect.properties.session_expiry_interval();
+        if self.expiry == 0 && expiry.is_some_and(|expiry| expiry != 0) {
+            return Err(UsageError::SessionExpiry);
+        }
+        let mut farewell = Farewell::None;
+        if PacketType::Disconnect.may_be_sent_by(R::SENDER, self.version) {
+            let written = fitting(disconnect.properties, Unseen::NOTHING, |properties| {
+                self.send_packet(Packet::Disconnect(Disconnect { properties, ..*disconnect }), out)
+            });
+            match written {
+                Err(UsageError::NoRoom(_)) if disconnect.properties.is_empty() => {
+                    farewell = Farewell::Disconnect(disconnect.reason);
+                }
+                written => written?,
+            }
+            self.session.expiry = expiry.unwrap_or(self.session.expiry);
+        }
+        self.close(Cause::Local, farewell);
+        self.untimed = true;
+        Ok(())
+    }
+
+    /// Gives the session back, for another connection or to be kept. What the application was told of counts as taken.
+    ///
+    /// From now on the session itself tells what is to be done about it and when:
+    /// [`Session::poll_timeout`](crate::Session::poll_timeout). If the connection was not closed but dropped, it ends at the last
+    /// time that was told: tell the present with [`handle_timeout`](Self::handle_timeout) first. A server whose client was not
+    /// accepted gives the session back that it holds, as it was: the one it was born with, or the one that was resumed.
+    pub fn into_session(mut self) -> Session<S> {
+        // A store that fails now makes a message come again, which is the better of two evils.
+        let _ = self.settle();
+        if self.accepted.is_some() {
+            let will = R::will(&self);
+            let ended = if self.phase < Phase::Closing { self.now } else { self.active };
+            self.session.leave(ended, will);
+            self.session.exists &= self.session.expiry != 0;
+        }
+        self.session
+    }
+
+    /// Ends the connection because of the peer's fault.
+    #[cold]
+    pub(super) fn fail(&mut self, error: ProtocolError) {
+        let farewell =
+            if self.phase == Phase::Open { self.last_word(error.reason()) } else { R::refusal(self, &error) };
+        self.close(Cause::Failed(error), farewell);
+    }
+
+    /// DISCONNECT with a reason code, where there is such a packet.
+    pub(super) fn last_word(&self, reason: ReasonCode) -> Farewell {
+        if self.version.is_5() { Farewell::Disconnect(reason) } else { Farewell::None }
+    }
+
+    pub(super) fn close(&mut self, cause: Cause, farewell: Farewell) {
+        self.cause = cause;
+        // Nobody is alive any more, so that this is the time of the end.
+        self.active = self.now;
+        self.sent = false;
+        // It must not be in the middle of a payload, nor larger than the peer takes.
+        let size = match farewell {
+            Farewell::None => 0,
+            Farewell::Disconnect(_) => 3,
+            Farewell::Connack(_) => 5,
+        };
+        let right = self.payload_left == 0 && size <= self.limits.maximum_packet_size;
+        self.farewell = if right { farewell } else { Farewell::None };
+        self.phase = Phase::Closing;
+        self.deadline = self.now.plus_millis(self.ping_timeout);
+    }
+
+    #[cold]
+    pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Wait {
+        let written = match self.farewell {
+            Farewell::None => Ok(0),
+            Farewell::Disconnect(reason) => {
+                Packet::Disconnect(Disconnect { reason, properties: Properties::EMPTY })
+                    .encode(self.version, out)
+            }
+            Farewell::Connack(reason) => {
+                Packet::Connack(crate::Connack { reason, ..crate::Connack::default() })
+                    .encode(self.version, out)
+            }
+        };
+        if let (Err(crate::EncodeError::NoRoom { needed }), Phase::Closing) = (written, self.phase) {
+            return Wait::Write(needed);
+        }
+        self.farewell = Farewell::None;
+        self.phase = Phase::Closed;
+        Wait::Closed(self.cause)
+    }
+}
