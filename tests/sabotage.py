@@ -616,7 +616,7 @@ def sabotage(to, mutants):
     patch(to / "src/lib.rs", r"\Z", MODULE)
     patch(to / "tests/vectors/main.rs", r"(?s)\nfn main\(\) \{.*?\n\}\n", MAIN)
     patch(to / "Cargo.toml", r"(?s)\n\[lints\..*", "")
-    patch(to / "Cargo.toml", r"(?m)^members = .*", "members = []")
+    patch(to / "Cargo.toml", r"(?s)members = \[.*?\]", "members = []")
 
 
 def patch(path, old, new):
