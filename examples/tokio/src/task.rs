@@ -1,0 +1,396 @@
+//! The task that owns the connection, and all those that follow on it.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use sans_mqtt::{
+    Acknowledge, Client, Connect, Disconnect, Event as Mqtt, Flight, Instant, PacketId, Properties, Property,
+    ReasonCode, RetainHandling, Session, Step, Subscription, UsageError, Version, Wait,
+};
+use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{self, sleep, sleep_until, timeout};
+
+use crate::endpoint::Stream;
+use crate::handle::{Ack, Command, Event, Filter, Options, Received, Reply};
+use crate::journal::{self, Journal};
+use crate::{Error, MessageBuf};
+
+/// The first pause after a connection, and the longest of those that follow, each twice as long as the one before.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+/// How many bytes wait to be written, before nothing more is made of commands and of input.
+const OUTPUT: usize = 64 << 10;
+/// How long the server may read nothing of them.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+pub(crate) struct Task {
+    options: Options,
+    commands: mpsc::Receiver<Command>,
+    events: mpsc::Sender<Event>,
+    stop: Arc<Notify>,
+    began: time::Instant,
+    /// A command that can't be carried out yet. Those behind it wait.
+    next: Option<Command>,
+    filters: Vec<Filter>,
+    flushes: Vec<Reply<()>>,
+}
+
+/// One connection.
+struct Connection {
+    mqtt: Client<Journal>,
+    output: BytesMut,
+    /// The number of the filter that each SUBSCRIBE is for.
+    subscribing: HashMap<PacketId, usize>,
+    /// What the application is to hear as soon as the journal is written.
+    replies: Vec<Reply<()>>,
+    acks: mpsc::UnboundedSender<Ack>,
+    /// Whether it is to end.
+    is_leaving: bool,
+}
+
+impl Task {
+    pub(crate) fn new(
+        options: Options,
+        commands: mpsc::Receiver<Command>,
+        events: mpsc::Sender<Event>,
+        stop: Arc<Notify>,
+    ) -> Self {
+        let began = time::Instant::now();
+        Self { options, commands, events, stop, began, next: None, filters: Vec::new(), flushes: Vec::new() }
+    }
+
+    /// Connects, and connects again, with a pause in between that doubles as long as there is no success, and is not the same
+    /// for all clients of a server.
+    pub(crate) async fn run(mut self, mut session: Session<Journal>) -> Result<(), Error> {
+        let stop = self.stop.clone();
+        let (mut pause, mut last_seen) = (FIRST_PAUSE, time::Instant::now());
+        loop {
+            let began = time::Instant::now();
+            let stream = tokio::select! {
+                stream = self.options.endpoint.connect() => stream,
+                () = stop.notified() => return Ok(()),
+            };
+            let error = match stream {
+                Err(error) => error,
+                Ok(stream) => {
+                    let mut mqtt = Client::new(self.options.version, &self.options.config, session);
+                    mqtt.set_acknowledge(Acknowledge::Manual);
+                    let (mut connection, acks) = Connection::new(mqtt);
+                    let end = self.converse(&mut connection, acks, stream).await;
+                    if connection.mqtt.agreement().is_some() {
+                        last_seen = time::Instant::now();
+                        if began.elapsed() > pause {
+                            pause = FIRST_PAUSE;
+                        }
+                    }
+                    session = connection.mqtt.into_session();
+                    match end {
+                        Ok(()) => return Ok(()),
+                        Err(error) => error,
+                    }
+                }
+            };
+            let retry_in = pause.mul_f64(0.5 + 0.5 * fastrand::f64());
+            if !error.is_temporary() || last_seen.elapsed() + retry_in > self.options.patience {
+                return Err(error);
+            }
+            pause = LONGEST_PAUSE.min(2 * pause);
+            let wait = async {
+                let told = self.events.send(Event::Disconnected { error, retry_in }).await;
+                sleep(retry_in).await;
+                told
+            };
+            tokio::select! {
+                told = wait => if told.is_err() {
+                    return Ok(()); // nobody listens any more
+                },
+                () = stop.notified() => return Ok(()),
+            }
+        }
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from(self.began.elapsed())
+    }
+
+    /// Goes through one connection. It is in order only if it ends because it is told to.
+    async fn converse(
+        &mut self,
+        connection: &mut Connection,
+        mut acks: mpsc::UnboundedReceiver<Ack>,
+        stream: impl Stream,
+    ) -> Result<(), Error> {
+        let (mut reader, mut writer) = tokio::io::split(stream);
+        let (stop, events) = (self.stop.clone(), self.events.clone());
+        let mut input = BytesMut::new();
+        // Whether bytes may be on this side of the transport still, and when the last of them went on.
+        let (mut is_unflushed, mut moved) = (false, time::Instant::now());
+        self.connect(connection)?;
+        loop {
+            let wait = self.handle(connection, &events, &mut input)?;
+            self.obey(connection);
+            // Nothing is sent, and nobody told, before it is written down.
+            journal::commit(connection.mqtt.session_mut()).await?;
+            connection.replies.drain(..).for_each(|reply| drop(reply.send(Ok(()))));
+
+            let is_written = connection.output.is_empty() && !is_unflushed;
+            if is_written {
+                moved = time::Instant::now();
+            }
+            match wait {
+                Some(Wait::Closed(_)) if is_written && connection.is_leaving => {
+                    // The server may read the DISCONNECT before the end.
+                    let farewell = async {
+                        writer.shutdown().await?;
+                        while reader.read_buf(&mut input).await? > 0 {
+                            input.clear();
+                        }
+                        io::Result::Ok(())
+                    };
+                    let _ = timeout(Duration::from_secs(1), farewell).await;
+                    return Ok(());
+                }
+                Some(Wait::Closed(cause)) if is_written => return Err(cause.into()),
+                _ => {}
+            }
+            let due =
+                connection.mqtt.poll_timeout().map(|at| self.began + Duration::from_millis(at.as_millis()));
+            let has_room = connection.output.len() < OUTPUT;
+            // When one of these is done, the others have done nothing: no byte, no command and no event is lost.
+            tokio::select! {
+                n = reader.read_buf(&mut input), if has_room && matches!(wait, Some(Wait::Read(_))) => {
+                    if n.map_err(|error| {
+                        let name = self.options.endpoint.name();
+                        Error::of_tls(&name, &error).unwrap_or(Error::Lost(error))
+                    })? == 0 {
+                        connection.mqtt.handle_eof();
+                    }
+                }
+                written = write(&mut writer, &mut connection.output), if !is_written => {
+                    is_unflushed = written.map_err(Error::Lost)?;
+                    moved = time::Instant::now();
+                }
+                command = self.commands.recv(), if self.next.is_none() && has_room && connection.mqtt.is_open() => {
+                    match command {
+                        Some(command) => self.next = Some(command),
+                        None => connection.leave(),
+                    }
+                }
+                Some(ack) = acks.recv() => connection.ack(ack),
+                place = events.reserve(), if wait.is_none() => if place.is_err() {
+                    connection.leave();
+                },
+                () = stop.notified() => connection.leave(),
+                () = sleep_until(due.unwrap_or(moved)), if due.is_some() => {} // `handle` knows what it is time for
+                () = sleep_until(moved + PATIENCE), if !is_written => {
+                    return Err(Error::Lost(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+    }
+
+    fn connect(&self, connection: &mut Connection) -> Result<(), Error> {
+        let Options { version, user_name, password, keep_alive, session_expiry, .. } = &self.options;
+        let session = connection.mqtt.session();
+        let client_id = session.store().client_id().to_owned();
+        let expiry = u32::try_from(session_expiry.as_secs()).unwrap_or(u32::MAX);
+        let properties = [Property::SessionExpiryInterval(expiry)];
+        let connect = Connect {
+            // Before 5.0 a clean session ends with its connection.
+            clean_start: *version == Version::V5_0 && !session.exists(),
+            keep_alive: *keep_alive,
+            properties: if *version == Version::V5_0 { (&properties).into() } else { Properties::EMPTY },
+            client_id: &client_id,
+            user_name: user_name.as_deref(),
+            password: password.as_deref().map(str::as_bytes),
+            will: None,
+        };
+        Ok(connection.mqtt.connect(self.now(), &connect, &mut connection.output)?)
+    }
+
+    /// Takes what has come, as long as there is room for one more event, and for what is sent because of it. `None`: there is
+    /// not.
+    fn handle(
+        &mut self,
+        connection: &mut Connection,
+        events: &mpsc::Sender<Event>,
+        input: &mut BytesMut,
+    ) -> Result<Option<Wait>, Error> {
+        loop {
+            let place = events.try_reserve();
+            // Nobody need hear any more from a connection that ends.
+            if place.is_err() && !connection.is_leaving {
+                connection.mqtt.handle_timeout(self.now(), &mut connection.output);
+                return Ok(None);
+            }
+            let mut rest = &input[..];
+            let step = connection.mqtt.handle(self.now(), &mut rest, &mut connection.output);
+            let taken = input.len() - rest.len();
+            let event = match step {
+                Step::Event(event) => self.event(connection, event)?,
+                Step::Wait(wait) => {
+                    input.advance(taken);
+                    return Ok(Some(wait));
+                }
+            };
+            input.advance(taken);
+            if let (Some(event), Ok(place)) = (event, place) {
+                place.send(event);
+            }
+        }
+    }
+
+    /// Deals with an event; gives what the application is to know of it.
+    fn event(&mut self, connection: &mut Connection, event: Mqtt<'_>) -> Result<Option<Event>, Error> {
+        let mqtt = &mut connection.mqtt;
+        Ok(match event {
+            Mqtt::Connected(connack) => {
+                (0..self.filters.len()).for_each(|number| connection.subscribe(&mut self.filters, number));
+                Some(Event::Connected { session_present: connack.session_present })
+            }
+            Mqtt::Publish(incoming, token) => {
+                let message = MessageBuf::new(&mqtt.message(&incoming))?;
+                Some(Event::Message(Received::new(message, token, &connection.acks)))
+            }
+            Mqtt::Acked { reason, .. } if reason.is_error() => Some(Event::Refused(reason)),
+            Mqtt::Suback(suback) => {
+                let number = connection.subscribing.remove(&suback.packet_id);
+                let reply = number.and_then(|number| self.filters[number].reply.take());
+                if let (Some(reply), Some(reason)) = (reply, suback.reasons.iter().next()) {
+                    let _ = reply.send(Ok(reason));
+                }
+                None
+            }
+            Mqtt::Dropped { id } => match mqtt.session().flight(id) {
+                // The server has lost the session. It may have had the message; but better twice than never.
+                Some(Flight::AtLeastOnce | Flight::ExactlyOnce) => {
+                    let lost =
+                        mqtt.session().message(id).map(|message| MessageBuf::new(&message)).transpose()?;
+                    let again = mqtt.requeue(id, &mut connection.output);
+                    lost.filter(|_| again.is_err()).map(Event::Lost)
+                }
+                // It had the message for sure; and subscriptions are made again anyway.
+                _ => None,
+            },
+            _ => None,
+        })
+    }
+
+    /// Carries out commands, as long as there is room for what they send.
+    fn obey(&mut self, connection: &mut Connection) {
+        while connection.mqtt.is_open() && connection.output.len() < OUTPUT {
+            let Some(command) = self.next.take().or_else(|| self.commands.try_recv().ok()) else { break };
+            match command {
+                Command::Publish { message, position, reply } => match connection.publish(&message, position)
+                {
+                    Err(error) if error.is_temporary() => {
+                        self.next = Some(Command::Publish { message, position, reply });
+                        break;
+                    }
+                    Err(error) => drop(reply.send(Err(error.into()))),
+                    Ok(()) => connection.replies.push(reply),
+                },
+                Command::Subscribe(filter) => {
+                    let number = self.filters.len();
+                    self.filters.push(filter);
+                    connection.subscribe(&mut self.filters, number);
+                }
+                Command::Flush(reply) => self.flushes.push(reply),
+            }
+        }
+        if connection.mqtt.session().in_flight() == 0 && self.next.is_none() {
+            connection.replies.append(&mut self.flushes);
+        }
+    }
+}
+
+impl Connection {
+    fn new(mqtt: Client<Journal>) -> (Self, mpsc::UnboundedReceiver<Ack>) {
+        // As many as there are messages that are not acknowledged.
+        let (acks, acked) = mpsc::unbounded_channel();
+        let connection = Self {
+            mqtt,
+            output: BytesMut::new(),
+            subscribing: HashMap::new(),
+            replies: Vec::new(),
+            acks,
+            is_leaving: false,
+        };
+        (connection, acked)
+    }
+
+    /// Does something with which the application comes to `position`.
+    fn at<T, E>(
+        &mut self,
+        position: Option<u64>,
+        command: impl FnOnce(&mut Client<Journal>, &mut BytesMut) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let journal = self.mqtt.session_mut().store_mut();
+        let before = journal.progress;
+        if let Some(position) = position {
+            journal.set_position(position);
+        }
+        let done = command(&mut self.mqtt, &mut self.output);
+        if done.is_err() {
+            self.mqtt.session_mut().store_mut().progress = before;
+        }
+        done
+    }
+
+    fn publish(&mut self, message: &MessageBuf, position: Option<u64>) -> Result<(), UsageError> {
+        self.at(position, |mqtt, output| mqtt.publish(&message.get(), output).map(drop))
+    }
+
+    fn ack(&mut self, ack: Ack) {
+        let Ack { token, position, reply } = ack;
+        // Otherwise the reply is dropped, which says enough.
+        if self.at(position, |mqtt, output| mqtt.ack(token, ReasonCode::SUCCESS, output)).is_ok() {
+            self.replies.push(reply);
+        }
+    }
+
+    fn subscribe(&mut self, filters: &mut [Filter], number: usize) {
+        let filter = &mut filters[number];
+        let retain_handling = match self.mqtt.version() {
+            Version::V5_0 => RetainHandling::SendIfNew,
+            _ => RetainHandling::default(),
+        };
+        let subscription = Subscription {
+            filter: &filter.filter,
+            qos: filter.qos,
+            retain_handling,
+            ..Subscription::default()
+        };
+        match self.mqtt.subscribe(&[subscription], Properties::EMPTY, &mut self.output) {
+            Ok(id) => drop(self.subscribing.insert(id, number)),
+            Err(error) => {
+                if let Some(reply) = filter.reply.take() {
+                    let _ = reply.send(Err(error.into()));
+                }
+            }
+        }
+    }
+
+    fn leave(&mut self) {
+        self.is_leaving = true;
+        // If it is over anyway, there is nobody to say it to.
+        let _ = self.mqtt.disconnect(&Disconnect::default(), &mut self.output);
+    }
+}
+
+/// Writes some of what there is; or if there is nothing, flushes. Gives whether there is something to flush. If this is
+/// cancelled, nothing has happened.
+async fn write(writer: &mut (impl AsyncWrite + Unpin), output: &mut BytesMut) -> io::Result<bool> {
+    if output.is_empty() {
+        writer.flush().await?;
+        return Ok(false);
+    }
+    match writer.write_buf(output).await? {
+        0 => Err(io::ErrorKind::WriteZero.into()),
+        _ => Ok(true),
+    }
+}
