@@ -79,13 +79,15 @@ impl Error {
 
 fn distrust(error: &CertificateError) -> String {
     match error {
-        CertificateError::UnknownIssuer => "nobody known vouches for its certificate".into(),
+        CertificateError::UnknownIssuer | CertificateError::BadSignature => {
+            "nobody known vouches for its certificate".into()
+        }
         CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
             "its certificate is for another name".into()
         }
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
             "its certificate has expired".into()
         }
-        error => error.to_string(),
+        error => format!("its certificate is not valid ({error})"),
     }
 }

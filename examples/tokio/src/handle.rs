@@ -50,7 +50,11 @@ pub struct Options {
     pub keep_alive: u16,
     /// How long the server is to keep the session while this client is away.
     pub session_expiry: Duration,
-    /// How long it is tried to connect before that is given up.
+    /// The pause before it is tried again to connect: the first one, and the longest of those that follow, each twice as long
+    /// as the one before.
+    pub first_pause: Duration,
+    pub longest_pause: Duration,
+    /// How long it is tried before that is given up.
     pub patience: Duration,
     pub config: Config,
 }
@@ -64,6 +68,8 @@ impl Options {
             password: None,
             keep_alive: 60,
             session_expiry: Duration::from_secs(24 * 60 * 60),
+            first_pause: Duration::from_millis(250),
+            longest_pause: Duration::from_secs(30),
             patience: Duration::from_secs(60),
             config: Config::default(),
         }

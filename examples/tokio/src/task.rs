@@ -19,9 +19,6 @@ use crate::handle::{Ack, Command, Event, Filter, Options, Received, Reply};
 use crate::journal::{self, Journal};
 use crate::{Error, MessageBuf};
 
-/// The first pause after a connection, and the longest of those that follow, each twice as long as the one before.
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// How many bytes wait to be written, before nothing more is made of commands and of input.
 const OUTPUT: usize = 64 << 10;
 /// How long the server may read nothing of them.
@@ -67,7 +64,7 @@ impl Task {
     /// for all clients of a server.
     pub(crate) async fn run(mut self, mut session: Session<Journal>) -> Result<(), Error> {
         let stop = self.stop.clone();
-        let (mut pause, mut last_seen) = (FIRST_PAUSE, time::Instant::now());
+        let (mut pause, mut last_seen) = (self.options.first_pause, time::Instant::now());
         loop {
             let began = time::Instant::now();
             let stream = tokio::select! {
@@ -84,7 +81,7 @@ impl Task {
                     if connection.mqtt.agreement().is_some() {
                         last_seen = time::Instant::now();
                         if began.elapsed() > pause {
-                            pause = FIRST_PAUSE;
+                            pause = self.options.first_pause;
                         }
                     }
                     session = connection.mqtt.into_session();
@@ -98,7 +95,7 @@ impl Task {
             if !error.is_temporary() || last_seen.elapsed() + retry_in > self.options.patience {
                 return Err(error);
             }
-            pause = LONGEST_PAUSE.min(2 * pause);
+            pause = self.options.longest_pause.min(2 * pause);
             let wait = async {
                 let told = self.events.send(Event::Disconnected { error, retry_in }).await;
                 sleep(retry_in).await;
