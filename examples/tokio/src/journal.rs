@@ -317,3 +317,6 @@ impl Store for Journal {
         self.append(Some(record)).map_err(|_| StoreError::Failed)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use crate::server::Broker;
+use crate::server::{Blow, Broker};
 use crate::tls::Authority;
 
 const ROUNDS: usize = 25;
@@ -49,12 +49,21 @@ impl Setup {
         command.stderr(Stdio::null()).kill_on_drop(true).spawn().unwrap()
     }
 
-    /// Lets a client work until the server has got a number of pieces, or for some time, and kills it.
+    /// Lets a client work until the server has got a number of pieces, or for some time, perhaps through a broken connection;
+    /// and kills it.
     async fn kill(&self, mut client: Child) {
-        self.broker.light(fastrand::bool().then(|| fastrand::usize(1..60)));
+        let blow = [None, Some(Blow::Drop), Some(Blow::Halt)][fastrand::usize(..3)];
+        self.broker.light(blow.map(|blow| (fastrand::usize(..60), blow)));
+        let work = async {
+            self.broker.blown.notified().await;
+            if blow == Some(Blow::Drop) {
+                sleep(Duration::from_millis(fastrand::u64(100..400))).await;
+            }
+        };
         tokio::select! {
-            () = self.broker.blown.notified() => {}
-            () = sleep(Duration::from_millis(fastrand::u64(5..150))) => {}
+            () = work => {}
+            () = sleep(Duration::from_millis(fastrand::u64(5..150))), if blow.is_none() => {}
+            () = sleep(Duration::from_millis(400)) => {}
             end = client.wait() => assert!(end.unwrap().success()), // there was nothing left to do
         }
         client.kill().await.unwrap();

@@ -18,6 +18,12 @@ use tokio_rustls::TlsAcceptor;
 
 type Place = Arc<tokio::sync::Mutex<Option<Session<Heap>>>>;
 
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Blow {
+    Drop,
+    Halt,
+}
+
 /// What all connections share.
 pub struct Broker {
     pub began: std::time::Instant,
@@ -30,10 +36,11 @@ pub struct Broker {
     /// Who may connect, if not everybody; and what messages are answered with.
     pub login: Option<(&'static str, &'static [u8])>,
     pub answer: ReasonCode,
-    pub fuse: Mutex<Option<usize>>,
-    /// The fuse has blown. The connection stands still from then on until the client ends it, or is just dropped.
+    /// After so many more pieces of input, the answer is cut off somewhere, and the connection is dropped or stands still.
+    pub fuse: Mutex<Option<(usize, Blow)>>,
     pub blown: Notify,
-    pub drops: bool,
+    /// The filters that were subscribed to.
+    pub filters: Mutex<Vec<String>>,
 }
 
 impl Default for Broker {
@@ -48,7 +55,7 @@ impl Default for Broker {
             answer: ReasonCode::SUCCESS,
             fuse: Mutex::default(),
             blown: Notify::default(),
-            drops: false,
+            filters: Mutex::default(),
         }
     }
 }
@@ -86,6 +93,13 @@ impl Broker {
         self.news.notify_one();
     }
 
+    /// Loses all sessions that have no connection now.
+    pub fn forget(&self) {
+        self.sessions.lock().unwrap().values().for_each(|place| {
+            let _ = place.try_lock().map(|mut session| *session = None);
+        });
+    }
+
     /// Whether everything that was to be sent is sent and acknowledged.
     pub fn is_done(&self, client_id: &str) -> bool {
         let place = self.sessions.lock().unwrap().get(client_id).cloned();
@@ -97,15 +111,15 @@ impl Broker {
         idle && self.queue.lock().unwrap().is_empty()
     }
 
-    /// After so many more pieces of input the connection stands still.
-    pub fn light(&self, fuse: Option<usize>) {
+    pub fn light(&self, fuse: Option<(usize, Blow)>) {
         *self.fuse.lock().unwrap() = fuse;
     }
 
-    fn burn(&self) -> bool {
+    fn burn(&self) -> Option<Blow> {
         let mut fuse = self.fuse.lock().unwrap();
-        *fuse = fuse.and_then(|left| left.checked_sub(1));
-        *fuse == Some(0)
+        let (left, blow) = (*fuse)?;
+        *fuse = (left > 0).then(|| (left - 1, blow));
+        (left == 0).then_some(blow)
     }
 
     fn now(&self) -> Instant {
@@ -114,7 +128,8 @@ impl Broker {
 
     async fn serve<S: AsyncRead + AsyncWrite>(&self, stream: S) {
         let (mut reader, mut writer) = tokio::io::split(stream);
-        let mut server = Server::new(self.now(), &Config::default(), Session::default());
+        let config = Config { receive_maximum: 3, ..Config::default() };
+        let mut server = Server::new(self.now(), &config, Session::default());
         server.set_acknowledge(Acknowledge::Manual);
         let mut guest = None;
         let _ = self.talk(&mut reader, &mut writer, &mut server, &mut guest).await;
@@ -162,6 +177,8 @@ impl Broker {
                             |qos: Qos| if self.answer.is_error() { self.answer } else { (qos as u8).into() };
                         let reasons: Vec<_> =
                             subscribe.filters.iter().map(|filter| reason(filter.qos)).collect();
+                        let filters = subscribe.filters.iter().map(|filter| filter.filter.to_owned());
+                        self.filters.lock().unwrap().extend(filters);
                         server.suback(&reasons, Properties::EMPTY, &mut output)?;
                     }
                     Step::Event(_) => {}
@@ -174,13 +191,13 @@ impl Broker {
             if is_subscribed {
                 self.send_queue(server, &mut output);
             }
-            if self.burn() {
+            if let Some(blow) = self.burn() {
                 // A part of the answer is on its way.
                 output.truncate(fastrand::usize(..=output.len()));
                 writer.write_all(&output).await?;
                 writer.flush().await?;
                 self.blown.notify_one();
-                while !self.drops && reader.read_u8().await.is_ok() {}
+                while blow == Blow::Halt && reader.read_u8().await.is_ok() {}
                 return Err(io::ErrorKind::BrokenPipe.into());
             }
             writer.write_all(&output).await?;
