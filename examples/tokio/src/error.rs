@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use sans_mqtt::{Cause, EncodeError, ReasonCode, UsageError};
+use sans_mqtt::{Cause, EncodeError, ProtocolError, ReasonCode, UsageError};
 use tokio_rustls::rustls::{self, CertificateError};
 
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +20,8 @@ pub enum Error {
     Untrusted(String, CertificateError),
     #[error("no TLS connection to {0}: {1}")]
     Tls(String, rustls::Error),
+    #[error("what answers at {0} is no MQTT server, or wants TLS: {1}")]
+    NotMqtt(String, ProtocolError),
     #[error("the server refused the connection: {0}")]
     Refused(ReasonCode),
     #[error("another client with the same identifier has taken over the session")]
@@ -39,16 +41,6 @@ pub enum Error {
 impl From<EncodeError> for Error {
     fn from(error: EncodeError) -> Self {
         Self::Usage(error.into())
-    }
-}
-
-impl From<Cause> for Error {
-    fn from(cause: Cause) -> Self {
-        match cause {
-            Cause::Refused(reason) => Self::Refused(reason),
-            Cause::Peer(ReasonCode::SESSION_TAKEN_OVER) => Self::TakenOver,
-            cause => Self::Over(cause),
-        }
     }
 }
 

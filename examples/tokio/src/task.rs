@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
 use sans_mqtt::{
-    Acknowledge, Client, Connect, Disconnect, Event as Mqtt, Flight, Instant, PacketId, Properties, Property,
-    ReasonCode, RetainHandling, Session, Step, Subscription, UsageError, Version, Wait,
+    Acknowledge, Cause, Client, Connect, Disconnect, Event as Mqtt, Flight, Instant, PacketId, Properties,
+    Property, ReasonCode, RetainHandling, Session, Step, Subscription, UsageError, Version, Wait,
 };
 use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{Notify, mpsc};
@@ -151,7 +151,16 @@ impl Task {
                     let _ = timeout(Duration::from_secs(1), farewell).await;
                     return Ok(());
                 }
-                Some(Wait::Closed(cause)) if is_written => return Err(cause.into()),
+                Some(Wait::Closed(cause)) if is_written => {
+                    return Err(match cause {
+                        Cause::Refused(reason) => Error::Refused(reason),
+                        Cause::Peer(ReasonCode::SESSION_TAKEN_OVER) => Error::TakenOver,
+                        Cause::Failed(error) if connection.mqtt.agreement().is_none() => {
+                            Error::NotMqtt(self.options.endpoint.name(), error)
+                        }
+                        cause => Error::Over(cause),
+                    });
+                }
                 _ => {}
             }
             let due =

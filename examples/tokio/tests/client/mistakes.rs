@@ -115,7 +115,7 @@ async fn certificates() {
     assert!(end(client(&[&url, "pub", "a", "--ca", text(&ca)])).await.0.success());
     let untrusted = "can't be trusted: nobody known vouches for its certificate";
     fails(&[&url, "pub", "a", "--ca", text(&stranger)], untrusted).await;
-    fails(&[&url.replace("mqtts", "mqtt"), "pub", "a"], "the connection is over: the transport ended").await;
+    fails(&[&url.replace("mqtts", "mqtt"), "pub", "a"], "is no MQTT server, or wants TLS").await;
 
     let (_folder, _, url, ca, _server) = over_tls("elsewhere", false).await;
     fails(&[&url, "pub", "a", "--ca", text(&ca)], "can't be trusted: its certificate is for another name")
