@@ -22,7 +22,7 @@ URL is mqtt://HOST[:PORT], or mqtts://HOST[:PORT] for TLS.
                       and at QoS 2, each message is there exactly once, whatever crashes
   --input FILE        pub: what is read, instead of standard input; with --session, each line
                       is sent once, and lines that were added later are sent the next time
-  --no-fsync          the session need not survive a power failure, only the end of the program
+  --no-fsync          files need not survive a power failure, only the end of the program
   --id NAME           the client identifier
   --user NAME         the user name; the password is taken from the environment: MQTT_PASSWORD
   --ca FILE           the certificates (PEM) to trust, instead of those of the system

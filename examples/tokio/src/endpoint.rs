@@ -9,11 +9,11 @@ use rustls_native_certs::load_native_certs;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::{TlsConnector, rustls};
 
 use crate::Error;
 
@@ -75,11 +75,17 @@ impl Endpoint {
 
     pub(crate) async fn connect(&self) -> Result<Box<dyn Stream>, Error> {
         match timeout(PATIENCE, self.open()).await {
-            Ok(opened) => opened.map_err(|error| {
-                let name = self.name();
-                Error::of_tls(&name, &error).unwrap_or(Error::Connect(name, error))
-            }),
+            Ok(opened) => opened.map_err(|error| self.error(error, Error::Connect)),
             Err(_) => Err(Error::TooSlow(self.name())),
+        }
+    }
+
+    /// What is wrong with the transport: TLS, or `otherwise`.
+    pub(crate) fn error(&self, error: io::Error, otherwise: fn(String, io::Error) -> Error) -> Error {
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(rustls::Error::InvalidCertificate(why)) => Error::Untrusted(self.name(), why.clone()),
+            Some(tls) => Error::Tls(self.name(), tls.clone()),
+            None => otherwise(self.name(), error),
         }
     }
 

@@ -45,14 +45,6 @@ impl From<EncodeError> for Error {
 }
 
 impl Error {
-    /// What TLS has against `address`, if that is the error.
-    pub(crate) fn of_tls(address: &str, error: &io::Error) -> Option<Self> {
-        Some(match error.get_ref()?.downcast_ref()? {
-            rustls::Error::InvalidCertificate(why) => Self::Untrusted(address.into(), why.clone()),
-            tls => Self::Tls(address.into(), tls.clone()),
-        })
-    }
-
     /// Whether it may be otherwise at another try.
     pub fn is_temporary(&self) -> bool {
         match self {

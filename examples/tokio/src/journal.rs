@@ -117,6 +117,11 @@ impl Journal {
         }
     }
 
+    /// Whether the session ends with the program.
+    pub fn is_volatile(&self) -> bool {
+        self.disk.is_none()
+    }
+
     /// The client identifier that the session belongs to.
     pub fn client_id(&self) -> &str {
         &self.client_id

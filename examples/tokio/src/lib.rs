@@ -9,6 +9,7 @@
 //! | [`codec`] | something else: packets as a `Stream` and a `Sink`, with `tokio_util::codec` |
 
 pub mod codec;
+mod connection;
 pub mod endpoint;
 mod error;
 pub mod handle;

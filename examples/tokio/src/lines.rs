@@ -3,6 +3,7 @@
 use std::io::{self, SeekFrom};
 use std::path::Path;
 
+use sans_mqtt_tokio::journal::Durability;
 use tokio::fs::{File, OpenOptions};
 use tokio::io::{
     AsyncBufRead, AsyncBufReadExt, AsyncSeekExt, AsyncWriteExt, BufReader, Stdout, stdin, stdout,
@@ -11,18 +12,23 @@ use tokio::io::{
 /// Where messages are written. Of a file, all that a message was written of before it was acknowledged can be taken back.
 pub enum Output {
     Stdout(Stdout),
-    File(File, u64),
+    /// With the position behind the last line that counts, and what lines have to survive.
+    File(File, u64, Durability),
 }
 
 impl Output {
     /// Standard output, or the file at `path`, in which what is behind `position` does not count.
-    pub async fn open(path: Option<&Path>, position: Option<u64>) -> io::Result<Self> {
+    pub async fn open(
+        path: Option<&Path>,
+        position: Option<u64>,
+        durability: Durability,
+    ) -> io::Result<Self> {
         let Some(path) = path else { return Ok(Self::Stdout(stdout())) };
         let open = async {
             let file = OpenOptions::new().create(true).append(true).open(path).await?;
             let position = check(&file, position).await?;
             file.set_len(position).await?;
-            Ok(Self::File(file, position))
+            Ok(Self::File(file, position, durability))
         };
         open.await.map_err(|error| named(path, &error))
     }
@@ -31,7 +37,7 @@ impl Output {
     pub fn position(&self) -> u64 {
         match self {
             Self::Stdout(_) => 0,
-            Self::File(_, position) => *position,
+            Self::File(_, position, _) => *position,
         }
     }
 
@@ -43,10 +49,12 @@ impl Output {
                 stdout.flush().await?;
                 Ok(0)
             }
-            Self::File(file, position) => {
+            Self::File(file, position, durability) => {
                 file.write_all(line).await?;
                 file.flush().await?;
-                file.sync_data().await?;
+                if *durability == Durability::Power {
+                    file.sync_data().await?;
+                }
                 Ok(*position + line.len() as u64)
             }
         }
@@ -54,7 +62,7 @@ impl Output {
 
     /// The line counts.
     pub fn commit(&mut self, behind: u64) {
-        if let Self::File(_, position) = self {
+        if let Self::File(_, position, _) = self {
             *position = behind;
         }
     }
@@ -63,7 +71,7 @@ impl Output {
     pub async fn undo(&mut self) -> io::Result<()> {
         match self {
             Self::Stdout(_) => Ok(()),
-            Self::File(file, position) => file.set_len(*position).await,
+            Self::File(file, position, _) => file.set_len(*position).await,
         }
     }
 }

@@ -53,7 +53,7 @@ async fn converse(args: Args) -> Result<()> {
     let position = session.store().position();
     match command {
         Command::Sub { filter, output } => {
-            let mut output = Output::open(output.as_deref(), position).await?;
+            let mut output = Output::open(output.as_deref(), position, durability).await?;
             session.store_mut().set_position(output.position());
             let (client, events, end) = start(options, session);
             let work = subscribe(&client, events, &filter, qos, &mut output).await;

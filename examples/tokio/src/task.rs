@@ -1,19 +1,16 @@
 //! The task that owns the connection, and all those that follow on it.
 
-use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use sans_mqtt::{
-    Acknowledge, Cause, Client, Connect, Disconnect, Event as Mqtt, Flight, Instant, PacketId, Properties,
-    Property, ReasonCode, RetainHandling, Session, Step, Subscription, UsageError, Version, Wait,
-};
-use tokio::io::{AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use sans_mqtt::{Cause, Event as Mqtt, Flight, Instant, ReasonCode, Session, Step, Wait};
+use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{self, sleep, sleep_until, timeout};
 
+use crate::connection::{Connection, hang_up, write};
 use crate::endpoint::Stream;
 use crate::handle::{Ack, Command, Event, Filter, Options, Received, Reply};
 use crate::journal::{self, Journal};
@@ -23,6 +20,8 @@ use crate::{Error, MessageBuf};
 const OUTPUT: usize = 64 << 10;
 /// How long the server may read nothing of them.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// How long it may take to read the last of them.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 pub(crate) struct Task {
     options: Options,
@@ -34,19 +33,6 @@ pub(crate) struct Task {
     next: Option<Command>,
     filters: Vec<Filter>,
     flushes: Vec<Reply<()>>,
-}
-
-/// One connection.
-struct Connection {
-    mqtt: Client<Journal>,
-    output: BytesMut,
-    /// The number of the filter that each SUBSCRIBE is for.
-    subscribing: HashMap<PacketId, usize>,
-    /// What the application is to hear as soon as the journal is written.
-    replies: Vec<Reply<()>>,
-    acks: mpsc::UnboundedSender<Ack>,
-    /// Whether it is to end.
-    is_leaving: bool,
 }
 
 impl Task {
@@ -74,9 +60,7 @@ impl Task {
             let error = match stream {
                 Err(error) => error,
                 Ok(stream) => {
-                    let mut mqtt = Client::new(self.options.version, &self.options.config, session);
-                    mqtt.set_acknowledge(Acknowledge::Manual);
-                    let (mut connection, acks) = Connection::new(mqtt);
+                    let (mut connection, acks) = Connection::new(&self.options, session);
                     let end = self.converse(&mut connection, acks, stream).await;
                     if connection.mqtt.agreement().is_some() {
                         last_seen = time::Instant::now();
@@ -126,7 +110,7 @@ impl Task {
         let mut input = BytesMut::new();
         // Whether bytes may be on this side of the transport still, and when the last of them went on.
         let (mut is_unflushed, mut moved) = (false, time::Instant::now());
-        self.connect(connection)?;
+        connection.connect(self.now(), &self.options)?;
         loop {
             let wait = self.handle(connection, &events, &mut input)?;
             self.obey(connection);
@@ -140,27 +124,10 @@ impl Task {
             }
             match wait {
                 Some(Wait::Closed(_)) if is_written && connection.is_leaving => {
-                    // The server may read the DISCONNECT before the end.
-                    let farewell = async {
-                        writer.shutdown().await?;
-                        while reader.read_buf(&mut input).await? > 0 {
-                            input.clear();
-                        }
-                        io::Result::Ok(())
-                    };
-                    let _ = timeout(Duration::from_secs(1), farewell).await;
+                    let _ = timeout(FAREWELL, hang_up(reader, writer)).await;
                     return Ok(());
                 }
-                Some(Wait::Closed(cause)) if is_written => {
-                    return Err(match cause {
-                        Cause::Refused(reason) => Error::Refused(reason),
-                        Cause::Peer(ReasonCode::SESSION_TAKEN_OVER) => Error::TakenOver,
-                        Cause::Failed(error) if connection.mqtt.agreement().is_none() => {
-                            Error::NotMqtt(self.options.endpoint.name(), error)
-                        }
-                        cause => Error::Over(cause),
-                    });
-                }
+                Some(Wait::Closed(cause)) if is_written => return Err(self.why(connection, cause)),
                 _ => {}
             }
             let due =
@@ -168,14 +135,13 @@ impl Task {
             let has_room = connection.output.len() < OUTPUT;
             // When one of these is done, the others have done nothing: no byte, no command and no event is lost.
             tokio::select! {
-                n = reader.read_buf(&mut input), if has_room && matches!(wait, Some(Wait::Read(_))) => {
-                    if n.map_err(|error| {
-                        let name = self.options.endpoint.name();
-                        Error::of_tls(&name, &error).unwrap_or(Error::Lost(error))
-                    })? == 0 {
-                        connection.mqtt.handle_eof();
-                    }
-                }
+                n = reader.read_buf(&mut input), if has_room && matches!(wait, Some(Wait::Read(_))) => match n {
+                    Ok(1..) => {}
+                    Ok(0) => connection.mqtt.handle_eof(),
+                    // TLS that is not closed in good order: MQTT knows itself where it ends.
+                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => connection.mqtt.handle_eof(),
+                    Err(error) => return Err(self.options.endpoint.error(error, |_, error| Error::Lost(error))),
+                },
                 written = write(&mut writer, &mut connection.output), if !is_written => {
                     is_unflushed = written.map_err(Error::Lost)?;
                     moved = time::Instant::now();
@@ -199,27 +165,18 @@ impl Task {
         }
     }
 
-    fn connect(&self, connection: &mut Connection) -> Result<(), Error> {
-        let Options { version, user_name, password, keep_alive, session_expiry, .. } = &self.options;
-        let session = connection.mqtt.session();
-        let client_id = session.store().client_id().to_owned();
-        let expiry = u32::try_from(session_expiry.as_secs()).unwrap_or(u32::MAX);
-        let properties = [Property::SessionExpiryInterval(expiry)];
-        let connect = Connect {
-            // Before 5.0 a clean session ends with its connection.
-            clean_start: *version == Version::V5_0 && !session.exists(),
-            keep_alive: *keep_alive,
-            properties: if *version == Version::V5_0 { (&properties).into() } else { Properties::EMPTY },
-            client_id: &client_id,
-            user_name: user_name.as_deref(),
-            password: password.as_deref().map(str::as_bytes),
-            will: None,
-        };
-        Ok(connection.mqtt.connect(self.now(), &connect, &mut connection.output)?)
+    fn why(&self, connection: &Connection, cause: Cause) -> Error {
+        match cause {
+            Cause::Refused(reason) => Error::Refused(reason),
+            Cause::Peer(ReasonCode::SESSION_TAKEN_OVER) => Error::TakenOver,
+            Cause::Failed(error) if connection.mqtt.agreement().is_none() => {
+                Error::NotMqtt(self.options.endpoint.name(), error)
+            }
+            cause => Error::Over(cause),
+        }
     }
 
-    /// Takes what has come, as long as there is room for one more event, and for what is sent because of it. `None`: there is
-    /// not.
+    /// Takes what has come, as long as there is room for one more event. `None`: there is not.
     fn handle(
         &mut self,
         connection: &mut Connection,
@@ -311,92 +268,5 @@ impl Task {
         if connection.mqtt.session().in_flight() == 0 && self.next.is_none() {
             connection.replies.append(&mut self.flushes);
         }
-    }
-}
-
-impl Connection {
-    fn new(mqtt: Client<Journal>) -> (Self, mpsc::UnboundedReceiver<Ack>) {
-        // As many as there are messages that are not acknowledged.
-        let (acks, acked) = mpsc::unbounded_channel();
-        let connection = Self {
-            mqtt,
-            output: BytesMut::new(),
-            subscribing: HashMap::new(),
-            replies: Vec::new(),
-            acks,
-            is_leaving: false,
-        };
-        (connection, acked)
-    }
-
-    /// Does something with which the application comes to `position`.
-    fn at<T, E>(
-        &mut self,
-        position: Option<u64>,
-        command: impl FnOnce(&mut Client<Journal>, &mut BytesMut) -> Result<T, E>,
-    ) -> Result<T, E> {
-        let journal = self.mqtt.session_mut().store_mut();
-        let before = journal.progress;
-        if let Some(position) = position {
-            journal.set_position(position);
-        }
-        let done = command(&mut self.mqtt, &mut self.output);
-        if done.is_err() {
-            self.mqtt.session_mut().store_mut().progress = before;
-        }
-        done
-    }
-
-    fn publish(&mut self, message: &MessageBuf, position: Option<u64>) -> Result<(), UsageError> {
-        self.at(position, |mqtt, output| mqtt.publish(&message.get(), output).map(drop))
-    }
-
-    fn ack(&mut self, ack: Ack) {
-        let Ack { token, position, reply } = ack;
-        // Otherwise the reply is dropped, which says enough.
-        if self.at(position, |mqtt, output| mqtt.ack(token, ReasonCode::SUCCESS, output)).is_ok() {
-            self.replies.push(reply);
-        }
-    }
-
-    fn subscribe(&mut self, filters: &mut [Filter], number: usize) {
-        let filter = &mut filters[number];
-        let retain_handling = match self.mqtt.version() {
-            Version::V5_0 => RetainHandling::SendIfNew,
-            _ => RetainHandling::default(),
-        };
-        let subscription = Subscription {
-            filter: &filter.filter,
-            qos: filter.qos,
-            retain_handling,
-            ..Subscription::default()
-        };
-        match self.mqtt.subscribe(&[subscription], Properties::EMPTY, &mut self.output) {
-            Ok(id) => drop(self.subscribing.insert(id, number)),
-            Err(error) => {
-                if let Some(reply) = filter.reply.take() {
-                    let _ = reply.send(Err(error.into()));
-                }
-            }
-        }
-    }
-
-    fn leave(&mut self) {
-        self.is_leaving = true;
-        // If it is over anyway, there is nobody to say it to.
-        let _ = self.mqtt.disconnect(&Disconnect::default(), &mut self.output);
-    }
-}
-
-/// Writes some of what there is; or if there is nothing, flushes. Gives whether there is something to flush. If this is
-/// cancelled, nothing has happened.
-async fn write(writer: &mut (impl AsyncWrite + Unpin), output: &mut BytesMut) -> io::Result<bool> {
-    if output.is_empty() {
-        writer.flush().await?;
-        return Ok(false);
-    }
-    match writer.write_buf(output).await? {
-        0 => Err(io::ErrorKind::WriteZero.into()),
-        _ => Ok(true),
     }
 }
