@@ -78,7 +78,8 @@ impl Options {
 
 /// What happens.
 ///
-/// Take events at all times, in a task of their own if need be: the connection stands still while nobody does.
+/// Take events at all times, in a task of their own if need be: the connection stands still while nobody does, and is lost if
+/// that is longer than its Keep Alive.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event {

@@ -13,7 +13,8 @@
 //! loop brought goes out with one write, and one fsync. When a crash cuts the last write short, the entries that are not
 //! whole have not been acted upon, and are left out.
 //!
-//! Once the journal is long, it is replaced by a new one that holds only what the session is now.
+//! Once the journal is long, it is replaced by a new one that holds only what the session is now. It is written beside it, as
+//! `FILE.new`, and takes its place when it is on the disk. `FILE.lock` keeps two programs from having the same session.
 
 use std::fs::TryLockError;
 use std::io;
@@ -37,7 +38,8 @@ const NOWHERE: u64 = u64::MAX;
 pub enum Durability {
     /// The end of the program, however it comes: each entry is given to the operating system in time.
     Process,
-    /// A power failure, too: each entry is on the disk in time. Every group of messages waits for that.
+    /// A power failure, too: each entry is on the disk in time. A message waits for that, together with all that are sent or
+    /// acknowledged meanwhile from other tasks: one fsync is for all of them.
     Power,
 }
 

@@ -6,7 +6,7 @@ use std::process::Stdio;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sans_mqtt::Qos;
+use sans_mqtt::{Cause, Qos, ReasonCode};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
@@ -127,7 +127,7 @@ async fn subscribes(is_tls: bool, qos: Qos) {
         sleep(Duration::from_millis(50)).await;
     };
     timeout(Duration::from_secs(20), done).await.expect("everything comes");
-    terminate(&client);
+    signal(&client, "TERM");
     assert!(client.wait().await.unwrap().success(), "a signal is no failure");
     let ended = async {
         while !setup.broker.is_done("a") {
@@ -135,14 +135,16 @@ async fn subscribes(is_tls: bool, qos: Qos) {
         }
     };
     timeout(Duration::from_secs(5), ended).await.expect("everything is acknowledged");
+    assert_eq!(setup.broker.causes.lock().unwrap().last(), Some(&Cause::Peer(ReasonCode::SUCCESS)));
     let text = fs::read_to_string(&output).unwrap();
     let lines = text.strip_prefix("what was there before\n").unwrap().lines();
     check(&numbers(lines.map(|line| line.strip_prefix("down ").unwrap_or(line))), count, qos);
 }
 
-pub fn terminate(client: &Child) {
-    let id = client.id().unwrap().to_string();
-    assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+/// Sends a signal: `INT` or `TERM`.
+pub fn signal(client: &Child, name: &str) {
+    let (name, id) = (format!("-{name}"), client.id().unwrap().to_string());
+    assert!(std::process::Command::new("kill").args([name, id]).status().unwrap().success());
 }
 
 macro_rules! tests {

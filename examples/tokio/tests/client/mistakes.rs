@@ -5,12 +5,12 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-use sans_mqtt::{Qos, ReasonCode};
+use sans_mqtt::{Cause, Qos, ReasonCode};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::time::{sleep, timeout};
 
-use crate::killed::terminate;
+use crate::killed::signal;
 use crate::server::Broker;
 use crate::tls::Authority;
 
@@ -149,7 +149,7 @@ async fn sessions() {
     let running = client(&[&url, "sub", "a", "--session", text(&session)]);
     sleep(Duration::from_millis(300)).await;
     fails(&[&url, "sub", "a", "--session", text(&session)], "another program has this session").await;
-    terminate(&running);
+    signal(&running, "TERM");
     assert!(end(running).await.0.success());
     fails(&[&url, "pub", "a", "--session", text(&session)], "this is the session of `sub a -`").await;
 
@@ -177,6 +177,31 @@ async fn older_version() {
     let mut lines = tokio::io::BufReader::new(reader.stdout.take().unwrap());
     tokio::io::AsyncBufReadExt::read_line(&mut lines, &mut line).await.unwrap();
     assert_eq!(line, "down hello\n");
-    terminate(&reader);
+    signal(&reader, "TERM");
     assert!(end(reader).await.0.success());
+}
+
+/// Somebody who waits for a line is not waited for.
+#[tokio::test]
+async fn interrupted() {
+    let broker = Arc::new(Broker::default());
+    let (port, _server) = broker.listen(None).await;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_client"));
+    command
+        .args([&format!("mqtt://localhost:{port}"), "pub", "a"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut writer = command.kill_on_drop(true).spawn().unwrap();
+    let mut lines = writer.stdin.take().unwrap();
+    tokio::io::AsyncWriteExt::write_all(&mut lines, b"1\n2\n").await.unwrap();
+    let arrived = async {
+        while *broker.received.lock().unwrap() != ["1", "2"] {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(Duration::from_secs(5), arrived).await.expect("lines are sent as they come");
+    signal(&writer, "INT");
+    assert!(end(writer).await.0.success());
+    assert_eq!(*broker.causes.lock().unwrap(), [Cause::Peer(ReasonCode::SUCCESS)]);
+    drop(lines);
 }

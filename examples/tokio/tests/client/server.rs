@@ -41,6 +41,8 @@ pub struct Broker {
     pub blown: Notify,
     /// The filters that were subscribed to.
     pub filters: Mutex<Vec<String>>,
+    /// How connections ended that did so in good order.
+    pub causes: Mutex<Vec<Cause>>,
 }
 
 impl Default for Broker {
@@ -56,6 +58,7 @@ impl Default for Broker {
             fuse: Mutex::default(),
             blown: Notify::default(),
             filters: Mutex::default(),
+            causes: Mutex::default(),
         }
     }
 }
@@ -132,7 +135,8 @@ impl Broker {
         let mut server = Server::new(self.now(), &config, Session::default());
         server.set_acknowledge(Acknowledge::Manual);
         let mut guest = None;
-        let _ = self.talk(&mut reader, &mut writer, &mut server, &mut guest).await;
+        let end = self.talk(&mut reader, &mut writer, &mut server, &mut guest).await;
+        self.causes.lock().unwrap().extend(end);
         server.handle_timeout(self.now(), &mut Vec::new());
         if let Some(mut place) = guest {
             *place = Some(server.into_session()).filter(Session::exists);
