@@ -108,7 +108,7 @@ impl Journal {
     }
 
     fn new(client_id: Option<&str>, purpose: &str) -> Self {
-        let random = || format!("sans-mqtt-{:08x}", fastrand::u32(..));
+        let random = || format!("mqtt-{:016x}", fastrand::u64(..));
         Self {
             tables: Heap::default(),
             client_id: client_id.map_or_else(random, String::from),
