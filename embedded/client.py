@@ -21,7 +21,7 @@ from pathlib import Path
 # Whether a board sees a break, by which the line says then that a connection is new.
 BOARDS = {"mps2-an386": False, "microbit": True}
 
-CONNECT, PUBLISH, PUBREC, PUBREL, PUBCOMP, PINGREQ, PINGRESP = 1, 3, 5, 6, 7, 12, 13
+CONNECT, PUBLISH, PUBREC, PUBREL, PUBCOMP, PINGRESP, DISCONNECT = 1, 3, 5, 6, 7, 13, 14
 
 # Where an exchange at QoS 2 is cut: the direction, the packet, and how many of its bytes still arrive.
 RAIN_CUTS = [("up", PUBLISH, 5), ("down", PUBREC, 0), ("up", PUBREL, 1), ("down", PUBCOMP, 0)]
@@ -60,6 +60,7 @@ class Line:
     def __init__(self, broker_port, on_open):
         self.broker_port, self.on_open = broker_port, on_open
         self.knife, self.cuts, self.dead = None, 0, False
+        self.connects_again = 0  # within a connection
         self.passed = {}  # how many packets of each type went to the broker, and came from it
         self.close = lambda: None
 
@@ -97,17 +98,20 @@ class Line:
         with contextlib.suppress(OSError):
             while chunk := await reader.read(1024):
                 end = self.look(direction, packets, chunk)
-                if not self.dead:
+                if not self.dead:  # a dead line takes everything
                     writer.write(chunk[:end])
                     await writer.drain()
                 if end < len(chunk):
                     return
+        while self.dead:  # nor does it tell of an end
+            await asyncio.sleep(0.1)
 
     def look(self, direction, packets, chunk):
         """How much of the chunk is to pass."""
         for i, byte in enumerate(chunk):
             kind, qos, at = packets.feed(byte)
             if at == 0 and direction == "up" and kind == CONNECT:
+                self.connects_again += self.known and not self.dead
                 self.known = True
             if not self.known:
                 continue
@@ -185,15 +189,19 @@ class Emulator:
         version = subprocess.run(["qemu-system-arm", "--version"], capture_output=True, text=True, check=True).stdout
         numbers = version.split()[3].split(".")
         again = "reconnect-ms=1000" if (int(numbers[0]), int(numbers[1])) >= (9, 2) else "reconnect=1"
+        path = str(self.folder / "control")
+        controls = asyncio.Queue()
+        await asyncio.start_unix_server(lambda *control: controls.put_nowait(control), path)
         self.process = await self.processes.start(
-            "qemu-system-arm", "-M", self.board, "-display", "none", "-kernel", self.image,
+            "qemu-system-arm", "-M", self.board, "-display", "none", "-kernel", self.image, "-qmp", f"unix:{path}",
             "-chardev", f"socket,id=line,host=127.0.0.1,port={port},{again}", "-serial", "chardev:line",
-            "-qmp", f"unix:{self.folder}/control,server=on,wait=off",
         )
-        await until((self.folder / "control").exists, 10, "the emulator does not start")
-        reader, writer = await asyncio.open_unix_connection(self.folder / "control")
-        await reader.readline()
-        self.control = reader, writer
+        try:
+            control = await asyncio.wait_for(controls.get(), 10)
+        except TimeoutError:
+            raise Failure("the emulator does not start") from None
+        await control[0].readline()
+        self.control = control
         await self.ask("qmp_capabilities")
 
     async def ask(self, command, **arguments):
@@ -215,7 +223,7 @@ class Emulator:
         symbols = subprocess.run(["nm", self.image], capture_output=True, text=True, check=True).stdout.split("\n")
         address = {line.split()[-1]: int(line.split()[0], 16) for line in symbols if len(line.split()) == 3}
         bottom, size = address["_stack_end"], address["_stack_start"] - address["_stack_end"]
-        await self.ask("pmemsave", val=bottom, size=size, filename=str(self.folder / "stack"))
+        await self.ask("memsave", val=bottom, size=size, filename=str(self.folder / "stack"))
         words = struct.unpack(f"<{size // 4}I", (self.folder / "stack").read_bytes())
         unused = next((i for i, word in enumerate(words) if word != PAINT), len(words))
         return size - 4 * unused, size
@@ -273,12 +281,13 @@ async def scenario(board, broker, line, emulator, say):
     say("commands that were cut off are answered")
 
     # With nothing else to say, PINGREQ; and if that is not answered, another connection.
-    await until(lambda: line.count("down", PINGRESP) > 0, 40, "no PINGREQ")
-    line.dead, connects = True, line.count("up", CONNECT)
-    await until(lambda: line.count("up", CONNECT) > connects, 20, "a dead line is not noticed")
+    await order(20, "pause 20", 2, "pause 20")
+    await until(lambda: line.count("down", PINGRESP) > 0, 10, "no PINGREQ is answered")
+    line.dead, ends = True, line.count("up", DISCONNECT)
+    await until(lambda: line.count("up", DISCONNECT) > ends, 20, "a dead line is not noticed")
     line.dead = False
     line.close()
-    await order(20, "status", 2, " temperatures, ")
+    await order(21, "status", 2, " temperatures, ")
     say("a line that is silent is noticed")
 
 
@@ -290,11 +299,11 @@ def verdict(broker, line):
     numbers = [int(payload.split()[0]) for payload in broker.messages("temperature")]
     if list(dict.fromkeys(numbers)) != list(range(1, max(numbers) + 1)):
         raise Failure(f"temperatures are missing or out of order: {numbers}")
-    for number in [2, *range(10, 10 + len(COMMAND_CUTS)), 20]:
+    for number in [2, *range(10, 10 + len(COMMAND_CUTS)), 20, 21]:
         if len(broker.answers(number)) != 1:
             raise Failure(f"command {number} was answered {len(broker.answers(number))} times")
-    if broker.messages("state")[-1] != "offline":
-        raise Failure("the will was not published")
+    if line.connects_again:
+        raise Failure(f"{line.connects_again} CONNECTs came within a connection")
     again = len(numbers) - max(numbers)
     return f"{len(rain)} tips once each, {max(numbers)} temperatures ({again} twice), {line.cuts} cuts"
 
@@ -315,7 +324,7 @@ async def run(board, image, command):
             await emulator.start(await line.listen())
             await scenario(board, broker, line, emulator, say)
             used, size = await emulator.stack()
-            emulator.process.terminate()
+            emulator.process.kill()
             await until(lambda: broker.messages("state")[-1:] == ["offline"], 10, "no will")
             print(f"ok    {board}: {verdict(broker, line)}; {used} of {size} bytes of stack used", flush=True)
             return True

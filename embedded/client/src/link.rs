@@ -1,17 +1,23 @@
-//! An MQTT client on a serial line, which knows no connections: this module decides when one is over, begins the next
-//! after a pause, and takes the session along. All its memory is in the frame of [`run`].
+//! An MQTT client on a serial line, at whose far end something has a connection to a server: a modem, a terminal server.
+//! This module decides when a connection is over, begins the next one, and takes the session along. All its memory is in
+//! the frame of [`run`].
+//!
+//! The line itself knows no connections. That one is over is learnt from a line that says so ([`Fault::Cut`]), from a server
+//! that does not answer in time, or from bytes that make no sense. Unless it was the line that said so, there may still be a
+//! connection at the far end, and in it a second CONNECT is an error for which a server may throw the session away. So it is
+//! ended by a DISCONNECT: if it is the old connection, properly; if it is a new one, because it must begin with CONNECT.
+//! Either way the server closes it, and the far end makes a new one during the pause.
 
 use core::time::Duration;
 
 use sans_mqtt::{
-    Buffer, Cause, Client, Config, Connect, Event, Fixed, Instant, Session, Step, UsageError, Version, Wait,
+    Buffer, Cause, Client, Config, Connect, Disconnect, Event, Fixed, Instant, Packet, ReasonCode, Session,
+    Step, UsageError, Version, Wait,
 };
 
-/// Four packets out that wait for an answer, of at most 128 bytes each, and [`TAKEN`] messages in.
-pub type Mqtt = Client<Fixed<4, 128, TAKEN>>;
-
-/// How many messages of QoS 1 and 2 the server may send before they are acknowledged.
-pub const TAKEN: usize = 2;
+/// Four packets out that wait for an answer, of at most 128 bytes each, and one message in: the server is told, and sends
+/// the next one of QoS 1 or 2 when the one before is acknowledged.
+pub type Mqtt = Client<Fixed<4, 128, 1>>;
 
 /// Room for the CONNECT, and for a message beside what `Config::headroom` keeps for acknowledgements.
 pub type Output = Buffer<256>;
@@ -25,23 +31,35 @@ const KEEP_ALIVE: u16 = 5;
 /// How long an answer may take: CONNACK, PINGRESP, or the acknowledgement of a message. Slow lines need longer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// The pause between two connections, and how long it gets when none is accepted.
-const PAUSE: Duration = Duration::from_millis(250);
+/// The pause between two connections, in which the far end makes a new one, and how long it gets when none is accepted.
+const PAUSE: Duration = Duration::from_millis(1500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
 /// What a board brings along: a serial line and a clock. Nothing waits but `sleep`.
 pub trait Port {
     fn now(&mut self) -> Instant;
 
-    /// Reads what has come, perhaps nothing. `None`, once: the line was cut or has lost bytes, as far as a board can
-    /// tell that. What came before is forgotten.
-    fn read(&mut self, into: &mut [u8]) -> Option<usize>;
+    /// Reads what has come, perhaps nothing.
+    ///
+    /// # Errors
+    ///
+    /// What happened to the line, once, as far as the board can tell. What came before that is forgotten.
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault>;
 
     /// Writes as much as there is room for. A line that leads nowhere takes everything.
     fn write(&mut self, bytes: &[u8]) -> usize;
 
     /// Sleeps until a byte comes or can be sent again, but not beyond `until`. It may wake early.
     fn sleep(&mut self, until: Instant);
+}
+
+/// What happens to a line.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// The connection at the far end is a new one: by a break, or a signal of a modem.
+    Cut,
+    /// Bytes were lost.
+    Damage,
 }
 
 /// What the device does.
@@ -70,23 +88,36 @@ pub fn run(version: Version, port: &mut impl Port, app: &mut impl App) -> Result
     let (mut session, mut pause) = (Session::default(), PAUSE);
     loop {
         let mut mqtt = Client::new(version, &config, session);
-        if converse(&mut mqtt, port, app)? == Cause::Local {
-            return Ok(());
-        }
+        let end = converse(&mut mqtt, port, app)?;
         pause = if mqtt.agreement().is_some() { PAUSE } else { LONGEST_PAUSE.min(pause * 2) };
         session = mqtt.into_session();
-        rest(port, pause);
+        match end {
+            End::Wanted => return Ok(()),
+            End::Cut => {}
+            End::Lost => hang_up(version, port, pause),
+        }
     }
+}
+
+/// How a connection ended.
+enum End {
+    /// The application disconnected.
+    Wanted,
+    /// The line is ready for the next one.
+    Cut,
+    /// There may be something left of it.
+    Lost,
 }
 
 /// One connection, from CONNECT on. At its end all that was begun is written out, so that the line is never left within a
 /// packet: the server would take the next CONNECT for the rest of it.
-fn converse(mqtt: &mut Mqtt, port: &mut impl Port, app: &mut impl App) -> Result<Cause, UsageError> {
+fn converse(mqtt: &mut Mqtt, port: &mut impl Port, app: &mut impl App) -> Result<End, UsageError> {
     let (mut input, mut output) = (Buffer::<LARGEST>::new(), Output::new());
     // A server that has a session of ours from before a reset must forget it, as we have: from then on it is resumed.
     let clean_start = !mqtt.session().exists();
-    let mut heard = port.now();
-    mqtt.connect(heard, &Connect { clean_start, keep_alive: KEEP_ALIVE, ..app.connect() }, &mut output)?;
+    let connect = Connect { clean_start, keep_alive: KEEP_ALIVE, ..app.connect() };
+    let (mut heard, mut end) = (port.now(), End::Lost);
+    mqtt.connect(heard, &connect, &mut output)?;
     loop {
         let now = port.now();
         let mut rest = input.bytes();
@@ -98,30 +129,36 @@ fn converse(mqtt: &mut Mqtt, port: &mut impl Port, app: &mut impl App) -> Result
         };
         let taken = input.bytes().len() - rest.len();
         input.advance(taken);
+        if mqtt.session().in_flight() == 0 {
+            heard = now; // there was nothing to be heard
+        }
         let next = if mqtt.is_open() { app.turn(mqtt, now, &mut output) } else { None };
 
         let written = port.write(output.bytes());
         output.advance(written);
         if let Wait::Closed(cause) = wait {
             if output.is_empty() {
-                return Ok(cause);
+                return Ok(if cause == Cause::Local { End::Wanted } else { end });
             }
             port.sleep(now + PATIENCE);
             continue;
         }
         let came = match port.read(input.space()) {
-            Some(came) => came,
-            None => {
+            Ok(came) => came,
+            Err(fault) => {
+                if fault == Fault::Cut {
+                    end = End::Cut;
+                }
                 mqtt.handle_eof();
                 continue;
             }
         };
         input.filled(came);
-        // Who sends all the time needs no PINGREQ, and gets no PINGRESP: what shows that nobody is there is that nothing
-        // is acknowledged.
-        if came > 0 || mqtt.session().in_flight() == 0 {
+        if came > 0 {
             heard = now;
         }
+        // Who sends all the time needs no PINGREQ, and gets no PINGRESP: that nobody is there shows in that nothing is
+        // acknowledged.
         let silent = heard + PATIENCE;
         if now >= silent {
             mqtt.handle_eof();
@@ -132,12 +169,24 @@ fn converse(mqtt: &mut Mqtt, port: &mut impl Port, app: &mut impl App) -> Result
     }
 }
 
-/// Lets time pass, and forgets what the last connection still has to say.
-fn rest(port: &mut impl Port, pause: Duration) {
-    let (until, mut waste) = (port.now() + pause, [0; 32]);
+/// Has the far end make a new connection, if it did not by itself.
+fn hang_up(version: Version, port: &mut impl Port, pause: Duration) {
+    // In 5.0, so that the will is published if this was the last that was heard.
+    let reason = match version {
+        Version::V5_0 => ReasonCode::DISCONNECT_WITH_WILL_MESSAGE,
+        _ => ReasonCode::SUCCESS,
+    };
+    let (mut goodbye, mut waste) = (Buffer::<4>::new(), [0; 32]);
+    // Four bytes are enough.
+    let _ = Packet::Disconnect(Disconnect { reason, ..Disconnect::default() }).encode(version, &mut goodbye);
+    let until = port.now() + pause;
     while port.now() < until {
-        if port.read(&mut waste) == Some(0) {
-            port.sleep(until);
+        let written = port.write(goodbye.bytes());
+        goodbye.advance(written);
+        match port.read(&mut waste) {
+            Ok(0) => port.sleep(until),
+            Ok(_) | Err(Fault::Damage) => {}
+            Err(Fault::Cut) => return,
         }
     }
 }

@@ -5,7 +5,7 @@
 //! | `roof/temperature` | 1 | its number, and tenths of a degree, every second while there is a connection |
 //! | `roof/rain` | 2 | the number of a tip of the rain gauge: each is sent, and counts once |
 //! | `roof/state` | 1 | `online`, or as the will `offline`; retained |
-//! | `roof/command` | any | `status`, `interval SECONDS`; the answer goes to the Response Topic, with the same QoS |
+//! | `roof/command` | any | `status`, `interval SECONDS` between temperatures, `pause SECONDS` for all measurements; the answer goes to the Response Topic, with the same QoS |
 
 use core::time::Duration;
 
@@ -14,7 +14,7 @@ use sans_mqtt::{
     ReasonCode, Sink, Subscription, UsageError, Will,
 };
 
-use crate::link::{App, Mqtt, Output, TAKEN};
+use crate::link::{App, Mqtt, Output};
 use crate::text::Text;
 
 /// In seconds. The server keeps what comes for the station for so long.
@@ -28,7 +28,7 @@ pub trait Sensors {
     fn tips(&mut self, now: Instant) -> u32;
 }
 
-/// For a board without sensors: a temperature between 20 and 22 degrees, and rain in the first half of each minute.
+/// For a board without sensors: a temperature between 20 and 22 degrees, and steady rain.
 #[derive(Debug)]
 pub struct Imitation;
 
@@ -38,8 +38,7 @@ impl Sensors for Imitation {
     }
 
     fn tips(&mut self, now: Instant) -> u32 {
-        let (minutes, millis) = (now.as_millis() / 60_000, now.as_millis() % 60_000);
-        (minutes * 20 + millis.min(30_000) / 1500) as u32
+        (now.as_millis() / 1500) as u32
     }
 }
 
@@ -47,15 +46,15 @@ impl Sensors for Imitation {
 pub struct Station<S> {
     sensors: S,
     interval: Duration,
-    /// When the next temperature is.
+    /// When the next temperature is due, and when a pause ends.
     due: Instant,
+    resume: Instant,
     temperatures: u32,
     tips: u32,
     connections: u32,
     subscribed: bool,
     announced: bool,
-    /// Of this connection: no more than the server may send before they are acknowledged.
-    orders: [Option<Order>; TAKEN],
+    order: Option<Order>,
 }
 
 /// A command that waits until its answer can be sent. It is not done before, nor acknowledged: if the connection ends
@@ -65,26 +64,41 @@ struct Order {
     command: Command,
     /// Of the command, and of its answer.
     qos: Qos,
-    /// Empty: nobody wants an answer.
-    response_topic: Buffer<64>,
-    correlation: Buffer<32>,
+    response_topic: Option<Buffer<64>>,
+    correlation: Option<Buffer<32>>,
     /// None at QoS 0.
     token: Option<AckToken>,
+}
+
+impl Order {
+    /// `None` if where to answer is too long.
+    fn new(message: &Incoming<'_>) -> Option<Self> {
+        Some(Self {
+            command: Command::parse(message.payload),
+            qos: message.qos,
+            response_topic: copy(message.properties.response_topic().map(str::as_bytes))?,
+            correlation: copy(message.properties.correlation_data())?,
+            token: None,
+        })
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
 enum Command {
     Status,
     Interval(u16),
+    Pause(u16),
     Unknown,
 }
 
 impl Command {
     fn parse(text: &[u8]) -> Self {
         let Ok(text) = core::str::from_utf8(text) else { return Self::Unknown };
-        match text.strip_prefix("interval ").map(str::parse) {
-            Some(Ok(seconds @ 1..)) => Self::Interval(seconds),
-            None if text == "status" => Self::Status,
+        let (name, seconds) = text.split_once(' ').unwrap_or((text, ""));
+        match (name, seconds.parse()) {
+            ("status", Err(_)) => Self::Status,
+            ("interval", Ok(seconds @ 1..)) => Self::Interval(seconds),
+            ("pause", Ok(seconds)) => Self::Pause(seconds),
             _ => Self::Unknown,
         }
     }
@@ -99,12 +113,13 @@ impl<S: Sensors> Station<S> {
             sensors,
             interval: Duration::from_secs(1),
             due: Instant::from_millis(0),
+            resume: Instant::from_millis(0),
             temperatures: 0,
             tips: 0,
             connections: 0,
             subscribed: false,
             announced: false,
-            orders: [const { None }; TAKEN],
+            order: None,
         }
     }
 
@@ -123,7 +138,10 @@ impl<S: Sensors> Station<S> {
             publish(mqtt, Qos::AtLeastOnce, &state, out)?;
             self.announced = true;
         }
-        self.answer(mqtt, out)?;
+        self.answer(mqtt, now, out)?;
+        if now < self.resume {
+            return Ok(());
+        }
         while self.tips < self.sensors.tips(now) {
             let text = Text::default().number(self.tips + 1);
             let tip = Message { topic: "roof/rain", payload: text.bytes(), ..Message::default() };
@@ -143,50 +161,43 @@ impl<S: Sensors> Station<S> {
     }
 
     /// What a command does, its answer, and its acknowledgement are one step.
-    fn answer(&mut self, mqtt: &mut Mqtt, out: &mut Output) -> Result<(), Later> {
-        for place in &mut self.orders {
-            let Some(order) = place else { continue };
-            let text = match order.command {
-                Command::Status => Text::default()
-                    .number(self.temperatures)
-                    .text(" temperatures, ")
-                    .number(self.tips)
-                    .text(" tips, ")
-                    .number(self.connections)
-                    .text(" connections"),
-                Command::Interval(seconds) => Text::default().text("interval ").number(seconds.into()),
-                Command::Unknown => Text::default().text("unknown command"),
-            };
-            let mut reason = ReasonCode::SUCCESS;
-            let topic = core::str::from_utf8(order.response_topic.bytes()).unwrap_or_default();
-            if !topic.is_empty() {
-                let correlation = [Property::CorrelationData(order.correlation.bytes())];
-                let properties = (&correlation).into();
-                let answer = Message { topic, payload: text.bytes(), properties, ..Message::default() };
-                reason = publish(mqtt, order.qos, &answer, out)?;
+    fn answer(&mut self, mqtt: &mut Mqtt, now: Instant, out: &mut Output) -> Result<(), Later> {
+        let Some(order) = &self.order else { return Ok(()) };
+        let text = Text::default();
+        let text = match order.command {
+            Command::Status => {
+                let text = text.number(self.temperatures).text(" temperatures, ");
+                text.number(self.tips).text(" tips, ").number(self.connections).text(" connections")
             }
-            if let Command::Interval(seconds) = order.command {
-                self.interval = Duration::from_secs(seconds.into());
-            }
-            if let Some(token) = place.take().and_then(|order| order.token) {
-                // The token is of this connection, and the store can't fail.
-                let _ = mqtt.ack(token, reason, out);
-            }
+            Command::Interval(seconds) => text.text("interval ").number(seconds.into()),
+            Command::Pause(seconds) => text.text("pause ").number(seconds.into()),
+            Command::Unknown => text.text("unknown command"),
+        };
+        let mut reason = ReasonCode::SUCCESS;
+        if let Some(topic) = &order.response_topic {
+            let topic = core::str::from_utf8(topic.bytes()).unwrap_or_default();
+            let correlation =
+                order.correlation.as_ref().map(|data| [Property::CorrelationData(data.bytes())]);
+            let properties = correlation.as_ref().map_or(Properties::EMPTY, Properties::from);
+            let answer = Message { topic, payload: text.bytes(), properties, ..Message::default() };
+            reason = publish(mqtt, order.qos, &answer, out)?;
+        }
+        match order.command {
+            Command::Interval(seconds) => self.interval = Duration::from_secs(seconds.into()),
+            Command::Pause(seconds) => self.resume = now + Duration::from_secs(seconds.into()),
+            Command::Status | Command::Unknown => {}
+        }
+        if let Some(token) = self.order.take().and_then(|order| order.token) {
+            // The token is of this connection, and the store can't fail.
+            let _ = mqtt.ack(token, reason, out);
         }
         Ok(())
     }
 
-    /// Takes note of a command.
-    fn order(&mut self, mqtt: &mut Mqtt, command: &Incoming<'_>, token: Option<AckToken>, out: &mut Output) {
-        let (mut response_topic, mut correlation) = (Buffer::new(), Buffer::new());
-        let fits =
-            put(&mut response_topic, command.properties.response_topic().unwrap_or_default().as_bytes())
-                && put(&mut correlation, command.properties.correlation_data().unwrap_or_default());
-        match self.orders.iter_mut().find(|place| place.is_none()) {
-            Some(place) if fits => {
-                let (qos, command) = (command.qos, Command::parse(command.payload));
-                *place = Some(Order { command, qos, response_topic, correlation, token });
-            }
+    /// Takes note of a command. At QoS 0 it may come before the last one is answered, and is lost then.
+    fn order(&mut self, mqtt: &mut Mqtt, message: &Incoming<'_>, token: Option<AckToken>, out: &mut Output) {
+        match Order::new(message) {
+            Some(order) if self.order.is_none() => self.order = Some(Order { token, ..order }),
             _ => {
                 if let Some(token) = token {
                     let _ = mqtt.ack(token, ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, out);
@@ -214,7 +225,7 @@ impl<S: Sensors> App for Station<S> {
             Event::Connected(_) => {
                 mqtt.set_acknowledge(Acknowledge::Manual);
                 (self.subscribed, self.announced) = (false, false);
-                self.orders = [const { None }; TAKEN];
+                self.order = None;
                 self.connections += 1;
             }
             Event::Publish(command, token) => self.order(mqtt, &command, token, out),
@@ -224,7 +235,7 @@ impl<S: Sensors> App for Station<S> {
 
     fn turn(&mut self, mqtt: &mut Mqtt, now: Instant, out: &mut Output) -> Option<Instant> {
         match self.work(mqtt, now, out) {
-            Ok(()) => Some(self.due),
+            Ok(()) => Some(self.due.max(self.resume)),
             Err(Later) => None, // room comes with an acknowledgement, or as bytes go out
         }
     }
@@ -245,11 +256,11 @@ fn settle<T>(result: Result<T, UsageError>) -> Result<ReasonCode, Later> {
     }
 }
 
-/// Adds the bytes if there is room for them.
-fn put<const N: usize>(buffer: &mut Buffer<N>, bytes: &[u8]) -> bool {
+/// A copy, if there is something to copy; `None` if it is too long.
+fn copy<const N: usize>(bytes: Option<&[u8]>) -> Option<Option<Buffer<N>>> {
+    let Some(bytes) = bytes else { return Some(None) };
+    let mut buffer = Buffer::new();
     let fits = buffer.reserve(bytes.len());
-    if fits {
-        buffer.put(bytes);
-    }
-    fits
+    buffer.put(bytes);
+    fits.then_some(Some(buffer))
 }

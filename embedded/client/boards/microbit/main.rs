@@ -11,7 +11,7 @@ mod uart;
 use cortex_m_rt::{entry, exception};
 use sans_mqtt::{Instant, Version};
 use station::clock::Clock;
-use station::link::{self, Port};
+use station::link::{self, Fault, Port};
 use station::weather::{Imitation, Station};
 
 struct Board {
@@ -23,7 +23,7 @@ impl Port for Board {
         self.clock.now()
     }
 
-    fn read(&mut self, into: &mut [u8]) -> Option<usize> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault> {
         uart::receive(into)
     }
 

@@ -4,7 +4,7 @@
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use cortex_m::peripheral::NVIC;
-use station::ring::Ring;
+use station::{link::Fault, ring::Ring};
 
 use crate::nrf51::{Interrupt, Peripheral};
 
@@ -18,8 +18,9 @@ static RECEIVED: Ring<256> = Ring::new();
 static TO_SEND: Ring<256> = Ring::new();
 /// Whether a byte is on its way out.
 static SENDING: AtomicBool = AtomicBool::new(false);
-/// Whether there was a break, or bytes were lost or damaged.
-static BROKEN: AtomicBool = AtomicBool::new(false);
+/// Whether there was a break, and whether bytes were lost.
+static CUT: AtomicBool = AtomicBool::new(false);
+static DAMAGED: AtomicBool = AtomicBool::new(false);
 
 const UART: Peripheral = Peripheral(0x4000_2000);
 // Tasks.
@@ -36,6 +37,8 @@ const ON_ERROR: u32 = 1 << 9;
 const SET_INTERRUPTS: usize = 0x304;
 const CLEAR_INTERRUPTS: usize = 0x308;
 const ERROR_SOURCE: usize = 0x480;
+/// A break; in the emulator it is said to be an error of parity, which is not in use.
+const BREAK: u32 = 1 << 3 | 1 << 1;
 const ENABLE: usize = 0x500;
 const SELECT_SEND: usize = 0x50C;
 const SELECT_RECEIVE: usize = 0x514;
@@ -63,18 +66,21 @@ pub(crate) fn begin() {
     unsafe { NVIC::unmask(Interrupt::Uart) }
 }
 
-/// What has come; `None` if the line was broken.
-pub(crate) fn receive(into: &mut [u8]) -> Option<usize> {
-    let broken = BROKEN.load(Relaxed);
-    if broken {
-        BROKEN.store(false, Relaxed);
-        RECEIVED.clear();
+/// What has come.
+pub(crate) fn receive(into: &mut [u8]) -> Result<usize, Fault> {
+    for (happened, fault) in [(&CUT, Fault::Cut), (&DAMAGED, Fault::Damage)] {
+        if happened.load(Relaxed) {
+            happened.store(false, Relaxed);
+            RECEIVED.clear();
+            UART.write(SET_INTERRUPTS, ON_RECEIVE_READY);
+            return Err(fault);
+        }
     }
     let read = RECEIVED.read(into);
     if !RECEIVED.is_full() {
         UART.write(SET_INTERRUPTS, ON_RECEIVE_READY);
     }
-    (!broken).then_some(read)
+    Ok(read)
 }
 
 /// Sends as much as there is room for.
@@ -87,7 +93,7 @@ pub(crate) fn send(bytes: &[u8]) -> usize {
 
 /// Whether something is there to be read.
 pub(crate) fn has_received() -> bool {
-    !RECEIVED.is_empty() || BROKEN.load(Relaxed)
+    !RECEIVED.is_empty() || CUT.load(Relaxed) || DAMAGED.load(Relaxed)
 }
 
 /// Whether something can be sent.
@@ -98,8 +104,10 @@ pub(crate) fn can_send() -> bool {
 pub(crate) fn interrupt() {
     if UART.read(ERROR) != 0 {
         UART.write(ERROR, 0);
-        UART.write(ERROR_SOURCE, UART.read(ERROR_SOURCE));
-        BROKEN.store(true, Relaxed);
+        let source = UART.read(ERROR_SOURCE);
+        UART.write(ERROR_SOURCE, source);
+        let fault = if source & BREAK != 0 { &CUT } else { &DAMAGED };
+        fault.store(true, Relaxed);
     }
     while UART.read(RECEIVE_READY) != 0 {
         if RECEIVED.is_full() {

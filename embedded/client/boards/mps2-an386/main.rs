@@ -10,7 +10,7 @@ use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::{entry, exception};
 use sans_mqtt::{Instant, Version};
 use station::clock::{Clock, Ticks};
-use station::link::{self, Port};
+use station::link::{self, Fault, Port};
 use station::weather::{Imitation, Station};
 
 /// The clock of the processor and of the bus, in Hz.
@@ -27,7 +27,7 @@ impl Port for Board {
         self.clock.now()
     }
 
-    fn read(&mut self, into: &mut [u8]) -> Option<usize> {
+    fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault> {
         uart::receive(into)
     }
 

@@ -1,9 +1,10 @@
-//! UART 0, by interrupts: Arm's CMSDK APB UART, which has one register for each direction, and no FIFO.
+//! UART 0, by interrupts: Arm's CMSDK APB UART, which has one register for each direction, and no FIFO. It
+//! does not see a break of the line.
 
 use core::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use cortex_m::{interrupt::InterruptNumber, peripheral::NVIC};
-use station::ring::Ring;
+use station::{link::Fault, ring::Ring};
 use volatile_register::RW;
 
 const BAUD: u32 = 115_200;
@@ -68,13 +69,13 @@ pub(crate) fn begin(clock: u32) {
     }
 }
 
-/// What has come; `None` if something was lost.
-pub(crate) fn receive(into: &mut [u8]) -> Option<usize> {
+/// What has come.
+pub(crate) fn receive(into: &mut [u8]) -> Result<usize, Fault> {
     if OVERRUN.load(Relaxed) {
         OVERRUN.store(false, Relaxed);
         RECEIVED.clear();
         NVIC::pend(Interrupt::Receive);
-        return None;
+        return Err(Fault::Damage);
     }
     let was_full = RECEIVED.is_full();
     let read = RECEIVED.read(into);
@@ -82,7 +83,7 @@ pub(crate) fn receive(into: &mut [u8]) -> Option<usize> {
         // A byte may have been left in its register.
         NVIC::pend(Interrupt::Receive);
     }
-    Some(read)
+    Ok(read)
 }
 
 /// Sends as much as there is room for.
