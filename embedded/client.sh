@@ -26,11 +26,14 @@ if (($# == 0)); then
 fi
 install_missing "${needed[@]}"
 
+CARGO_TARGET_DIR=$target_dir cargo test --quiet --manifest-path "$client" >/dev/null || fail "the tests of the station"
+echo "ok    the station in virtual time, on a line that is cut at each byte"
+
 images=()
 for board in "${!targets[@]}"; do
     target=${targets[$board]}
     image=$target_dir/$target/release/$board
-    cross "$client" "$target" --bin "$board" || fail "$board: does not build"
+    cross "$client" "$target" --bin "$board" --features boards || fail "$board: does not build"
     cannot_panic "$board" "$image" Reset
     echo "ok    $board: core only, cannot panic; $(sizes "$image")"
     images+=("$board=$image")

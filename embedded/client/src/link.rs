@@ -89,12 +89,14 @@ pub fn run(version: Version, port: &mut impl Port, app: &mut impl App) -> Result
     loop {
         let mut mqtt = Client::new(version, &config, session);
         let end = converse(&mut mqtt, port, app)?;
-        pause = if mqtt.agreement().is_some() { PAUSE } else { LONGEST_PAUSE.min(pause * 2) };
+        let accepted = mqtt.agreement().is_some();
         session = mqtt.into_session();
+        pause = if accepted { PAUSE } else { LONGEST_PAUSE.min(pause * 2) };
         match end {
             End::Wanted => return Ok(()),
-            End::Cut => {}
-            End::Lost => hang_up(version, port, pause),
+            // Without an answer to it, the CONNECT may have gone to the new connection.
+            End::Cut if accepted => {}
+            End::Cut | End::Lost => hang_up(version, port, pause),
         }
     }
 }

@@ -10,8 +10,8 @@
 use core::time::Duration;
 
 use sans_mqtt::{
-    AckToken, Acknowledge, Buffer, Connect, Event, Incoming, Instant, Message, Properties, Property, Qos,
-    ReasonCode, Sink, Subscription, UsageError, Will,
+    AckToken, Acknowledge, Buffer, Connect, Event, Flight, Incoming, Instant, Message, Properties, Property,
+    Qos, ReasonCode, Sink, Subscription, UsageError, Will,
 };
 
 use crate::link::{App, Mqtt, Output};
@@ -194,10 +194,12 @@ impl<S: Sensors> Station<S> {
         Ok(())
     }
 
-    /// Takes note of a command. At QoS 0 it may come before the last one is answered, and is lost then.
+    /// Takes note of a command. If the one before is not answered yet, one of the two is of QoS 0, and lost.
     fn order(&mut self, mqtt: &mut Mqtt, message: &Incoming<'_>, token: Option<AckToken>, out: &mut Output) {
         match Order::new(message) {
-            Some(order) if self.order.is_none() => self.order = Some(Order { token, ..order }),
+            Some(order) if self.order.as_ref().is_none_or(|order| order.token.is_none()) => {
+                self.order = Some(Order { token, ..order })
+            }
             _ => {
                 if let Some(token) = token {
                     let _ = mqtt.ack(token, ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, out);
@@ -227,6 +229,10 @@ impl<S: Sensors> App for Station<S> {
                 (self.subscribed, self.announced) = (false, false);
                 self.order = None;
                 self.connections += 1;
+            }
+            // The server has lost the session. What had not reached it is sent anew, as far as there is room.
+            Event::Dropped { id } if mqtt.session().flight(id) != Some(Flight::Released) => {
+                let _ = mqtt.requeue(id, out);
             }
             Event::Publish(command, token) => self.order(mqtt, &command, token, out),
             _ => {}
