@@ -1,18 +1,17 @@
-//! The three loops against each other, over loopback.
+//! The loops against each other, over loopback.
 
 use std::collections::VecDeque;
-use std::io::{ErrorKind, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sans_mqtt::{
-    Ack, Cause, Client, Config, Connack, Connect, Disconnect, Event, Frame, Message, Packet, PacketId,
-    Properties, Property, Publish, Qos, ReasonCode, Session, Sink, Split, Store, Subscribe, Subscription,
-    UsageError, Version,
+    Ack, Cause, Client, Config, Connack, Connect, Disconnect, Event, Frame, Heap, Message, Packet, PacketId,
+    Properties, Property, Publish, Qos, ReasonCode, Session, Split, Subscribe, Subscription, UsageError,
+    Version,
 };
-use sans_mqtt_loops::firmware::{self, Mqtt, Port};
 use sans_mqtt_loops::hub::Hub;
 use sans_mqtt_loops::{blocking, server};
 use tokio::net::TcpListener;
@@ -54,32 +53,31 @@ impl Echo {
         Self { unsent, received: Vec::new(), acked: 0, left: false }
     }
 
-    fn turn<S: Store>(
+    fn turn(
         &mut self,
-        client: &mut Client<S>,
-        event: Option<Event<'_>>,
-        out: &mut impl Sink,
+        client: &mut Client<Heap>,
+        event: Event<'_>,
+        out: &mut Vec<u8>,
     ) -> Result<(), UsageError> {
         match event {
-            Some(Event::Connected(_)) => {
+            Event::Connected(_) => {
                 let echo =
                     Subscription { filter: "echo/+", qos: Qos::ExactlyOnce, ..Subscription::default() };
                 client.subscribe(&[echo], Properties::EMPTY, out)?;
                 return Ok(());
             }
-            Some(Event::Suback(suback)) => {
+            Event::Suback(suback) => {
                 assert_eq!(suback.reasons.iter().collect::<Vec<_>>(), [ReasonCode::GRANTED_QOS_2]);
             }
-            Some(Event::Publish(incoming, None)) => {
+            Event::Publish(incoming, None) => {
                 assert_eq!(client.topic(&incoming), "echo/a");
                 self.received.push((incoming.qos, incoming.payload[0]));
             }
-            Some(Event::Acked { reason, .. }) => {
+            Event::Acked { reason, .. } => {
                 assert_eq!(reason, ReasonCode::SUCCESS);
                 self.acked += 1;
             }
-            Some(event) => panic!("{event:?}"),
-            None => {}
+            event => panic!("{event:?}"),
         }
         if !client.is_open() || client.session().in_flight() == 1 && self.acked == 0 {
             return Ok(());
@@ -116,63 +114,10 @@ fn a_blocking_client_sends_and_receives_at_each_qos() {
         let mut client = Client::new(version, &Config::default(), Session::default());
         let mut echo = Echo::new(50);
         let connect = Connect { client_id: "blocking", ..Connect::default() };
-        let app = |client: &mut _, event: Event<'_>, out: &mut _| echo.turn(client, Some(event), out);
+        let app = |client: &mut _, event: Event<'_>, out: &mut _| echo.turn(client, event, out);
         let cause = blocking::run(&mut host.socket(), &mut client, &connect, app).unwrap();
         assert_eq!(cause, Cause::Local);
         echo.check(50);
-    }
-}
-
-/// A board whose wire takes and gives a few bytes at a time.
-struct Board {
-    socket: TcpStream,
-    start: Instant,
-    read: usize,
-    write: usize,
-}
-
-impl Port for Board {
-    fn now(&mut self) -> sans_mqtt::Instant {
-        self.start.elapsed().into()
-    }
-
-    fn read(&mut self, into: &mut [u8]) -> Option<usize> {
-        let len = into.len().min(self.read);
-        match self.socket.read(&mut into[..len]) {
-            Ok(0) => None,
-            Ok(n) => Some(n),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Some(0),
-            Err(_) => None,
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> usize {
-        let len = bytes.len().min(self.write);
-        match self.socket.write(&bytes[..len]) {
-            Ok(n) => n,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            Err(_) => bytes.len(),
-        }
-    }
-
-    fn sleep(&mut self, _: Option<sans_mqtt::Instant>) {
-        thread::sleep(Duration::from_micros(100));
-    }
-}
-
-#[test]
-fn a_client_without_an_allocator_does_so_too_through_a_narrow_wire() {
-    let host = host();
-    for (version, (read, write)) in Version::ALL.into_iter().zip([(1000, 1000), (5, 7), (1, 1)]) {
-        let socket = host.socket();
-        socket.set_nonblocking(true).unwrap();
-        let mut board = Board { socket, start: Instant::now(), read, write };
-        let mut mqtt = Mqtt::new(version, &firmware::config(), Session::default());
-        let mut echo = Echo::new(20);
-        let connect = Connect { client_id: "board", ..Connect::default() };
-        let app = |mqtt: &mut _, event: Option<Event<'_>>, out: &mut _| echo.turn(mqtt, event, out);
-        assert_eq!(firmware::run(&mut board, &mut mqtt, &connect, app), Ok(Cause::Local));
-        echo.check(20);
     }
 }
 
