@@ -4,6 +4,7 @@
 //! `clock` are what a driver needs. A board is a program in `boards/`: it implements [`link::Port`] and calls [`link::run`].
 #![no_std]
 #![forbid(unsafe_code)]
+#![warn(clippy::indexing_slicing)]
 
 pub mod clock;
 pub mod link;
