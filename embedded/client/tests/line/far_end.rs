@@ -1,9 +1,11 @@
 //! The far end of a serial line and the server behind it, in virtual time.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 
 use sans_mqtt::{
-    Config, Event, Heap, Instant, Message, Properties, Property, Qos, ReasonCode, Server, Session, Step, Wait,
+    Cause, Config, Event, Heap, Instant, Message, Properties, Property, Qos, ReasonCode, Server, Session,
+    Step, Wait,
 };
 use station::link::{Fault, Port};
 
@@ -30,8 +32,12 @@ pub struct FarEnd {
     /// How many bytes go at once.
     width: usize,
     cut: Cut,
-    /// Whether the board sees a break when a connection is made.
-    pub breaks: bool,
+    /// How long after a connection was made the board sees a break, if at all; before that nothing comes.
+    pub break_after: Option<u64>,
+    made: u64,
+    is_new: bool,
+    /// From when to when the server does nothing, and its connection stays.
+    pub stalled: Range<u64>,
     /// Whether the server loses its sessions.
     pub forgets: bool,
     /// `None` while there is no connection; the next is made at `back`.
@@ -40,15 +46,14 @@ pub struct FarEnd {
     session: Session<Heap>,
     input: Vec<u8>,
     output: VecDeque<u8>,
-    fault: Option<Fault>,
     /// Commands that the server has to send, each with the time from which on.
     commands: VecDeque<(u64, Qos, &'static str)>,
     ordered: u8,
     subscribed: bool,
     pub arrived: Vec<Arrived>,
-    /// How many CONNECTs came, how many within a connection, and how many PINGREQs.
+    /// How many CONNECTs came, how many connections ended by an error of the client, and how many PINGREQs were sent.
     pub connects: usize,
-    pub connects_again: usize,
+    pub errors: usize,
     pub pings: usize,
 }
 
@@ -58,20 +63,22 @@ impl FarEnd {
             now: 0,
             width,
             cut,
-            breaks: false,
+            break_after: None,
+            made: 0,
+            is_new: true,
+            stalled: 0..0,
             forgets: false,
             server: Some(Server::new(Instant::default(), &Config::default(), Session::default())),
             back: 0,
             session: Session::default(),
             input: Vec::new(),
             output: VecDeque::new(),
-            fault: None,
             commands: VecDeque::new(),
             ordered: 0,
             subscribed: false,
             arrived: Vec::new(),
             connects: 0,
-            connects_again: 0,
+            errors: 0,
             pings: 0,
         }
     }
@@ -85,12 +92,21 @@ impl FarEnd {
         self.arrived.iter().filter(|(name, ..)| name == topic).map(|(_, payload, _)| &payload[..]).collect()
     }
 
+    /// When the board will see a break.
+    fn break_at(&self) -> Option<u64> {
+        let after = self.break_after.filter(|_| self.is_new && self.server.is_some())?;
+        Some(self.made + after)
+    }
+
     fn close(&mut self) {
         // What never got as far as a CONNECT has no session to give.
         if let Some(server) = self.server.take().filter(|server| server.agreement().is_some()) {
             self.session = if self.forgets { Session::default() } else { server.into_session() };
         }
         self.input.clear();
+        if self.break_after.is_some() {
+            self.output.clear();
+        }
         self.back = self.now + RECONNECT;
     }
 
@@ -99,12 +115,9 @@ impl FarEnd {
         let now = Instant::from_millis(self.now);
         if self.server.is_none() && self.now >= self.back {
             self.server = Some(Server::new(now, &Config::default(), Session::default()));
-            if self.breaks {
-                self.output.clear();
-                self.fault = Some(Fault::Cut);
-            }
+            (self.made, self.is_new) = (self.now, true);
         }
-        let Some(server) = &mut self.server else { return };
+        let Some(server) = self.server.as_mut().filter(|_| !self.stalled.contains(&self.now)) else { return };
         let (mut rest, mut out) = (&self.input[..], Vec::new());
         let closed = loop {
             match server.handle(now, &mut rest, &mut out) {
@@ -127,7 +140,13 @@ impl FarEnd {
                     self.arrived.push((server.topic(&incoming).to_owned(), payload, correlation));
                 }
                 Step::Event(_) => {}
-                Step::Wait(wait) => break matches!(wait, Wait::Closed(_)),
+                Step::Wait(Wait::Closed(cause)) => {
+                    // Not counted: what begins with the rest of something that was cut.
+                    let wrong = matches!(cause, Cause::Failed(_)) && server.agreement().is_some();
+                    self.errors += usize::from(wrong);
+                    break true;
+                }
+                Step::Wait(_) => break false,
             }
         };
         let left = rest.len();
@@ -173,8 +192,12 @@ impl Port for FarEnd {
 
     fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault> {
         self.live();
-        if let Some(fault) = self.fault.take() {
-            return Err(fault);
+        if self.break_at().is_some_and(|at| self.now >= at) {
+            self.is_new = false;
+            return Err(Fault::Cut);
+        }
+        if self.break_at().is_some() {
+            return Ok(0);
         }
         let n = into.len().min(self.output.len()).min(self.width);
         into.iter_mut().zip(self.output.drain(..n)).for_each(|(to, byte)| *to = byte);
@@ -184,8 +207,6 @@ impl Port for FarEnd {
     fn write(&mut self, bytes: &[u8]) -> usize {
         self.live();
         let bytes = &bytes[..bytes.len().min(self.width)];
-        let is_open = self.server.as_ref().is_some_and(|server| server.is_open());
-        self.connects_again += usize::from(is_open && bytes.starts_with(b"\x10") && self.width > 100);
         self.pings += usize::from(bytes == [0xC0, 0]);
         let mut taken = bytes;
         if let Cut::Up(left) = self.cut {
@@ -204,7 +225,13 @@ impl Port for FarEnd {
     }
 
     fn sleep(&mut self, until: Instant) {
-        self.now = until.as_millis().clamp(self.now + 1, self.now + 20);
-        self.live();
+        let (until, waiting) = (until.as_millis().max(self.now + 1), self.output.len());
+        while self.now < until
+            && self.output.len() == waiting
+            && self.break_at().is_none_or(|at| self.now < at)
+        {
+            self.now = until.min(self.now + 10);
+            self.live();
+        }
     }
 }
