@@ -191,7 +191,6 @@ impl Port for FarEnd {
     }
 
     fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault> {
-        self.live();
         if self.break_at().is_some_and(|at| self.now >= at) {
             self.is_new = false;
             return Err(Fault::Cut);
@@ -205,7 +204,6 @@ impl Port for FarEnd {
     }
 
     fn write(&mut self, bytes: &[u8]) -> usize {
-        self.live();
         let bytes = &bytes[..bytes.len().min(self.width)];
         self.pings += usize::from(bytes == [0xC0, 0]);
         let mut taken = bytes;
@@ -215,15 +213,16 @@ impl Port for FarEnd {
         }
         if self.server.is_some() {
             self.input.extend(taken);
-            self.live();
         }
         if taken.len() < bytes.len() {
             self.cut = Cut::Never;
+            self.live();
             self.close();
         }
         bytes.len()
     }
 
+    /// Only here time passes, and the server acts.
     fn sleep(&mut self, until: Instant) {
         let (until, waiting) = (until.as_millis().max(self.now + 1), self.output.len());
         while self.now < until
