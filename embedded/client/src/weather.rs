@@ -266,7 +266,8 @@ fn settle<T>(result: Result<T, UsageError>) -> Result<ReasonCode, Later> {
 fn copy<const N: usize>(bytes: Option<&[u8]>) -> Option<Option<Buffer<N>>> {
     let Some(bytes) = bytes else { return Some(None) };
     let mut buffer = Buffer::new();
-    let fits = buffer.reserve(bytes.len());
-    buffer.put(bytes);
-    fits.then_some(Some(buffer))
+    buffer.reserve(bytes.len()).then(|| {
+        buffer.put(bytes);
+        Some(buffer)
+    })
 }
