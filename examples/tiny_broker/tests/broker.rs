@@ -1,27 +1,20 @@
-//! The loops against each other, over loopback; that of the example `blocking` is one of them.
+//! What clients of other minds do to the broker, over loopback.
 
 #[path = "../../support/socket.rs"]
 mod socket;
 
-use std::collections::VecDeque;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use sans_mqtt::{
-    Ack, Cause, Client, Config, Connack, Connect, Disconnect, Event, Frame, Message, Packet, PacketId,
-    Properties, Property, Publish, Qos, ReasonCode, Session, Sink, Split, Store, Subscribe, Subscription,
-    UsageError, Version,
+    Ack, Cause, Client, Config, Connack, Connect, Disconnect, Event, Frame, Packet, PacketId, Properties,
+    Property, Publish, Qos, ReasonCode, Session, Split, Subscribe, Subscription, Version,
 };
-use sans_mqtt_loops::firmware::{self, Mqtt, Port};
-use sans_mqtt_loops::hub::Hub;
-use sans_mqtt_loops::server;
+use tiny_broker::Shared;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-
-const QOS: [Qos; 3] = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
 
 /// A server that lives as long as this.
 struct Host {
@@ -33,153 +26,13 @@ fn host() -> Host {
     let runtime = Runtime::new().unwrap();
     let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
     let address = listener.local_addr().unwrap();
-    runtime.spawn(server::listen(listener, Arc::new(Hub::default())));
+    runtime.spawn(Shared::default().listen(listener));
     Host { address, _runtime: runtime }
 }
 
 impl Host {
     fn socket(&self) -> TcpStream {
         TcpStream::connect(self.address).unwrap()
-    }
-}
-
-/// A client that subscribes to its own messages, sends some of each QoS, and leaves when all have come back.
-struct Echo {
-    unsent: VecDeque<(Qos, u8)>,
-    received: Vec<(Qos, u8)>,
-    acked: usize,
-    left: bool,
-}
-
-impl Echo {
-    fn new(each: u8) -> Self {
-        let unsent = (0..each).flat_map(|n| QOS.map(|qos| (qos, n))).collect();
-        Self { unsent, received: Vec::new(), acked: 0, left: false }
-    }
-
-    fn turn<S: Store>(
-        &mut self,
-        client: &mut Client<S>,
-        event: Option<Event<'_>>,
-        out: &mut impl Sink,
-    ) -> Result<(), UsageError> {
-        match event {
-            Some(Event::Connected(_)) => {
-                let echo =
-                    Subscription { filter: "echo/+", qos: Qos::ExactlyOnce, ..Subscription::default() };
-                client.subscribe(&[echo], Properties::EMPTY, out)?;
-                return Ok(());
-            }
-            Some(Event::Suback(suback)) => {
-                assert_eq!(suback.reasons.iter().collect::<Vec<_>>(), [ReasonCode::GRANTED_QOS_2]);
-            }
-            Some(Event::Publish(incoming, None)) => {
-                assert_eq!(client.topic(&incoming), "echo/a");
-                self.received.push((incoming.qos, incoming.payload[0]));
-            }
-            Some(Event::Acked { reason, .. }) => {
-                assert_eq!(reason, ReasonCode::SUCCESS);
-                self.acked += 1;
-            }
-            Some(event) => panic!("{event:?}"),
-            None => {}
-        }
-        if !client.is_open() || client.session().in_flight() == 1 && self.acked == 0 {
-            return Ok(());
-        }
-        while let Some(&(qos, n)) = self.unsent.front() {
-            let message = Message { qos, topic: "echo/a", payload: &[n; 20], ..Message::default() };
-            match client.publish(&message, out) {
-                Err(error) if error.is_temporary() => return Ok(()),
-                sent => sent?,
-            };
-            self.unsent.pop_front();
-        }
-        if self.received.len() == 3 * self.acked / 2 && client.session().in_flight() == 0 && self.acked > 0 {
-            client.disconnect(&Disconnect::default(), out)?;
-            self.left = true;
-        }
-        Ok(())
-    }
-
-    /// Each came once, in order.
-    fn check(&self, each: u8) {
-        for qos in QOS {
-            let came: Vec<_> = self.received.iter().filter(|(q, _)| *q == qos).map(|(_, n)| *n).collect();
-            assert_eq!(came, (0..each).collect::<Vec<_>>(), "{qos:?}");
-        }
-        assert!(self.left);
-    }
-}
-
-#[test]
-fn a_blocking_client_sends_and_receives_at_each_qos() {
-    let host = host();
-    for version in Version::ALL {
-        let mut client = Client::new(version, &Config::default(), Session::default());
-        let mut echo = Echo::new(50);
-        let connect = Connect { client_id: "blocking", ..Connect::default() };
-        let app = |client: &mut _, event: Option<Event<'_>>, out: &mut _| {
-            echo.turn(client, event, out).map_err(io::Error::from)
-        };
-        let (socket, start) = (socket::open(host.address).unwrap(), Instant::now());
-        let now = || start.elapsed().into();
-        let cause = socket::run(&socket, &mut client, &connect, now, app).unwrap();
-        assert_eq!(cause, Cause::Local);
-        echo.check(50);
-    }
-}
-
-/// A board whose wire takes and gives a few bytes at a time.
-struct Board {
-    socket: TcpStream,
-    start: Instant,
-    read: usize,
-    write: usize,
-}
-
-impl Port for Board {
-    fn now(&mut self) -> sans_mqtt::Instant {
-        self.start.elapsed().into()
-    }
-
-    fn read(&mut self, into: &mut [u8]) -> Option<usize> {
-        let len = into.len().min(self.read);
-        match self.socket.read(&mut into[..len]) {
-            Ok(0) => None,
-            Ok(n) => Some(n),
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Some(0),
-            Err(_) => None,
-        }
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> usize {
-        let len = bytes.len().min(self.write);
-        match self.socket.write(&bytes[..len]) {
-            Ok(n) => n,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => 0,
-            Err(_) => bytes.len(),
-        }
-    }
-
-    fn sleep(&mut self, _: Option<sans_mqtt::Instant>) {
-        thread::sleep(Duration::from_micros(100));
-    }
-}
-
-#[test]
-fn a_client_without_an_allocator_does_so_too_through_a_narrow_wire() {
-    let host = host();
-    for (version, (read, write)) in Version::ALL.into_iter().zip([(1000, 1000), (5, 7), (1, 1)]) {
-        let socket = host.socket();
-        socket.set_nonblocking(true).unwrap();
-        let mut board = Board { socket, start: Instant::now(), read, write };
-        let mut mqtt = Mqtt::new(version, &firmware::config(), Session::default());
-        let mut echo = Echo::new(20);
-        let connect = Connect { client_id: "board", ..Connect::default() };
-        let app = |mqtt: &mut _, event: Option<Event<'_>>, out: &mut _| echo.turn(mqtt, event, out);
-        assert_eq!(firmware::run(&mut board, &mut mqtt, &connect, app), Ok(Cause::Local));
-        echo.check(20);
     }
 }
 
@@ -355,21 +208,20 @@ fn a_client_that_does_not_read_holds_up_nobody() {
     let mut slow = Raw::connect(&host, "slow", &[]);
     slow.subscribe("flood", Qos::AtLeastOnce);
     let mut publisher = Raw::connect(&host, "publisher", &[]);
-    let (count, size) = (3000u32, 8192);
+    let (count, size) = (30_000u32, 1024);
     let mut payload = vec![0; size];
     for n in 0..count {
         payload[..4].copy_from_slice(&n.to_be_bytes());
         publisher.write(Packet::Publish(Publish { topic: "flood", payload: &payload, ..Publish::default() }));
     }
-    // The publisher was read to the end, others are served, and what is more than a mailbox holds is refused.
-    assert_eq!(send(&mut publisher, "flood", b"more"), ReasonCode::QUOTA_EXCEEDED);
-    assert_eq!(send(&mut publisher, "nobody", b""), ReasonCode::NO_MATCHING_SUBSCRIBERS);
+    // The publisher was read to the end, and others are served.
+    assert_eq!(send(&mut publisher, "nobody", b""), ReasonCode::SUCCESS);
 
     let reader = thread::spawn(move || {
         let mut received = Vec::new();
         loop {
             let n = slow.read(|packet| match packet {
-                Packet::Publish(publish) if publish.payload.len() == 8192 => {
+                Packet::Publish(publish) if publish.payload.len() == 1024 => {
                     Some(u32::from_be_bytes(publish.payload[..4].try_into().unwrap()))
                 }
                 Packet::Publish(publish) => {
@@ -384,11 +236,13 @@ fn a_client_that_does_not_read_holds_up_nobody() {
             }
         }
     });
-    while send(&mut publisher, "flood", b"end") != ReasonCode::SUCCESS {
+    // What is more than a queue holds is lost, until there is room again.
+    while !reader.is_finished() {
+        send(&mut publisher, "flood", b"end");
         thread::sleep(Duration::from_millis(5));
     }
     let received = reader.join().unwrap();
-    assert!(received.len() > 1000 && received.len() < count as usize, "{}", received.len());
+    assert!(received.len() > 10_000 && received.len() < count as usize, "{}", received.len());
     assert!(received.is_sorted_by(|a, b| a < b));
 }
 
