@@ -24,7 +24,7 @@ extern crate std;
 mod buffer;
 mod connection;
 mod error;
-pub mod log;
+pub mod event_log;
 #[cfg(feature = "bytes")]
 mod owned;
 mod packet;
@@ -45,19 +45,21 @@ mod arbitrary;
 pub mod contract {}
 
 /// What a newcomer needs, one thing at a time. Every snippet runs as a test.
-#[cfg(feature = "bytes")]
 pub mod guide {
     #[doc = include_str!("guide/client.md")]
     pub mod client {}
-    #[doc = include_str!("guide/broker.md")]
+    #[cfg_attr(feature = "bytes", doc = include_str!("guide/broker.md"))]
+    #[cfg_attr(not(feature = "bytes"), doc = "This page is in the documentation with the feature `bytes`.")]
     pub mod broker {}
-    #[doc = include_str!("guide/codec.md")]
+    #[cfg_attr(feature = "bytes", doc = include_str!("guide/codec.md"))]
+    #[cfg_attr(not(feature = "bytes"), doc = "This page is in the documentation with the feature `bytes`.")]
     pub mod codec {}
     #[doc = include_str!("guide/sessions.md")]
     pub mod sessions {}
     #[doc = include_str!("guide/offline_queue.md")]
     pub mod offline_queue {}
-    #[doc = include_str!("guide/acks.md")]
+    #[cfg_attr(feature = "bytes", doc = include_str!("guide/acks.md"))]
+    #[cfg_attr(not(feature = "bytes"), doc = "This page is in the documentation with the feature `bytes`.")]
     pub mod acks {}
     #[doc = include_str!("guide/back_pressure.md")]
     pub mod back_pressure {}
@@ -69,7 +71,8 @@ pub mod guide {
     pub mod logs {}
     #[doc = include_str!("guide/no_std.md")]
     pub mod no_std {}
-    #[doc = include_str!("guide/coming_from.md")]
+    #[cfg_attr(feature = "bytes", doc = include_str!("guide/coming_from.md"))]
+    #[cfg_attr(not(feature = "bytes"), doc = "This page is in the documentation with the feature `bytes`.")]
     pub mod coming_from {}
 }
 

@@ -10,7 +10,7 @@ use crate::session::Message;
 use crate::version::Version;
 use crate::wire::{Frame, PacketType, Sink, Split};
 
-/// A valid packet that owns its bytes. Cloning it counts a reference; it can go to another thread.
+/// A valid packet that owns its bytes (feature `bytes`). Cloning it counts a reference; it can go to another thread.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -88,7 +88,7 @@ impl fmt::Debug for PacketBuf {
     }
 }
 
-/// A [`PacketBuf`] that is a PUBLISH: what a broker keeps of a message.
+/// A [`PacketBuf`] that is a PUBLISH: what a broker keeps of a message (feature `bytes`).
 ///
 /// ```
 /// use sans_mqtt::{Forward, Publish, PublishBuf, Version};

@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use allocation_counter::measure;
 use common::{Vector, frame, vectors};
-use sans_mqtt::log::{Entry, Recorder};
+use sans_mqtt::event_log::{Entry, Recorder};
 use sans_mqtt::{
     Alias, Config, Connect, Field, Fixed, Forward, Frame, Instant, Message, Observer, Packet, PublishHead,
     Qos, Sender, Session, Split, TopicFilter, TopicName, Value, Version, matches,

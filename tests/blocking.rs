@@ -298,7 +298,7 @@ fn what_the_server_refuses_is_told() {
                     server.reject(ReasonCode::BAD_USER_NAME_OR_PASSWORD, Properties::EMPTY, out).unwrap();
                 }
             },
-            "the server refused the connection: Bad User Name or Password (0x86)",
+            "the connection was refused: Bad User Name or Password (0x86)",
         ),
         (
             &["sub", "a"],

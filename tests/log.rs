@@ -1,7 +1,7 @@
 //! Logs of connections: every call is in them, happens again, and comes to the same; what is wrong with a log is noticed.
 
 use proptest::prelude::*;
-use sans_mqtt::log::{Call, DoneKind, Entry, HEADER, LogError, Recorder, replay};
+use sans_mqtt::event_log::{Call, DoneKind, Entry, HEADER, LogError, Recorder, replay};
 use sans_mqtt::{
     AckToken, Acknowledge, Auth, Boxed, Config, Connack, Connect, Delivery, Disconnect, Event, Fixed,
     FixedTopics, Heap, IncomingSlot, Instant, Keep, Message, NoAliases, OutgoingSlot, Packet, PacketId,

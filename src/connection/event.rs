@@ -73,7 +73,7 @@ impl core::fmt::Display for Cause {
         match self {
             Self::Local => f.write_str("this side disconnected"),
             Self::Peer(reason) => write!(f, "the peer disconnected: {reason}"),
-            Self::Refused(reason) => write!(f, "the server refused the connection: {reason}"),
+            Self::Refused(reason) => write!(f, "the connection was refused: {reason}"),
             Self::Failed(error) => error.fmt(f),
             Self::Timeout(Timer::Connect) => {
                 f.write_str("the connection was not made in time (limited by connect_timeout)")
@@ -398,7 +398,8 @@ pub enum UsageError {
 
 impl UsageError {
     /// Whether the same call may succeed later, in this connection: after the sink is written out, or after an
-    /// [`Event::Acked`]. An application keeps its message then; with any other error it can only give it up.
+    /// [`Event::Acked`]. An application keeps its message then, and with [`NotConnected`](Self::NotConnected) for the next
+    /// connection; with any other error it can only give it up.
     pub const fn is_temporary(&self) -> bool {
         matches!(
             self,

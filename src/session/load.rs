@@ -2,7 +2,7 @@
 
 use super::state::{ARRIVALS, FLIGHTS, SessionState};
 use super::{Handle, Keep, Message, Session, Store, StoreError};
-use crate::log::{LogError, Part};
+use crate::event_log::{LogError, Part};
 use crate::packet::PacketId;
 
 /// How a state can't be put into a session.

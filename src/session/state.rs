@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::flow::{Arrival, Flight};
 use super::{Handle, Keep, Session, Store};
-use crate::log::{Length, LogError, Part, Tape};
+use crate::event_log::{Length, LogError, Part, Tape};
 use crate::wire::Sink;
 
 pub(super) const FLIGHTS: [Flight; 5] =
@@ -107,7 +107,7 @@ impl<'a> Part<'a> for SessionState<'a> {
                 let mut length = Length(0);
                 session.write(&mut length);
                 tape.put(&length.0);
-                session.write(&mut crate::log::Bytes(tape));
+                session.write(&mut crate::event_log::Bytes(tape));
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use sans_mqtt::log::Recorder;
+use sans_mqtt::event_log::Recorder;
 use sans_mqtt::{AckToken, Event, Instant, PacketId, Qos, ReasonCode, Sink, Step, Wait, role};
 
 use crate::setup::Tables;

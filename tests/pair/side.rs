@@ -7,7 +7,7 @@ use sans_mqtt::{
     Sender, Session, StoreError, UsageError, Version, Wait,
 };
 
-use sans_mqtt::log::{Recorder, replay};
+use sans_mqtt::event_log::{Recorder, replay};
 
 use crate::app::{App, Coming, End};
 use crate::ledger::{Ledger, number};

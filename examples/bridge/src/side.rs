@@ -40,7 +40,7 @@ impl Side {
 
     /// Deals with the input.
     pub fn handle(&mut self, now: Instant) -> Result<Wait, UsageError> {
-        let input = mem::take(&mut self.input);
+        let mut input = mem::take(&mut self.input);
         let mut rest = &input[..];
         let wait = loop {
             match self.client.handle(now, &mut rest, &mut self.output) {
@@ -65,7 +65,9 @@ impl Side {
                 Step::Wait(wait) => break wait,
             }
         };
-        self.input = rest.to_vec();
+        let taken = input.len() - rest.len();
+        input.drain(..taken);
+        self.input = input;
         Ok(wait)
     }
 

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use sans_mqtt::Sender;
-use sans_mqtt::log::{Call, Done, DoneKind, Entry, HEADER, LogError};
+use sans_mqtt::event_log::{Call, Done, DoneKind, Entry, HEADER, LogError};
 use serde_json::{Value, json};
 
 use crate::args::Args;

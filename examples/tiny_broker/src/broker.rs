@@ -70,7 +70,7 @@ impl Broker {
         // It is taken out, so that the others can be dealt with.
         let mut link = self.links.remove(&id)?;
         what(&mut link);
-        let input = mem::take(&mut link.input);
+        let mut input = mem::take(&mut link.input);
         let mut rest = &input[..];
         while !matches!(link.wait, Wait::Closed(_)) {
             match link.server.handle(now, &mut rest, &mut link.output) {
@@ -87,7 +87,9 @@ impl Broker {
                 }
             }
         }
-        link.input = rest.to_vec();
+        let taken = input.len() - rest.len();
+        input.drain(..taken);
+        link.input = input;
         self.deliver(&mut link);
         if matches!(link.wait, Wait::Closed(_)) {
             self.leave(&mut link);

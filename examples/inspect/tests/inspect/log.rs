@@ -1,6 +1,6 @@
 //! Logs of connections.
 
-use sans_mqtt::log::Recorder;
+use sans_mqtt::event_log::Recorder;
 use sans_mqtt::{
     Config, Connect, Event, Heap, Instant, Message, Properties, Qos, Session, Step, Version, Wait,
 };

@@ -7,7 +7,7 @@
 //! has another one do the same and says where it differs, if it does. Recording allocates nothing.
 //!
 //! ```
-//! use sans_mqtt::log::{Recorder, replay};
+//! use sans_mqtt::event_log::{Recorder, replay};
 //! use sans_mqtt::{Config, Connect, Event, Heap, Instant, NoAliases, Session, Step, Version, Wait};
 //!
 //! let now = Instant::from_millis(0);
