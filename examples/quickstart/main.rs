@@ -14,8 +14,8 @@ use broker::Broker;
 #[path = "../tiny_broker/src/broker.rs"]
 mod broker;
 #[allow(unreachable_pub)]
-#[path = "../tiny_broker/src/letter.rs"]
-mod letter;
+#[path = "../tiny_broker/src/client.rs"]
+mod client;
 
 fn main() -> Result<(), UsageError> {
     let mut world = World::default();
@@ -97,7 +97,7 @@ impl World {
     fn connect(&mut self, device: usize) -> Result<(), UsageError> {
         let device = &mut self.devices[device];
         self.links += 1;
-        self.broker.open(self.links, || {});
+        self.broker.open(self.links, self.now, || {});
         device.link = Some(self.links);
         let empty = Client::new(device.version, &Config::default(), Session::default());
         let session = mem::replace(&mut device.client, empty).into_session();
@@ -127,8 +127,7 @@ impl World {
                         println!("{:>14} -x                 which is lost: the link is cut", device.name);
                         (self.breaks_at, device.link) = (None, None);
                         device.client.handle_eof();
-                        self.broker.turn(link, self.now, |link| link.server.handle_eof());
-                        self.broker.close(link);
+                        self.broker.close(link, self.now);
                         break;
                     }
                     self.broker.turn(link, self.now, |link| link.input.extend_from_slice(frame.bytes()));

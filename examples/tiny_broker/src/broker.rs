@@ -1,16 +1,17 @@
 //! The broker without I/O: bytes and time go in, bytes come out.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::mem;
 
 use sans_mqtt::*;
 
-use crate::letter::Letter;
+use crate::client::{Client, Letter, Subscribed};
 
-/// How many messages wait for a client that is slow or away; those that come then are lost to it.
-const QUEUE: usize = 10_000;
 /// How many bytes wait for a slow transport, before no more are made.
 const OUTPUT: usize = 64 << 10;
+/// How many messages are retained; what comes then is not.
+const RETAINED: usize = 10_000;
 
 #[derive(Default)]
 pub struct Broker {
@@ -25,6 +26,7 @@ pub struct Link {
     pub server: TinyServer,
     pub input: Vec<u8>,
     pub output: Bounded<Vec<u8>>,
+    /// With `Closed`, it is to be closed once the output is written.
     pub wait: Wait,
     /// Called when messages have come for its client: it is its turn.
     wake: Box<dyn Fn() + Send>,
@@ -34,34 +36,21 @@ pub struct Link {
 
 type TinyServer = Server<Heap, (HeapTopics, HeapTopics)>;
 
-/// A client that is here, or has a session that waits for it.
-#[derive(Default)]
-struct Client {
-    link: Option<u64>,
-    session: Option<Session<Heap>>,
-    will: Option<PublishBuf>,
-    subscriptions: HashMap<String, Subscribed>,
-    queue: VecDeque<Letter>,
-}
-
-struct Subscribed {
-    qos: Qos,
-    no_local: bool,
-    retain_as_published: bool,
-    id: Option<u32>,
-}
-
 impl Broker {
     /// A transport was opened.
-    pub fn open(&mut self, id: u64, wake: impl Fn() + Send + 'static) {
+    pub fn open(&mut self, id: u64, now: Instant, wake: impl Fn() + Send + 'static) {
+        let (server, wait, wake) = (server(now), Wait::Read(2), Box::new(wake));
         let (input, output) = (Vec::new(), Bounded::new(OUTPUT));
-        let (server, wait, wake) = (server(self.now), Wait::Read(2), Box::new(wake));
         self.links.insert(id, Link { server, input, output, wait, wake, client: None });
     }
 
-    /// The transport was closed.
-    pub fn close(&mut self, id: u64) {
-        self.links.remove(&id);
+    /// The transport was closed, or failed.
+    pub fn close(&mut self, id: u64, now: Instant) {
+        self.now = now;
+        if let Some(mut link) = self.links.remove(&id) {
+            link.server.handle_timeout(now, &mut Vec::new());
+            self.leave(&mut link);
+        }
     }
 
     /// Does what there is to do at a link: something has come, was written, or it is time.
@@ -76,9 +65,12 @@ impl Broker {
             match link.server.handle(now, &mut rest, &mut link.output) {
                 Step::Event(event) => {
                     if self.answer(id, &mut link, event).is_err() {
+                        // Who can't take the answer can only be sent away.
+                        let Link { server, output, .. } = &mut link;
                         let reason = ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR;
-                        let refused = link.server.reject(reason, Properties::EMPTY, &mut link.output);
-                        refused.unwrap_or_else(|_| link.server.handle_eof());
+                        let farewell = Disconnect { reason, ..Disconnect::default() };
+                        let refused = server.reject(reason, Properties::EMPTY, output);
+                        let _ = refused.or_else(|_| server.disconnect(&farewell, output));
                     }
                 }
                 Step::Wait(wait) => {
@@ -90,16 +82,20 @@ impl Broker {
         let taken = input.len() - rest.len();
         input.drain(..taken);
         link.input = input;
-        self.deliver(&mut link);
+        let client = link.client.as_ref().and_then(|name| self.clients.get_mut(name));
+        if let Some(client) = client.filter(|_| link.server.is_open()) {
+            client.deliver(now, &mut link.server, &mut link.output);
+        }
         if matches!(link.wait, Wait::Closed(_)) {
             self.leave(&mut link);
         }
         Some(self.links.entry(id).insert_entry(link).into_mut())
     }
 
-    /// Does what is due of the sessions that wait for their clients. To be called once a second.
+    /// Does what is due of that which waits. To be called once a second.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.now = now;
+        self.retained.retain(|_, letter| !letter.has_expired(now));
         for name in self.clients.keys().cloned().collect::<Vec<_>>() {
             self.settle(&name);
         }
@@ -110,50 +106,69 @@ impl Broker {
             return self.enter(id, link, &connect);
         }
         let Some(name) = &link.client else { return Ok(()) };
+        let (server, output) = (&mut link.server, &mut link.output);
         match event {
-            Event::Publish(incoming, _) => self.publish(name, &link.server.message(&incoming))?,
+            Event::Publish(incoming, _) => self.publish(name, &server.message(&incoming))?,
             Event::Subscribe(subscribe) => {
                 let id = subscribe.properties.subscription_identifier();
-                let reasons: Vec<_> =
-                    subscribe.filters.iter().map(|it| self.subscribe(name, it, id)).collect();
-                link.server.suback(&reasons, Properties::EMPTY, &mut link.output)?;
+                let reasons = subscribe.filters.iter().map(|asked| self.subscribe(name, asked, id));
+                server.suback(&reasons.collect::<Vec<_>>(), Properties::EMPTY, output)?;
             }
             Event::Unsubscribe(unsubscribe) => {
-                let subscriptions = &mut self.clients.entry(name.clone()).or_default().subscriptions;
-                let reason = |filter| match subscriptions.remove(filter) {
+                let subscriptions = &mut self.client(name).subscriptions;
+                let reasons = unsubscribe.filters.iter().map(|filter| match subscriptions.remove(filter) {
                     Some(_) => ReasonCode::SUCCESS,
                     None => ReasonCode::NO_SUBSCRIPTION_EXISTED,
-                };
-                let reasons: Vec<_> = unsubscribe.filters.iter().map(reason).collect();
-                link.server.unsuback(&reasons, Properties::EMPTY, &mut link.output)?;
+                });
+                server.unsuback(&reasons.collect::<Vec<_>>(), Properties::EMPTY, output)?;
+            }
+            // It can't be sent again as it is: the client has come back with another version, for example.
+            Event::Dropped { id } if server.session().flight(id) != Some(Flight::Released) => {
+                if let Some(message) = server.session().message(id) {
+                    let letter = Letter::new(&message, self.now)?;
+                    self.client(name).post(letter);
+                }
             }
             _ => {}
         }
         Ok(())
     }
 
+    /// Lets a client in.
     fn enter(&mut self, id: u64, link: &mut Link, connect: &Connect<'_>) -> Result<(), UsageError> {
-        let assigned = format!("anonymous-{id}");
+        let (server, output) = (&mut link.server, &mut link.output);
+        if connect.properties.authentication_method().is_some() {
+            return server.reject(ReasonCode::BAD_AUTHENTICATION_METHOD, Properties::EMPTY, output);
+        }
+        // Nobody is to guess a name that was made up.
+        let assigned = format!("guest-{:016x}", RandomState::new().build_hasher().finish());
         let name = if connect.client_id.is_empty() { &assigned } else { connect.client_id };
-        // Another connection of this client makes way.
-        let other = self.clients.get(name).and_then(|client| self.links.remove_entry(&client.link?));
-        if let Some((other, mut link)) = other {
-            let packet = Disconnect { reason: ReasonCode::SESSION_TAKEN_OVER, ..Disconnect::default() };
-            let _ = link.server.disconnect(&packet, &mut link.output);
+        let is_told = connect.client_id.is_empty() && server.version() == Version::V5_0;
+        let properties = [Property::AssignedClientIdentifier(name)];
+        let will = connect.will.map(|will| PublishBuf::try_from(&will.message())).transpose()?;
+
+        let other = self.clients.get(name).and_then(|client| client.link);
+        if let Some((other, mut link)) = other.and_then(|other| self.links.remove_entry(&other)) {
+            // Another connection of this client makes way.
+            let farewell = Disconnect { reason: ReasonCode::SESSION_TAKEN_OVER, ..Disconnect::default() };
+            let _ = link.server.disconnect(&farewell, &mut link.output);
             self.leave(&mut link);
             (link.wake)();
             self.links.insert(other, link);
         }
-        let before = self.clients.get_mut(name).and_then(|client| client.session.as_mut());
-        before.filter(|_| connect.clean_start).into_iter().for_each(|session| session.end(self.now));
+        if connect.clean_start {
+            let now = self.now;
+            self.client(name).session.iter_mut().for_each(|session| session.end(now));
+        }
         self.settle(name);
         let client = self.clients.entry(name.into()).or_default();
-        client.session.take().into_iter().for_each(|session| drop(link.server.resume(session)));
-        client.will = connect.will.map(|will| PublishBuf::try_from(&will.message())).transpose()?;
+        if let Some(session) = client.session.take() {
+            let _empty = server.resume(session);
+        }
         (client.link, link.client) = (Some(id), Some(name.into()));
-        let is_told = connect.client_id.is_empty() && link.server.version() == Version::V5_0;
-        let properties = [Property::AssignedClientIdentifier(name)];
-        link.server.accept(properties[..usize::from(is_told)].into(), &mut link.output)
+        server.accept(properties[..usize::from(is_told)].into(), output)?;
+        client.will = will;
+        Ok(())
     }
 
     /// The connection is over. The session of its client waits for the next one.
@@ -164,9 +179,7 @@ impl Broker {
         if !session.exists() {
             session.end(self.now);
         }
-        let client = self.clients.entry(name.clone()).or_default();
-        (client.link, client.session) = (None, Some(session));
-        client.queue.retain(|letter| letter.qos > Qos::AtMostOnce);
+        self.client(&name).leave(session);
         self.settle(&name);
     }
 
@@ -185,6 +198,10 @@ impl Broker {
         }
     }
 
+    fn client(&mut self, name: &str) -> &mut Client {
+        self.clients.entry(name.into()).or_default()
+    }
+
     fn subscribe(&mut self, name: &str, asked: Subscription<'_>, id: Option<u32>) -> ReasonCode {
         let Subscription { filter, qos, no_local, retain_as_published, retain_handling } = asked;
         let client = self.clients.entry(name.into()).or_default();
@@ -201,37 +218,24 @@ impl Broker {
     /// Gives a message to all who subscribe to it, once to each.
     fn publish(&mut self, from: &str, message: &Message<'_>) -> Result<(), EncodeError> {
         let Message { topic, qos, retain, payload, .. } = *message;
-        let expires = message.expires_at(self.now);
-        let letter = Letter { message: message.try_into()?, qos, retain, expires, ids: Vec::new() };
-        match retain {
-            true if payload.is_empty() => drop(self.retained.remove(topic)),
-            true => drop(self.retained.insert(topic.into(), letter.clone())),
-            false => {}
+        let letter = Letter::new(message, self.now)?;
+        if retain && payload.is_empty() {
+            self.retained.remove(topic);
+        } else if retain && (self.retained.len() < RETAINED || self.retained.contains_key(topic)) {
+            self.retained.insert(topic.into(), letter.clone());
         }
         for (name, client) in &mut self.clients {
             let wanted = client.subscriptions.iter().filter(|(filter, _)| matches(filter, topic));
             let wanted: Vec<_> = wanted.map(|(_, it)| it).filter(|it| !it.no_local || name != from).collect();
-            if let Some(highest) = wanted.iter().map(|it| it.qos).max() {
-                let retain = retain && wanted.iter().any(|it| it.retain_as_published);
-                let ids = wanted.iter().filter_map(|it| it.id).collect();
-                client.post(Letter { qos: qos.min(highest), retain, ids, ..letter.clone() });
-                client.link.and_then(|id| self.links.get(&id)).into_iter().for_each(|link| (link.wake)());
+            let Some(highest) = wanted.iter().map(|it| it.qos).max() else { continue };
+            let retain = retain && wanted.iter().any(|it| it.retain_as_published);
+            let ids = wanted.iter().filter_map(|it| it.id).collect();
+            client.post(Letter { qos: qos.min(highest), retain, ids, ..letter.clone() });
+            if let Some(link) = client.link.and_then(|id| self.links.get(&id)) {
+                (link.wake)();
             }
         }
         Ok(())
-    }
-
-    /// Sends what waits for a client, as far as that is possible now.
-    fn deliver(&mut self, link: &mut Link) {
-        let client = link.client.as_ref().and_then(|name| self.clients.get_mut(name));
-        let Some(client) = client.filter(|_| link.server.is_open()) else { return };
-        while let Some(letter) = client.queue.front() {
-            match letter.send(self.now, &mut link.server, &mut link.output) {
-                Err(error) if error.is_temporary() => return,
-                // This client will never take it, because it is too large for example.
-                Ok(()) | Err(_) => drop(client.queue.pop_front()),
-            }
-        }
     }
 }
 
@@ -240,13 +244,4 @@ fn server(now: Instant) -> TinyServer {
     config.shared_subscription_available = false;
     let topics = || HeapTopics::new(16, 4096);
     Server::with_aliases(now, &config, Session::default(), (topics(), topics()))
-}
-
-impl Client {
-    fn post(&mut self, letter: Letter) {
-        let is_kept = self.link.is_some() || letter.qos > Qos::AtMostOnce;
-        if is_kept && self.queue.len() < QUEUE {
-            self.queue.push_back(letter);
-        }
-    }
 }

@@ -1,30 +1,28 @@
 //! A broker for 3.1, 3.1.1 and 5.0 side by side: retained messages, wills, sessions, wildcards.
 //!
-//! [`broker`] is all of it but the transports, which are here: TCP on tokio, a task for each.
+//! [`broker`] is what it decides; here it meets transports, a task for each, on tokio.
 
 use std::collections::VecDeque;
+use std::io::ErrorKind;
 use std::mem;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use sans_mqtt::Wait;
-use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep};
 
 use broker::Broker;
 
 pub mod broker;
-mod letter;
-
-/// How long a peer may read nothing.
-const PATIENCE: Duration = Duration::from_secs(20);
+mod client;
+pub mod transport;
 
 /// A broker for all tasks.
 #[derive(Clone)]
 pub struct Shared {
-    pub broker: Arc<Mutex<Broker>>,
+    broker: Arc<Mutex<Broker>>,
     pub start: Instant,
 }
 
@@ -45,12 +43,12 @@ impl Shared {
             }
         });
         for id in 0.. {
-            // Too many open files, for example, pass.
             match listener.accept().await {
                 Ok((socket, _)) => {
                     let _ = socket.set_nodelay(true);
                     tokio::spawn(self.clone().serve(id, socket));
                 }
+                // Too many open files, for example, pass.
                 Err(_) => sleep(Duration::from_millis(100)).await,
             }
         }
@@ -61,51 +59,27 @@ impl Shared {
         self.start.elapsed().into()
     }
 
-    /// Serves one client, over TCP or anything else that carries bytes. No two have the same number.
+    /// Serves one client to the end of its connection. No two have the same number.
     pub async fn serve(self, id: u64, transport: impl AsyncRead + AsyncWrite) {
         let wake = Arc::new(Notify::new());
         let waker = wake.clone();
-        self.broker.lock().unwrap().open(id, move || waker.notify_one());
-        let (mut reader, mut writer) = io::split(transport);
-        let (mut chunk, mut came, mut is_eof, mut output) = ([0; 4096], 0, false, VecDeque::new());
-        loop {
-            let (wait, due) = {
-                let mut broker = self.broker.lock().unwrap();
-                let Some(link) = broker.turn(id, self.now(), |link| {
-                    link.input.extend_from_slice(&chunk[..mem::take(&mut came)]);
-                    if is_eof {
-                        link.server.handle_eof();
-                    }
-                }) else {
-                    return;
-                };
-                if output.is_empty() {
-                    output = mem::take(&mut link.output.inner).into();
+        self.broker.lock().unwrap().open(id, self.now(), move || waker.notify_one());
+        let turn = |came: &[u8], is_eof, output: &mut VecDeque<u8>| {
+            let mut broker = self.broker.lock().unwrap();
+            let link = broker.turn(id, self.now(), |link| {
+                link.input.extend_from_slice(came);
+                if is_eof {
+                    link.server.handle_eof();
                 }
-                (link.wait, link.server.poll_timeout())
-            };
-            if output.is_empty() && matches!(wait, Wait::Closed(_)) {
-                break;
+            });
+            let link = link.ok_or(ErrorKind::NotConnected)?;
+            if output.is_empty() {
+                *output = mem::take(&mut link.output.inner).into();
             }
-            let due = self.start + due.map_or(PATIENCE * 1000, |at| Duration::from_millis(at.as_millis()));
-            tokio::select! {
-                n = reader.read(&mut chunk), if matches!(wait, Wait::Read(_)) => match n {
-                    Ok(n @ 1..) => came = n,
-                    Ok(0) | Err(_) => is_eof = true,
-                },
-                n = timeout(PATIENCE, writer.write_buf(&mut output)), if !output.is_empty() => {
-                    if !matches!(n, Ok(Ok(_))) {
-                        (is_eof, output) = (true, VecDeque::new());
-                    }
-                }
-                () = wake.notified() => {}
-                () = sleep_until(due) => {}
-            }
-        }
-        self.broker.lock().unwrap().close(id);
-        // If it were closed with input unread, the peer would not get what was written last.
-        let _ = writer.shutdown().await;
-        let rest = async { while matches!(reader.read(&mut chunk).await, Ok(1..)) {} };
-        let _ = timeout(Duration::from_secs(1), rest).await;
+            Ok((link.wait, link.server.poll_timeout()))
+        };
+        // How it ended is for a log.
+        let _ = transport::carry(transport, self.start, &wake, turn).await;
+        self.broker.lock().unwrap().close(id, self.now());
     }
 }

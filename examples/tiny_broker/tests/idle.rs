@@ -1,0 +1,71 @@
+//! Connections where nothing happens, in a time that passes only when nobody is busy: who spins, hangs.
+
+use std::time::Duration;
+
+use sans_mqtt::{Connect, Packet, Publish, Qos, Subscribe, Subscription, Version, Will};
+use tiny_broker::Shared;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{sleep, timeout};
+
+/// A client by hand, over a pipe that holds little.
+async fn client(shared: &Shared, id: u64, name: &str, will: Option<Will<'_>>) -> DuplexStream {
+    let (mut ours, theirs) = duplex(1000);
+    tokio::spawn(shared.clone().serve(id, theirs));
+    let connect = Connect { client_id: name, keep_alive: 0, will, ..Connect::default() };
+    send(&mut ours, connect).await;
+    let mut connack = [0; 4];
+    ours.read_exact(&mut connack).await.unwrap();
+    assert_eq!(connack, [0x20, 2, 0, 0]);
+    ours
+}
+
+async fn send<'a>(to: &mut DuplexStream, packet: impl Into<Packet<'a>>) {
+    to.write_all(&packet.into().to_vec(Version::V3_1_1).unwrap()).await.unwrap();
+}
+
+async fn subscribe(to: &mut DuplexStream, filter: &str) {
+    let filter = Subscription { filter, qos: Qos::AtMostOnce, ..Subscription::default() };
+    send(to, Subscribe { filters: [filter][..].into(), ..Subscribe::default() }).await;
+    let mut suback = [0; 5];
+    to.read_exact(&mut suback).await.unwrap();
+}
+
+/// Who is busy for ever never lets time pass.
+fn watchdog() {
+    std::thread::spawn(|| {
+        std::thread::sleep(Duration::from_secs(30));
+        eprintln!("somebody spins");
+        std::process::abort();
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_without_keep_alive_costs_nothing() {
+    watchdog();
+    let shared = Shared::default();
+    let mut client = client(&shared, 1, "idle", None).await;
+    sleep(Duration::from_secs(100_000)).await;
+    send(&mut client, Packet::Pingreq).await;
+    let mut pong = [0; 2];
+    client.read_exact(&mut pong).await.unwrap();
+    assert_eq!(pong, [0xD0, 0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_reads_nothing_is_given_up_however_much_comes_for_it() {
+    watchdog();
+    let shared = Shared::default();
+    let mut watcher = client(&shared, 1, "watcher", None).await;
+    subscribe(&mut watcher, "gone").await;
+    let will = Will { topic: "gone", ..Will::default() };
+    let mut deaf = client(&shared, 2, "deaf", Some(will)).await;
+    subscribe(&mut deaf, "news").await;
+    let mut publisher = client(&shared, 3, "publisher", None).await;
+    for _ in 0..10 {
+        send(&mut publisher, Publish { topic: "news", payload: &[0; 900], ..Publish::default() }).await;
+        sleep(Duration::from_secs(5)).await;
+    }
+    let mut will = [0; 8];
+    timeout(Duration::from_secs(1), watcher.read_exact(&mut will)).await.expect("it is gone").unwrap();
+    assert_eq!(&will, b"\x30\x06\0\x04gone");
+}
