@@ -12,14 +12,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, mem};
 
-use sans_mqtt::{Cause, Disconnect, Instant, UsageError, Wait};
+use sans_mqtt::{Cause, Disconnect, Instant, Wait};
 use side::Side;
 use tiny_broker::Shared;
-use tokio::io::{self, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tiny_broker::transport::carry;
+use tokio::io::{self, AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::ctrl_c;
 use tokio::sync::Notify;
-use tokio::time::{sleep, sleep_until, timeout};
+use tokio::time::{sleep, timeout};
 
 mod side;
 
@@ -57,13 +58,10 @@ async fn main() -> ExitCode {
     }
     let shared = Shared::default();
     tokio::spawn(shared.clone().listen(listener));
-    // The near side is a client like any other, over a transport that never fails.
-    let (ours, theirs) = io::duplex(64 << 10);
-    tokio::spawn(shared.clone().serve(u64::MAX, theirs));
     let sides = [Side::new(up), Side::new(down)];
     let (sides, wake) = (Arc::new(Mutex::new(sides)), Arc::new([Notify::new(), Notify::new()]));
     let bridge = Bridge { sides, wake, shared, client_id: format!("bridge-{up}-{down}") };
-    let work = async { tokio::join!(bridge.drive(NEAR, ours), bridge.keep_connected(far)) };
+    let work = async { tokio::join!(bridge.stay_at_home(), bridge.keep_connected(far)) };
     tokio::pin!(work);
     tokio::select! {
         _ = &mut work => ExitCode::FAILURE,
@@ -76,6 +74,20 @@ async fn main() -> ExitCode {
 }
 
 impl Bridge {
+    /// The near side is a client of the broker here like any other, over a transport in memory.
+    async fn stay_at_home(&self) {
+        for id in (0..u64::MAX).rev() {
+            let (ours, theirs) = io::duplex(64 << 10);
+            tokio::spawn(self.shared.clone().serve(id, theirs));
+            match self.drive(NEAR, ours).await {
+                Ok(Cause::Local) => return,
+                Ok(cause) => eprintln!("bridge: here: {cause}"),
+                Err(error) => eprintln!("bridge: here: {error}"),
+            }
+            sleep(DELAYS.0).await;
+        }
+    }
+
     /// Connects to the far broker, again and again.
     async fn keep_connected(&self, address: &str) {
         let mut delay = DELAYS.0;
@@ -102,27 +114,8 @@ impl Bridge {
     /// Runs the connection of one side to its end. Tells why it ended.
     async fn drive(&self, me: usize, transport: impl AsyncRead + AsyncWrite) -> io::Result<Cause> {
         self.sides.lock().unwrap()[me].connect(self.shared.now(), &self.client_id)?;
-        let (mut reader, mut writer) = io::split(transport);
-        let (mut chunk, mut output) = ([0; 4096], VecDeque::new());
-        loop {
-            let (wait, due) = self.turn(me, &mut output)?;
-            if let (Wait::Closed(cause), true) = (wait, output.is_empty()) {
-                return Ok(cause);
-            }
-            let due = self.shared.start + due.map_or(DELAYS.1, |at| Duration::from_millis(at.as_millis()));
-            tokio::select! {
-                n = reader.read(&mut chunk), if matches!(wait, Wait::Read(_)) => {
-                    let side = &mut self.sides.lock().unwrap()[me];
-                    match n {
-                        Ok(n @ 1..) => side.input.extend_from_slice(&chunk[..n]),
-                        Ok(0) | Err(_) => side.client.handle_eof(),
-                    }
-                }
-                n = writer.write_buf(&mut output), if !output.is_empty() => drop(n?),
-                () = self.wake[me].notified() => {}
-                () = sleep_until(due) => {}
-            }
-        }
+        let turn = |came: &[u8], is_eof, output: &mut VecDeque<u8>| self.turn(me, came, is_eof, output);
+        carry(transport, self.shared.start, &self.wake[me], turn).await
     }
 
     fn disconnect(&self) {
@@ -132,18 +125,28 @@ impl Bridge {
         }
     }
 
-    /// Deals with what is there, on both sides.
-    fn turn(&self, me: usize, output: &mut VecDeque<u8>) -> Result<(Wait, Option<Instant>), UsageError> {
+    /// Deals with what came on one side, and with what waits on both.
+    fn turn(
+        &self,
+        me: usize,
+        came: &[u8],
+        is_eof: bool,
+        output: &mut VecDeque<u8>,
+    ) -> io::Result<(Wait, Option<Instant>)> {
         let mut sides = self.sides.lock().unwrap();
         let [near, far] = &mut *sides;
         let (mine, other) = if me == NEAR { (near, far) } else { (far, near) };
+        mine.input.extend_from_slice(came);
+        if is_eof {
+            mine.client.handle_eof();
+        }
         let wait = mine.handle(self.shared.now())?;
         mine.pass(other)?;
         other.pass(mine)?;
         if output.is_empty() {
-            *output = mem::take(&mut mine.output).into();
+            *output = mem::take(&mut mine.output.inner).into();
         }
-        if !other.output.is_empty() {
+        if !other.output.inner.is_empty() {
             self.wake[1 - me].notify_one();
         }
         Ok((wait, mine.client.poll_timeout()))

@@ -7,21 +7,32 @@ use sans_mqtt::*;
 
 /// How many messages of QoS 0 wait until the other side takes them; those that come then are lost.
 const WAITING: usize = 1000;
+/// How many bytes wait for the transport, before no more are made.
+const OUTPUT: usize = 64 << 10;
 
 pub struct Side {
     pub client: Client<Heap>,
     pub input: Vec<u8>,
-    pub output: Vec<u8>,
+    pub output: Bounded<Vec<u8>>,
     /// What it takes from its broker.
     filter: String,
     /// Messages for the other side, and what acknowledges them once that has them.
     waiting: VecDeque<(PublishBuf, Option<AckToken>)>,
+    /// Messages that its broker has to be sent as new ones.
+    lost: VecDeque<PublishBuf>,
 }
 
 impl Side {
     pub fn new(filter: &str) -> Self {
-        let (input, output, waiting) = Default::default();
-        Self { client: client(Session::default()), input, output, filter: filter.into(), waiting }
+        let (client, output) = (client(Session::default()), Bounded::new(OUTPUT));
+        Self {
+            client,
+            input: Vec::new(),
+            output,
+            filter: filter.into(),
+            waiting: VecDeque::new(),
+            lost: VecDeque::new(),
+        }
     }
 
     /// Begins a connection, with the session of the one before.
@@ -29,7 +40,7 @@ impl Side {
         let before = mem::replace(&mut self.client, client(Session::default()));
         self.client = client(before.into_session());
         self.input.clear();
-        self.output.clear();
+        self.output.inner.clear();
         // What came with a packet identifier and is not acknowledged comes again.
         self.waiting.retain(|(_, token)| token.is_none());
         let properties = [Property::SessionExpiryInterval(u32::MAX)];
@@ -59,8 +70,14 @@ impl Side {
                         self.waiting.push_back((message, token));
                     }
                 }
-                // The broker has lost the session, and perhaps the message, which is sent as a new one.
-                Step::Event(Event::Dropped { id }) => drop(self.client.requeue(id, &mut self.output)),
+                // The broker has lost the session. What it did not have is sent as a new message.
+                Step::Event(Event::Dropped { id })
+                    if self.client.session().flight(id) != Some(Flight::Released) =>
+                {
+                    if let Some(message) = self.client.session().message(id) {
+                        self.lost.push_back(PublishBuf::try_from(&message)?);
+                    }
+                }
                 Step::Event(_) => {}
                 Step::Wait(wait) => break wait,
             }
@@ -73,9 +90,16 @@ impl Side {
 
     /// Passes messages on, as far as the other side takes them.
     pub fn pass(&mut self, to: &mut Self) -> Result<(), UsageError> {
+        let waits = |error: &UsageError| error.is_temporary() || *error == UsageError::NotConnected;
+        while let Some(message) = to.lost.front() {
+            match to.client.publish(&message.message(), &mut to.output) {
+                Err(error) if waits(&error) => return Ok(()),
+                Ok(_) | Err(_) => drop(to.lost.pop_front()),
+            }
+        }
         while let Some((message, token)) = self.waiting.pop_front() {
             let reason = match to.client.publish(&message.message(), &mut to.output) {
-                Err(error) if error.is_temporary() || error == UsageError::NotConnected => {
+                Err(error) if waits(&error) => {
                     self.waiting.push_front((message, token));
                     break;
                 }
@@ -96,4 +120,41 @@ fn client(session: Session<Heap>) -> Client<Heap> {
     let mut client = Client::new(Version::V5_0, &Config::default(), session);
     client.set_acknowledge(Acknowledge::Manual);
     client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Instant = Instant::from_millis(0);
+
+    /// What the side sends when its broker sends this.
+    fn hear(side: &mut Side, bytes: &[u8]) -> Vec<u8> {
+        side.input.extend_from_slice(bytes);
+        side.handle(NOW).unwrap();
+        mem::take(&mut side.output.inner)
+    }
+
+    /// A message is sent, and so many packets of its exchange come back before the broker loses the session. What follows
+    /// CONNECT and SUBSCRIBE in the next connection.
+    fn lose(answers: &[&[u8]]) -> Vec<u8> {
+        let (mut near, mut far) = (Side::new("up/#"), Side::new("down/#"));
+        far.connect(NOW, "b").unwrap();
+        hear(&mut far, b"\x20\x03\0\0\0");
+        let message = Message { qos: Qos::ExactlyOnce, topic: "up/x", payload: b"1", ..Message::default() };
+        near.waiting.push_back((PublishBuf::try_from(&message).unwrap(), None));
+        near.pass(&mut far).unwrap();
+        answers.iter().for_each(|answer| drop(hear(&mut far, answer)));
+        far.connect(NOW, "b").unwrap();
+        far.output.inner.clear();
+        hear(&mut far, b"\x20\x03\0\0\0");
+        near.pass(&mut far).unwrap();
+        mem::take(&mut far.output.inner)
+    }
+
+    #[test]
+    fn a_message_that_the_broker_lost_is_sent_again_unless_it_had_arrived() {
+        assert!(lose(&[]).windows(4).any(|bytes| bytes == b"up/x"));
+        assert_eq!(lose(&[b"\x50\x02\0\x02"]), b"");
+    }
 }
