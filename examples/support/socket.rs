@@ -66,7 +66,7 @@ pub(crate) fn run<E: From<io::Error> + From<UsageError>>(
                 return Ok(cause);
             }
             Wait::Read(_) => {}
-            // A client decides on nothing, `Heap` keeps messages and can't fail, and a `Vec` has room.
+            // A client decides on nothing, `Heap` keeps messages that are not sent in pieces and can't fail, a `Vec` has room.
             Wait::Decide
             | Wait::Acknowledge
             | Wait::Resend(_)
