@@ -3,7 +3,7 @@
 # again and again; and proves before that nothing in it can panic.
 #
 #   embedded/client.sh [BROKER COMMAND...]
-#   embedded/client.sh cargo run -p tiny_broker -- PORT
+#   embedded/client.sh cargo run --example tiny_broker -- PORT
 #
 # The word PORT of the command is replaced by a port. Without one the broker is mosquitto. What is missing is installed by
 # apt, which takes root.

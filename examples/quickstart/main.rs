@@ -3,19 +3,18 @@
 //!
 //! All of it happens in this one program: no network, no set-up. `cargo run --example quickstart`
 
+use std::io::{self, Write};
 use std::mem;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sans_mqtt::*;
 
-use broker::Broker;
+use tiny_broker::Broker;
 
-#[allow(unreachable_pub)]
-#[path = "../tiny_broker/src/broker.rs"]
-mod broker;
-#[allow(unreachable_pub)]
-#[path = "../tiny_broker/src/client.rs"]
-mod client;
+#[allow(dead_code, unreachable_pub)]
+#[path = "../tiny_broker.rs"]
+mod tiny_broker;
 
 fn main() -> Result<(), UsageError> {
     let mut world = World::default();
@@ -67,6 +66,7 @@ struct Device {
     client: Client<Heap>,
     /// Its number at the broker, if there is a wire.
     link: Option<u64>,
+    wire: Wire,
     input: Vec<u8>,
     output: Vec<u8>,
     /// The messages that the application got.
@@ -87,8 +87,8 @@ impl World {
     /// One more client, connected.
     fn add(&mut self, name: &'static str, version: Version) -> Result<usize, UsageError> {
         let client = Client::new(version, &Config::default(), Session::default());
-        let (input, output, heard) = (Vec::new(), Vec::new(), Vec::new());
-        self.devices.push(Device { name, version, client, link: None, input, output, heard });
+        let (wire, input, output, heard) = Default::default();
+        self.devices.push(Device { name, version, client, link: None, wire, input, output, heard });
         self.connect(self.devices.len() - 1)?;
         Ok(self.devices.len() - 1)
     }
@@ -97,7 +97,8 @@ impl World {
     fn connect(&mut self, device: usize) -> Result<(), UsageError> {
         let device = &mut self.devices[device];
         self.links += 1;
-        self.broker.open(self.links, self.now, || {});
+        device.wire = Wire::default();
+        self.broker.open(self.links, self.now, device.wire.clone());
         device.link = Some(self.links);
         let empty = Client::new(device.version, &Config::default(), Session::default());
         let session = mem::replace(&mut device.client, empty).into_session();
@@ -119,29 +120,44 @@ impl World {
                 device.listen(self.now);
                 let Some(link) = device.link else { continue };
                 let output = mem::take(&mut device.output);
-                is_busy |= !output.is_empty();
                 let mut rest = &output[..];
                 while let Some((frame, packet)) = next(&mut rest, device.version) {
+                    is_busy = true;
                     println!("{:>14} -> broker          {packet}", device.name);
                     if self.breaks_at == Some((number, frame.packet_type())) {
                         println!("{:>14} -x                 which is lost: the link is cut", device.name);
                         (self.breaks_at, device.link) = (None, None);
                         device.client.handle_eof();
-                        self.broker.close(link, self.now);
+                        self.broker.turn(link, self.now, &[], true);
                         break;
                     }
-                    self.broker.turn(link, self.now, |link| link.input.extend_from_slice(frame.bytes()));
+                    self.broker.turn(link, self.now, frame.bytes(), false);
                 }
-                let Some(link) = self.broker.turn(link, self.now, |_| {}) else { continue };
-                let output = mem::take(&mut link.output.inner);
-                is_busy |= !output.is_empty();
+            }
+            for device in &mut self.devices {
+                let output = mem::take(&mut *device.wire.0.lock().unwrap());
                 let mut rest = &output[..];
                 while let Some((_, packet)) = next(&mut rest, device.version) {
+                    is_busy = true;
                     println!("{:>14} <- broker          {packet}", device.name);
                 }
                 device.input.extend(output);
             }
         }
+        Ok(())
+    }
+}
+
+/// What the broker has written to a device.
+#[derive(Clone, Default)]
+struct Wire(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

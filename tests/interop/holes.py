@@ -16,6 +16,12 @@ CANNOT = {
         "very_large": "it takes packets of 1 MiB, the default of the library",
         "shared": "it has no shared subscriptions, and says so",
         "server_keep_alive": "it takes any Keep Alive",
+        "subscription_identifier": "it has no Subscription Identifiers, and says so",
+    },
+    ("broker", "*"): {
+        "very_large": "it takes packets of 1 MiB, the default of the library",
+        "shared": "it has no shared subscriptions, and says so",
+        "server_keep_alive": "it takes any Keep Alive",
     },
     ("mosquitto", "*"): {
         "broker_aliases": "it sends no Topic Aliases",

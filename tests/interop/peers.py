@@ -53,7 +53,8 @@ def install():
 
 def build():
     """Builds what is ours."""
-    run("cargo", "build", "--quiet", "--package", "sans-mqtt-interop", "--package", "tiny_broker", cwd=ROOT)
+    run("cargo", "build", "--quiet", "--package", "sans-mqtt-interop", "--package", "broker", cwd=ROOT)
+    run("cargo", "build", "--quiet", "--example", "tiny_broker", cwd=ROOT)
 
 
 def run(*command, **more):
@@ -97,7 +98,8 @@ CLIENTS = {
 
 # Of each broker, the command that starts it on a port.
 BROKERS = {
-    "tiny_broker": lambda port: [TARGET / "debug/tiny_broker", port],
+    "tiny_broker": lambda port: [TARGET / "debug/examples/tiny_broker", port],
+    "broker": lambda port: [TARGET / "debug/broker", port],
     "mosquitto": lambda port: [mosquitto() or program("mosquitto"), "-c", "mosquitto.conf"],
     "aedes": lambda port: [node("aedes"), HERE / "brokers/aedes.cjs", port],
     "amqtt": lambda port: [python("amqtt"), HERE / "brokers/amqtt_broker.py", port],

@@ -12,10 +12,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use std::{env, mem};
 
+use broker::Shared;
+use broker::transport::carry;
 use sans_mqtt::{Cause, Disconnect, Instant, Wait};
 use side::Side;
-use tiny_broker::Shared;
-use tiny_broker::transport::carry;
 use tokio::io::{self, AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::ctrl_c;

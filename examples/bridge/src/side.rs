@@ -131,7 +131,7 @@ mod tests {
     /// What the side sends when its broker sends this.
     fn hear(side: &mut Side, bytes: &[u8]) -> Vec<u8> {
         side.input.extend_from_slice(bytes);
-        side.handle(NOW).unwrap();
+        assert!(matches!(side.handle(NOW).unwrap(), Wait::Read(_)));
         mem::take(&mut side.output.inner)
     }
 

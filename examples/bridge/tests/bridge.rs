@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use broker::Shared;
 use sans_mqtt::{
     Client, Config, Connect, Event, Heap, Message, Properties, Qos, Session, Step, Subscription, Version,
 };
-use tiny_broker::Shared;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{Instant, sleep, timeout};

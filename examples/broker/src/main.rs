@@ -1,9 +1,9 @@
-//! `tiny_broker [ADDRESS]`: an address with a port, or a port alone; 127.0.0.1:1883 if nothing is said.
+//! `broker [ADDRESS]`: an address with a port, or a port alone; 127.0.0.1:1883 if nothing is said.
 
 use std::env;
 use std::process::ExitCode;
 
-use tiny_broker::Shared;
+use broker::Shared;
 use tokio::net::TcpListener;
 
 #[tokio::main(flavor = "current_thread")]
@@ -13,7 +13,7 @@ async fn main() -> ExitCode {
     let listener = match TcpListener::bind(&address).await {
         Ok(listener) => listener,
         Err(error) => {
-            eprintln!("tiny_broker: can't listen on {address}: {error}");
+            eprintln!("broker: can't listen on {address}: {error}");
             return ExitCode::FAILURE;
         }
     };

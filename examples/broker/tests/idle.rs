@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
+use broker::Shared;
 use sans_mqtt::{Connect, Packet, Publish, Qos, Subscribe, Subscription, Version, Will};
-use tiny_broker::Shared;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{sleep, timeout};
 

@@ -8,11 +8,11 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use broker::Shared;
 use sans_mqtt::{
     Ack, Cause, Client, Config, Connack, Connect, Disconnect, Event, Frame, Packet, PacketId, Properties,
     Property, Publish, Qos, ReasonCode, Session, Split, Subscribe, Subscription, Version,
 };
-use tiny_broker::Shared;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
