@@ -5,13 +5,12 @@ use std::io;
 
 use bytes::BytesMut;
 use sans_mqtt::{
-    Acknowledge, Client, Connect, Disconnect, Instant, PacketId, Properties, Property, ReasonCode,
-    RetainHandling, Session, Subscription, UsageError, Version,
+    Acknowledge, Client, Connect, Disconnect, Instant, PacketId, Properties, Property, PublishBuf,
+    ReasonCode, RetainHandling, Session, Subscription, UsageError, Version,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use crate::MessageBuf;
 use crate::handle::{Ack, Filter, Options, Reply};
 use crate::journal::Journal;
 
@@ -83,8 +82,8 @@ impl Connection {
         done
     }
 
-    pub(crate) fn publish(&mut self, message: &MessageBuf, position: Option<u64>) -> Result<(), UsageError> {
-        self.at(position, |mqtt, output| mqtt.publish(&message.get(), output).map(drop))
+    pub(crate) fn publish(&mut self, message: &PublishBuf, position: Option<u64>) -> Result<(), UsageError> {
+        self.at(position, |mqtt, output| mqtt.publish(&message.message(), output).map(drop))
     }
 
     pub(crate) fn ack(&mut self, ack: Ack) {

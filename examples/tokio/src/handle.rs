@@ -27,14 +27,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sans_mqtt::{AckToken, Config, Message, Qos, ReasonCode, Session, Version};
+use sans_mqtt::{AckToken, Config, Message, PublishBuf, Qos, ReasonCode, Session, Version};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::Error;
 use crate::endpoint::Endpoint;
 use crate::journal::Journal;
 use crate::task::Task;
-use crate::{Error, MessageBuf};
 
 /// How many commands wait for the connection. Whoever has more to say waits, too.
 const COMMANDS: usize = 16;
@@ -99,14 +99,14 @@ pub enum Event {
     /// The server did not want a message of this client.
     Refused(ReasonCode),
     /// A message of this client can't be sent again, because the server does not take it any more.
-    Lost(MessageBuf),
+    Lost(PublishBuf),
 }
 
 /// A message that came. One that is dropped without `ack` comes again in the next connection.
 #[derive(Debug)]
 #[must_use = "the server waits for the acknowledgement"]
 pub struct Received {
-    message: MessageBuf,
+    message: PublishBuf,
     /// `None` at QoS 0.
     right: Option<(AckToken, mpsc::UnboundedSender<Ack>)>,
 }
@@ -119,7 +119,7 @@ pub struct Stale;
 
 impl Received {
     pub(crate) fn new(
-        message: MessageBuf,
+        message: PublishBuf,
         token: Option<AckToken>,
         acks: &mpsc::UnboundedSender<Ack>,
     ) -> Self {
@@ -128,7 +128,7 @@ impl Received {
 
     /// The message.
     pub fn get(&self) -> Message<'_> {
-        self.message.get()
+        self.message.message()
     }
 
     /// Whether it is too late to acknowledge the message, so that nothing need be done with it.
@@ -190,7 +190,7 @@ impl Handle {
     }
 
     async fn send(&self, message: &Message<'_>, position: Option<u64>) -> Result<(), Error> {
-        let message = MessageBuf::new(message)?;
+        let message = PublishBuf::try_from(message)?;
         self.command(|reply| Command::Publish { message, position, reply }).await
     }
 
@@ -221,7 +221,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 #[derive(Debug)]
 pub(crate) enum Command {
-    Publish { message: MessageBuf, position: Option<u64>, reply: Reply<()> },
+    Publish { message: PublishBuf, position: Option<u64>, reply: Reply<()> },
     Subscribe(Filter),
     Flush(Reply<()>),
 }

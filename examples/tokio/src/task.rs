@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use sans_mqtt::{Cause, Event as Mqtt, Flight, Instant, ReasonCode, Session, Step, Wait};
+use sans_mqtt::{Cause, Event as Mqtt, Flight, Instant, PublishBuf, ReasonCode, Session, Step, Wait};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{self, sleep, sleep_until, timeout};
 
+use crate::Error;
 use crate::connection::{Connection, hang_up, write};
 use crate::endpoint::Stream;
 use crate::handle::{Ack, Command, Event, Filter, Options, Received, Reply};
 use crate::journal::{self, Journal};
-use crate::{Error, MessageBuf};
 
 /// How many bytes wait to be written, before nothing more is made of commands and of input.
 const OUTPUT: usize = 64 << 10;
@@ -216,7 +216,7 @@ impl Task {
                 Some(Event::Connected { session_present: connack.session_present })
             }
             Mqtt::Publish(incoming, token) => {
-                let message = MessageBuf::new(&mqtt.message(&incoming))?;
+                let message = PublishBuf::try_from(&mqtt.message(&incoming))?;
                 Some(Event::Message(Received::new(message, token, &connection.acks)))
             }
             Mqtt::Acked { reason, .. } if reason.is_error() => Some(Event::Refused(reason)),
@@ -231,8 +231,7 @@ impl Task {
             Mqtt::Dropped { id } => match mqtt.session().flight(id) {
                 // The server has lost the session. It may have had the message; but better twice than never.
                 Some(Flight::AtLeastOnce | Flight::ExactlyOnce) => {
-                    let lost =
-                        mqtt.session().message(id).map(|message| MessageBuf::new(&message)).transpose()?;
+                    let lost = mqtt.session().message(id).as_ref().map(PublishBuf::try_from).transpose()?;
                     let again = mqtt.requeue(id, &mut connection.output);
                     lost.filter(|_| again.is_err()).map(Event::Lost)
                 }
