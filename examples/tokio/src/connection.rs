@@ -1,6 +1,5 @@
 //! What the task does with one connection.
 
-use std::collections::HashMap;
 use std::io;
 
 use bytes::BytesMut;
@@ -18,8 +17,6 @@ use crate::journal::Journal;
 pub(crate) struct Connection {
     pub(crate) mqtt: Client<Journal>,
     pub(crate) output: BytesMut,
-    /// The number of the filter that each SUBSCRIBE is for.
-    pub(crate) subscribing: HashMap<PacketId, usize>,
     /// What the application is to hear as soon as the journal is written.
     pub(crate) replies: Vec<Reply<()>>,
     pub(crate) acks: mpsc::UnboundedSender<Ack>,
@@ -33,14 +30,7 @@ impl Connection {
         mqtt.set_acknowledge(Acknowledge::Manual);
         // As many as there are messages that are not acknowledged.
         let (acks, acked) = mpsc::unbounded_channel();
-        let connection = Self {
-            mqtt,
-            output: BytesMut::new(),
-            subscribing: HashMap::new(),
-            replies: Vec::new(),
-            acks,
-            is_leaving: false,
-        };
+        let connection = Self { mqtt, output: BytesMut::new(), replies: Vec::new(), acks, is_leaving: false };
         (connection, acked)
     }
 
@@ -94,8 +84,7 @@ impl Connection {
         }
     }
 
-    pub(crate) fn subscribe(&mut self, filters: &mut [Filter], number: usize) {
-        let filter = &mut filters[number];
+    pub(crate) fn subscribe(&mut self, filter: &Filter) -> Result<PacketId, UsageError> {
         let retain_handling = match self.mqtt.version() {
             Version::V5_0 => RetainHandling::SendIfNew,
             _ => RetainHandling::default(),
@@ -106,14 +95,7 @@ impl Connection {
             retain_handling,
             ..Subscription::default()
         };
-        match self.mqtt.subscribe(&[subscription], Properties::EMPTY, &mut self.output) {
-            Ok(id) => drop(self.subscribing.insert(id, number)),
-            Err(error) => {
-                if let Some(reply) = filter.reply.take() {
-                    let _ = reply.send(Err(error.into()));
-                }
-            }
-        }
+        self.mqtt.subscribe(&[subscription], Properties::EMPTY, &mut self.output)
     }
 
     pub(crate) fn leave(&mut self) {

@@ -27,7 +27,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sans_mqtt::{AckToken, Config, Message, PublishBuf, Qos, ReasonCode, Session, Version};
+use sans_mqtt::{AckToken, Config, Message, PacketId, PublishBuf, Qos, ReasonCode, Session, Version};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
@@ -100,6 +100,8 @@ pub enum Event {
     Refused(ReasonCode),
     /// A message of this client can't be sent again, because the server does not take it any more.
     Lost(PublishBuf),
+    /// The server has lost the session, and does not want a subscription that it had before. It is not asked again.
+    Unsubscribed { filter: String, reason: ReasonCode },
 }
 
 /// A message that came. One that is dropped without `ack` comes again in the next connection.
@@ -194,10 +196,10 @@ impl Handle {
         self.command(|reply| Command::Publish { message, position, reply }).await
     }
 
-    /// Subscribes, now and whenever the server has forgotten the session. Gives what the server says of it.
+    /// Subscribes, now and whenever the server has forgotten the session. Gives what the server says of it; if that is a
+    /// refusal, it is not asked again.
     pub async fn subscribe(&self, filter: &str, qos: Qos) -> Result<ReasonCode, Error> {
-        self.command(|reply| Command::Subscribe(Filter { filter: filter.into(), qos, reply: Some(reply) }))
-            .await
+        self.command(|reply| Command::Subscribe(Filter::new(filter, qos, reply))).await
     }
 
     /// Waits until the server has all messages of QoS 1 and 2.
@@ -230,8 +232,26 @@ pub(crate) enum Command {
 pub(crate) struct Filter {
     pub(crate) filter: String,
     pub(crate) qos: Qos,
+    pub(crate) standing: Standing,
     /// Until the server has answered once.
     pub(crate) reply: Option<Reply<ReasonCode>>,
+}
+
+/// What the server knows of a filter.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Standing {
+    /// Nothing: it is to be asked.
+    Due,
+    /// It has not answered this SUBSCRIBE.
+    Asked(PacketId),
+    /// The subscription is in its session.
+    Granted,
+}
+
+impl Filter {
+    fn new(filter: &str, qos: Qos, reply: Reply<ReasonCode>) -> Self {
+        Self { filter: filter.into(), qos, standing: Standing::Due, reply: Some(reply) }
+    }
 }
 
 #[derive(Debug)]

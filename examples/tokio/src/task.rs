@@ -13,7 +13,7 @@ use tokio::time::{self, sleep, sleep_until, timeout};
 use crate::Error;
 use crate::connection::{Connection, hang_up, write};
 use crate::endpoint::Stream;
-use crate::handle::{Ack, Command, Event, Filter, Options, Received, Reply};
+use crate::handle::{Ack, Command, Event, Filter, Options, Received, Reply, Standing};
 use crate::journal::{self, Journal};
 
 /// How many bytes wait to be written, before nothing more is made of commands and of input.
@@ -113,7 +113,7 @@ impl Task {
         connection.connect(self.now(), &self.options)?;
         loop {
             let wait = self.handle(connection, &events, &mut input)?;
-            self.obey(connection);
+            self.obey(connection)?;
             // Nothing is sent, and nobody told, before it is written down.
             journal::commit(connection.mqtt.session_mut()).await?;
             connection.replies.drain(..).for_each(|reply| drop(reply.send(Ok(()))));
@@ -212,7 +212,7 @@ impl Task {
         let mqtt = &mut connection.mqtt;
         Ok(match event {
             Mqtt::Connected(connack) => {
-                (0..self.filters.len()).for_each(|number| connection.subscribe(&mut self.filters, number));
+                self.filters.iter_mut().for_each(|filter| filter.standing = Standing::Due);
                 Some(Event::Connected { session_present: connack.session_present })
             }
             Mqtt::Publish(incoming, token) => {
@@ -221,12 +221,22 @@ impl Task {
             }
             Mqtt::Acked { reason, .. } if reason.is_error() => Some(Event::Refused(reason)),
             Mqtt::Suback(suback) => {
-                let number = connection.subscribing.remove(&suback.packet_id);
-                let reply = number.and_then(|number| self.filters[number].reply.take());
-                if let (Some(reply), Some(reason)) = (reply, suback.reasons.iter().next()) {
-                    let _ = reply.send(Ok(reason));
+                let asked = Standing::Asked(suback.packet_id);
+                let number = self.filters.iter().position(|filter| filter.standing == asked);
+                let (Some(number), Some(reason)) = (number, suback.reasons.iter().next()) else {
+                    return Ok(None);
+                };
+                let filter = &mut self.filters[number];
+                filter.standing = Standing::Granted;
+                let reply = filter.reply.take();
+                let refused = reason.is_error().then(|| self.filters.remove(number).filter);
+                match reply {
+                    Some(reply) => {
+                        let _ = reply.send(Ok(reason));
+                        None
+                    }
+                    None => refused.map(|filter| Event::Unsubscribed { filter, reason }),
                 }
-                None
             }
             Mqtt::Dropped { id } => match mqtt.session().flight(id) {
                 // The server has lost the session. It may have had the message; but better twice than never.
@@ -242,9 +252,21 @@ impl Task {
         })
     }
 
-    /// Carries out commands, as long as there is room for what they send.
-    fn obey(&mut self, connection: &mut Connection) {
+    /// Subscribes and carries out commands, as long as there is room for what that sends.
+    fn obey(&mut self, connection: &mut Connection) -> Result<(), Error> {
         while connection.mqtt.is_open() && connection.output.len() < OUTPUT {
+            if let Some(number) = self.filters.iter().position(|filter| filter.standing == Standing::Due) {
+                match connection.subscribe(&self.filters[number]) {
+                    Ok(id) => self.filters[number].standing = Standing::Asked(id),
+                    Err(error) if error.is_temporary() => break,
+                    Err(error) => match self.filters.remove(number).reply {
+                        Some(reply) => drop(reply.send(Err(error.into()))),
+                        // The server took it in an earlier connection.
+                        None => return Err(error.into()),
+                    },
+                }
+                continue;
+            }
             let Some(command) = self.next.take().or_else(|| self.commands.try_recv().ok()) else { break };
             match command {
                 Command::Publish { message, position, reply } => match connection.publish(&message, position)
@@ -256,16 +278,13 @@ impl Task {
                     Err(error) => drop(reply.send(Err(error.into()))),
                     Ok(()) => connection.replies.push(reply),
                 },
-                Command::Subscribe(filter) => {
-                    let number = self.filters.len();
-                    self.filters.push(filter);
-                    connection.subscribe(&mut self.filters, number);
-                }
+                Command::Subscribe(filter) => self.filters.push(filter),
                 Command::Flush(reply) => self.flushes.push(reply),
             }
         }
         if connection.mqtt.session().in_flight() == 0 && self.next.is_none() {
             connection.replies.append(&mut self.flushes);
         }
+        Ok(())
     }
 }

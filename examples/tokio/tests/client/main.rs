@@ -5,4 +5,5 @@ mod broken;
 mod killed;
 mod mistakes;
 mod server;
+mod subscriptions;
 mod tls;
