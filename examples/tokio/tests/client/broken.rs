@@ -59,6 +59,7 @@ async fn breaks(version: Version, qos: Qos) {
         }
     });
     let sending = async {
+        assert!(!client.subscribe("down", qos).await.unwrap().is_error());
         for number in 0..COUNT {
             broker.send(qos, number.to_string());
             let payload = number.to_string();
