@@ -198,6 +198,9 @@ impl Handle {
 
     /// Subscribes, now and whenever the server has forgotten the session. Gives what the server says of it; if that is a
     /// refusal, it is not asked again.
+    ///
+    /// The journal has no subscriptions: a program that begins anew makes them again, and so does one that has lost its
+    /// connection before the answer. A server of 3.1.1 sends its retained messages again then; one of 5.0 is told not to.
     pub async fn subscribe(&self, filter: &str, qos: Qos) -> Result<ReasonCode, Error> {
         self.command(|reply| Command::Subscribe(Filter::new(filter, qos, reply))).await
     }

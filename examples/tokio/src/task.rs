@@ -212,8 +212,14 @@ impl Task {
         let mqtt = &mut connection.mqtt;
         Ok(match event {
             Mqtt::Connected(connack) => {
-                self.filters.iter_mut().for_each(|filter| filter.standing = Standing::Due);
-                Some(Event::Connected { session_present: connack.session_present })
+                let session_present = connack.session_present;
+                for filter in &mut self.filters {
+                    // What it has not answered may not be in the session.
+                    if !(session_present && filter.standing == Standing::Granted) {
+                        filter.standing = Standing::Due;
+                    }
+                }
+                Some(Event::Connected { session_present })
             }
             Mqtt::Publish(incoming, token) => {
                 let message = PublishBuf::try_from(&mqtt.message(&incoming))?;
@@ -245,7 +251,7 @@ impl Task {
                     let again = mqtt.requeue(id, &mut connection.output);
                     lost.filter(|_| again.is_err()).map(Event::Lost)
                 }
-                // It had the message for sure; and subscriptions are made again anyway.
+                // It had the message for sure; and what was not subscribed to is asked for again anyway.
                 _ => None,
             },
             _ => None,

@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use sans_mqtt::{Connack, Message, Packet, Properties, Qos, ReasonCode, RetainHandling, Suback, Version};
 use sans_mqtt_tokio::codec::Codec;
-use sans_mqtt_tokio::journal::Journal;
+use sans_mqtt_tokio::journal::{Durability, Journal};
 use sans_mqtt_tokio::{Event, Handle, start};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
@@ -101,6 +101,60 @@ async fn refused_later() {
             }
         }
         assert_eq!(refusals, 1);
+    }
+}
+
+/// As long as the server has the session, it is not asked for what it has granted: before 5.0 it would send its retained
+/// messages once more.
+#[tokio::test]
+async fn kept_with_the_session() {
+    for version in [Version::V3_1_1, Version::V5_0] {
+        let server = Server::new(version).await;
+        let (client, mut events, end) = start(options(version, server.port()), Journal::volatile(None));
+        let script = async {
+            // Whoever does not answer may not have it.
+            server.accept(false).await.is_asked(None).await;
+            server.accept(true).await.is_asked(None).await;
+            server.accept(true).await.is_asked(GRANTED).await;
+            is_not_asked(server.accept(true).await, &client).await;
+            is_not_asked(server.accept(true).await, &client).await;
+            server.accept(false).await.is_asked(None).await;
+            server.accept(true).await.is_asked(GRANTED).await;
+            is_not_asked(server.accept(true).await, &client).await;
+            client.disconnect();
+        };
+        let listen = async { while events.recv().await.is_some() {} };
+        let (reason, (), ()) = tokio::join!(client.subscribe(FILTER, Qos::AtLeastOnce), script, listen);
+        assert_eq!(reason.unwrap(), ReasonCode::GRANTED_QOS_1);
+        end.await.unwrap().unwrap();
+    }
+}
+
+/// A program that begins anew does not know what was granted before. It asks, but not for retained messages again.
+#[tokio::test]
+async fn restarted() {
+    for (version, retain_handling) in
+        [(Version::V3_1_1, RetainHandling::Send), (Version::V5_0, RetainHandling::SendIfNew)]
+    {
+        let server = Server::new(version).await;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("session");
+        for session_present in [false, true] {
+            let session = Journal::open(&path, Some("a"), "test", Durability::Process).await.unwrap();
+            assert_eq!(session.exists(), session_present);
+            let (client, _events, end) = start(options(version, server.port()), session);
+            let script = async {
+                let mut peer = server.accept(session_present).await;
+                assert_eq!(peer.is_asked(GRANTED).await, retain_handling);
+                peer
+            };
+            let (reason, mut peer) = tokio::join!(client.subscribe(FILTER, Qos::AtLeastOnce), script);
+            assert_eq!(reason.unwrap(), ReasonCode::GRANTED_QOS_1);
+            client.disconnect();
+            peer.hears("DISCONNECT").await;
+            drop(peer);
+            end.await.unwrap().unwrap();
+        }
     }
 }
 
