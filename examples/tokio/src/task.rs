@@ -71,6 +71,7 @@ impl Task {
                     session = connection.mqtt.into_session();
                     match end {
                         Ok(()) => return Ok(()),
+                        Err(error) if connection.is_leaving && error.is_temporary() => return Ok(()),
                         Err(error) => error,
                     }
                 }

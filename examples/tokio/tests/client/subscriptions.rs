@@ -1,81 +1,22 @@
-//! What becomes of subscriptions when the connection is lost, and the session with it or not. The server keeps to a script.
+//! What becomes of subscriptions when the connection is lost, and the session with it or not.
 
-use std::time::Duration;
-
-use futures_util::{SinkExt, StreamExt};
-use sans_mqtt::{Connack, Message, Packet, Properties, Qos, ReasonCode, RetainHandling, Suback, Version};
-use sans_mqtt_tokio::codec::Codec;
+use sans_mqtt::{Message, Qos, ReasonCode, RetainHandling, Version};
 use sans_mqtt_tokio::journal::{Durability, Journal};
 use sans_mqtt_tokio::{Event, Handle, start};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
-use tokio_util::codec::Framed;
 
 use crate::broken::options;
 use crate::mistakes;
+use crate::script::{Peer, Server};
 
 const FILTER: &str = "a/#";
-
-struct Server {
-    listener: TcpListener,
-    version: Version,
-}
-
-impl Server {
-    async fn new(version: Version) -> Self {
-        Self { listener: TcpListener::bind("127.0.0.1:0").await.unwrap(), version }
-    }
-
-    fn port(&self) -> u16 {
-        self.listener.local_addr().unwrap().port()
-    }
-
-    /// The next connection.
-    async fn accept(&self, session_present: bool) -> Peer {
-        let accepted = timeout(Duration::from_secs(5), self.listener.accept()).await.expect("it connects");
-        let codec = Codec { version: self.version, maximum_packet_size: 1 << 20 };
-        let mut peer = Peer(Framed::new(accepted.unwrap().0, codec));
-        peer.hears("CONNECT").await;
-        peer.0.send(Packet::from(Connack { session_present, ..Connack::default() })).await.unwrap();
-        peer
-    }
-}
-
-struct Peer(Framed<TcpStream, Codec>);
-
-impl Peer {
-    /// The name of the next packet.
-    async fn hears(&mut self, name: &str) {
-        let packet =
-            timeout(Duration::from_secs(5), self.0.next()).await.expect("a packet").unwrap().unwrap();
-        assert_eq!(packet.get().packet_type().name(), name);
-    }
-
-    /// The next packet subscribes, and is answered, if it is to be.
-    async fn is_asked(&mut self, answer: Option<ReasonCode>) -> RetainHandling {
-        let packet =
-            timeout(Duration::from_secs(5), self.0.next()).await.expect("a packet").unwrap().unwrap();
-        let Packet::Subscribe(subscribe) = packet.get() else { panic!("{packet:?}") };
-        let subscription = subscribe.filters.iter().next().unwrap();
-        assert_eq!(subscription.filter, FILTER);
-        if let Some(reason) = answer {
-            let reasons = &[reason];
-            let packet_id = subscribe.packet_id;
-            let suback = Suback { packet_id, properties: Properties::EMPTY, reasons: reasons.into() };
-            self.0.send(Packet::Suback(suback)).await.unwrap();
-        }
-        subscription.retain_handling
-    }
-}
+const GRANTED: Option<ReasonCode> = Some(ReasonCode::GRANTED_QOS_1);
+const REFUSED: Option<ReasonCode> = Some(ReasonCode::UNSPECIFIED_ERROR); // all that 3.1.1 knows
 
 /// What comes next is what the client is told now.
 async fn is_not_asked(mut peer: Peer, client: &Handle) {
     client.publish(&Message { topic: "b", ..Message::default() }).await.unwrap();
     peer.hears("PUBLISH").await;
 }
-
-const GRANTED: Option<ReasonCode> = Some(ReasonCode::GRANTED_QOS_1);
-const REFUSED: Option<ReasonCode> = Some(ReasonCode::UNSPECIFIED_ERROR); // all that 3.1.1 knows
 
 /// A server that has lost the session refuses what it had granted before.
 #[tokio::test]
@@ -84,8 +25,8 @@ async fn refused_later() {
         let server = Server::new(version).await;
         let (client, mut events, end) = start(options(version, server.port()), Journal::volatile(None));
         let script = async {
-            server.accept(false).await.is_asked(GRANTED).await;
-            server.accept(false).await.is_asked(REFUSED).await;
+            server.accept(false).await.is_asked(FILTER, GRANTED).await;
+            server.accept(false).await.is_asked(FILTER, REFUSED).await;
             // Now it is not asked again.
             is_not_asked(server.accept(false).await, &client).await;
         };
@@ -113,13 +54,13 @@ async fn kept_with_the_session() {
         let (client, mut events, end) = start(options(version, server.port()), Journal::volatile(None));
         let script = async {
             // Whoever does not answer may not have it.
-            server.accept(false).await.is_asked(None).await;
-            server.accept(true).await.is_asked(None).await;
-            server.accept(true).await.is_asked(GRANTED).await;
+            server.accept(false).await.is_asked(FILTER, None).await;
+            server.accept(true).await.is_asked(FILTER, None).await;
+            server.accept(true).await.is_asked(FILTER, GRANTED).await;
             is_not_asked(server.accept(true).await, &client).await;
             is_not_asked(server.accept(true).await, &client).await;
-            server.accept(false).await.is_asked(None).await;
-            server.accept(true).await.is_asked(GRANTED).await;
+            server.accept(false).await.is_asked(FILTER, None).await;
+            server.accept(true).await.is_asked(FILTER, GRANTED).await;
             is_not_asked(server.accept(true).await, &client).await;
             client.disconnect();
         };
@@ -145,7 +86,7 @@ async fn restarted() {
             let (client, _events, end) = start(options(version, server.port()), session);
             let script = async {
                 let mut peer = server.accept(session_present).await;
-                assert_eq!(peer.is_asked(GRANTED).await, retain_handling);
+                assert_eq!(peer.is_asked(FILTER, GRANTED).await, retain_handling);
                 peer
             };
             let (reason, mut peer) = tokio::join!(client.subscribe(FILTER, Qos::AtLeastOnce), script);
@@ -163,9 +104,9 @@ async fn the_program_ends_when_it_is_refused_later() {
     let server = Server::new(Version::V5_0).await;
     let url = format!("mqtt://127.0.0.1:{}", server.port());
     let script = async {
-        server.accept(false).await.is_asked(GRANTED).await;
+        server.accept(false).await.is_asked(FILTER, GRANTED).await;
         let mut peer = server.accept(false).await;
-        peer.is_asked(REFUSED).await;
+        peer.is_asked(FILTER, REFUSED).await;
         peer.hears("DISCONNECT").await;
     };
     let says = "the server refused the subscription to a/#: Unspecified error";
