@@ -25,11 +25,16 @@ impl Server {
 
     /// The next connection.
     pub async fn accept(&self, session_present: bool) -> Peer {
+        self.welcome(Connack { session_present, ..Connack::default() }).await
+    }
+
+    /// The next connection, with this answer.
+    pub async fn welcome(&self, connack: Connack<'_>) -> Peer {
         let accepted = timeout(Duration::from_secs(5), self.listener.accept()).await.expect("it connects");
         let codec = Codec { version: self.version, maximum_packet_size: 1 << 20 };
         let mut peer = Peer(Framed::new(accepted.unwrap().0, codec));
         peer.hears("CONNECT").await;
-        peer.0.send(Packet::from(Connack { session_present, ..Connack::default() })).await.unwrap();
+        peer.0.send(Packet::from(connack)).await.unwrap();
         peer
     }
 }

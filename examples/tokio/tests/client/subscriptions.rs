@@ -1,8 +1,11 @@
 //! What becomes of subscriptions when the connection is lost, and the session with it or not.
 
-use sans_mqtt::{Message, Qos, ReasonCode, RetainHandling, Version};
+use std::time::Duration;
+
+use sans_mqtt::{Connack, Message, Property, Qos, ReasonCode, RetainHandling, UsageError, Version};
 use sans_mqtt_tokio::journal::{Durability, Journal};
-use sans_mqtt_tokio::{Event, Handle, start};
+use sans_mqtt_tokio::{Error, Event, Handle, start};
+use tokio::time::timeout;
 
 use crate::broken::options;
 use crate::mistakes;
@@ -43,6 +46,23 @@ async fn refused_later() {
         }
         assert_eq!(refusals, 1);
     }
+}
+
+/// A server that comes back can't do any more what it could: the client can't go on as it should.
+#[tokio::test]
+async fn not_available_later() {
+    let server = Server::new(Version::V5_0).await;
+    let (client, _events, end) = start(options(Version::V5_0, server.port()), Journal::volatile(None));
+    let script = async {
+        server.accept(false).await.is_asked(FILTER, GRANTED).await;
+        let properties = &[Property::WildcardSubscriptionAvailable(false)];
+        let connack = Connack { properties: properties.into(), ..Connack::default() };
+        server.welcome(connack).await
+    };
+    let (reason, _peer) = tokio::join!(client.subscribe(FILTER, Qos::AtLeastOnce), script);
+    assert_eq!(reason.unwrap(), ReasonCode::GRANTED_QOS_1);
+    let error = timeout(Duration::from_secs(5), end).await.expect("it ends").unwrap().unwrap_err();
+    assert!(matches!(error, Error::Usage(UsageError::NotAvailable(_))), "{error}");
 }
 
 /// As long as the server has the session, it is not asked for what it has granted: before 5.0 it would send its retained
