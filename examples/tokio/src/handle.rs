@@ -101,6 +101,7 @@ pub enum Event {
     /// A message of this client can't be sent again, because the server does not take it any more.
     Lost(PublishBuf),
     /// The server has lost the session, and does not want a subscription that it had before. It is not asked again.
+    /// (If it has announced that it can't have it, the client ends instead.)
     Unsubscribed { filter: String, reason: ReasonCode },
 }
 
