@@ -20,7 +20,8 @@ URL is mqtt://HOST[:PORT], or mqtts://HOST[:PORT] for TLS.
   --session FILE      what is under way is kept there, and goes on after any crash
   --output FILE       sub: where lines are added, instead of standard output; with --session,
                       and at QoS 2, each message is there exactly once, whatever crashes;
-                      on standard output, the last one may be there again after a crash
+                      on standard output, the last one may be there again after a crash;
+                      with 3.1.1, servers send retained messages again whenever the client starts
   --input FILE        pub: what is read, instead of standard input; with --session, each line
                       is sent once, and lines that were added later are sent the next time
   --no-fsync          files need not survive a power failure, only the end of the program

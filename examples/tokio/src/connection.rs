@@ -1,17 +1,15 @@
 //! What the task does with one connection.
 
-use std::collections::HashMap;
 use std::io;
 
 use bytes::BytesMut;
 use sans_mqtt::{
-    Acknowledge, Client, Connect, Disconnect, Instant, PacketId, Properties, Property, ReasonCode,
-    RetainHandling, Session, Subscription, UsageError, Version,
+    Acknowledge, Client, Connect, Disconnect, Instant, PacketId, Properties, Property, PublishBuf,
+    ReasonCode, RetainHandling, Session, Subscription, UsageError, Version,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use crate::MessageBuf;
 use crate::handle::{Ack, Filter, Options, Reply};
 use crate::journal::Journal;
 
@@ -19,8 +17,6 @@ use crate::journal::Journal;
 pub(crate) struct Connection {
     pub(crate) mqtt: Client<Journal>,
     pub(crate) output: BytesMut,
-    /// The number of the filter that each SUBSCRIBE is for.
-    pub(crate) subscribing: HashMap<PacketId, usize>,
     /// What the application is to hear as soon as the journal is written.
     pub(crate) replies: Vec<Reply<()>>,
     pub(crate) acks: mpsc::UnboundedSender<Ack>,
@@ -34,14 +30,7 @@ impl Connection {
         mqtt.set_acknowledge(Acknowledge::Manual);
         // As many as there are messages that are not acknowledged.
         let (acks, acked) = mpsc::unbounded_channel();
-        let connection = Self {
-            mqtt,
-            output: BytesMut::new(),
-            subscribing: HashMap::new(),
-            replies: Vec::new(),
-            acks,
-            is_leaving: false,
-        };
+        let connection = Self { mqtt, output: BytesMut::new(), replies: Vec::new(), acks, is_leaving: false };
         (connection, acked)
     }
 
@@ -83,8 +72,8 @@ impl Connection {
         done
     }
 
-    pub(crate) fn publish(&mut self, message: &MessageBuf, position: Option<u64>) -> Result<(), UsageError> {
-        self.at(position, |mqtt, output| mqtt.publish(&message.get(), output).map(drop))
+    pub(crate) fn publish(&mut self, message: &PublishBuf, position: Option<u64>) -> Result<(), UsageError> {
+        self.at(position, |mqtt, output| mqtt.publish(&message.message(), output).map(drop))
     }
 
     pub(crate) fn ack(&mut self, ack: Ack) {
@@ -95,8 +84,7 @@ impl Connection {
         }
     }
 
-    pub(crate) fn subscribe(&mut self, filters: &mut [Filter], number: usize) {
-        let filter = &mut filters[number];
+    pub(crate) fn subscribe(&mut self, filter: &Filter) -> Result<PacketId, UsageError> {
         let retain_handling = match self.mqtt.version() {
             Version::V5_0 => RetainHandling::SendIfNew,
             _ => RetainHandling::default(),
@@ -107,14 +95,7 @@ impl Connection {
             retain_handling,
             ..Subscription::default()
         };
-        match self.mqtt.subscribe(&[subscription], Properties::EMPTY, &mut self.output) {
-            Ok(id) => drop(self.subscribing.insert(id, number)),
-            Err(error) => {
-                if let Some(reply) = filter.reply.take() {
-                    let _ = reply.send(Err(error.into()));
-                }
-            }
-        }
+        self.mqtt.subscribe(&[subscription], Properties::EMPTY, &mut self.output)
     }
 
     pub(crate) fn leave(&mut self) {

@@ -27,14 +27,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sans_mqtt::{AckToken, Config, Message, Qos, ReasonCode, Session, Version};
+use sans_mqtt::{AckToken, Config, Message, PacketId, PublishBuf, Qos, ReasonCode, Session, Version};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 
+use crate::Error;
 use crate::endpoint::Endpoint;
 use crate::journal::Journal;
 use crate::task::Task;
-use crate::{Error, MessageBuf};
 
 /// How many commands wait for the connection. Whoever has more to say waits, too.
 const COMMANDS: usize = 16;
@@ -99,14 +99,17 @@ pub enum Event {
     /// The server did not want a message of this client.
     Refused(ReasonCode),
     /// A message of this client can't be sent again, because the server does not take it any more.
-    Lost(MessageBuf),
+    Lost(PublishBuf),
+    /// The server has lost the session, and does not want a subscription that it had before. It is not asked again.
+    /// (If it has announced that it can't have it, the client ends instead.)
+    Unsubscribed { filter: String, reason: ReasonCode },
 }
 
 /// A message that came. One that is dropped without `ack` comes again in the next connection.
 #[derive(Debug)]
 #[must_use = "the server waits for the acknowledgement"]
 pub struct Received {
-    message: MessageBuf,
+    message: PublishBuf,
     /// `None` at QoS 0.
     right: Option<(AckToken, mpsc::UnboundedSender<Ack>)>,
 }
@@ -119,7 +122,7 @@ pub struct Stale;
 
 impl Received {
     pub(crate) fn new(
-        message: MessageBuf,
+        message: PublishBuf,
         token: Option<AckToken>,
         acks: &mpsc::UnboundedSender<Ack>,
     ) -> Self {
@@ -128,7 +131,7 @@ impl Received {
 
     /// The message.
     pub fn get(&self) -> Message<'_> {
-        self.message.get()
+        self.message.message()
     }
 
     /// Whether it is too late to acknowledge the message, so that nothing need be done with it.
@@ -190,14 +193,17 @@ impl Handle {
     }
 
     async fn send(&self, message: &Message<'_>, position: Option<u64>) -> Result<(), Error> {
-        let message = MessageBuf::new(message)?;
+        let message = PublishBuf::try_from(message)?;
         self.command(|reply| Command::Publish { message, position, reply }).await
     }
 
-    /// Subscribes, now and whenever the server has forgotten the session. Gives what the server says of it.
+    /// Subscribes, now and whenever the server has forgotten the session. Gives what the server says of it; if that is a
+    /// refusal, it is not asked again.
+    ///
+    /// The journal has no subscriptions: a program that begins anew makes them again, and so does one that has lost its
+    /// connection before the answer. A server of 3.1.1 sends its retained messages again then; one of 5.0 is told not to.
     pub async fn subscribe(&self, filter: &str, qos: Qos) -> Result<ReasonCode, Error> {
-        self.command(|reply| Command::Subscribe(Filter { filter: filter.into(), qos, reply: Some(reply) }))
-            .await
+        self.command(|reply| Command::Subscribe(Filter::new(filter, qos, reply))).await
     }
 
     /// Waits until the server has all messages of QoS 1 and 2.
@@ -221,7 +227,7 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, Error>>;
 
 #[derive(Debug)]
 pub(crate) enum Command {
-    Publish { message: MessageBuf, position: Option<u64>, reply: Reply<()> },
+    Publish { message: PublishBuf, position: Option<u64>, reply: Reply<()> },
     Subscribe(Filter),
     Flush(Reply<()>),
 }
@@ -230,8 +236,26 @@ pub(crate) enum Command {
 pub(crate) struct Filter {
     pub(crate) filter: String,
     pub(crate) qos: Qos,
+    pub(crate) standing: Standing,
     /// Until the server has answered once.
     pub(crate) reply: Option<Reply<ReasonCode>>,
+}
+
+/// What the server knows of a filter.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Standing {
+    /// Nothing: it is to be asked.
+    Due,
+    /// It has not answered this SUBSCRIBE.
+    Asked(PacketId),
+    /// The subscription is in its session.
+    Granted,
+}
+
+impl Filter {
+    fn new(filter: &str, qos: Qos, reply: Reply<ReasonCode>) -> Self {
+        Self { filter: filter.into(), qos, standing: Standing::Due, reply: Some(reply) }
+    }
 }
 
 #[derive(Debug)]

@@ -14,9 +14,7 @@ pub mod endpoint;
 mod error;
 pub mod handle;
 pub mod journal;
-mod message;
 mod task;
 
 pub use error::Error;
 pub use handle::{Event, Handle, Options, Received, Stale, start};
-pub use message::MessageBuf;

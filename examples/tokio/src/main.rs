@@ -7,7 +7,7 @@ use std::error::Error;
 use std::pin::pin;
 use std::process::ExitCode;
 
-use sans_mqtt::{Message, Qos};
+use sans_mqtt::{Message, Qos, ReasonCode};
 use sans_mqtt_tokio::journal::Journal;
 use sans_mqtt_tokio::{Event, Handle, Received, Stale, start};
 use tokio::runtime;
@@ -93,18 +93,23 @@ async fn subscribe(
             reason = &mut subscription, if !is_subscribed => {
                 let reason = reason?;
                 if reason.is_error() {
-                    return Err(format!("the server refused the subscription to {filter}: {reason}").into());
+                    return Err(refusal(filter, reason));
                 }
                 is_subscribed = true;
             }
             event = events.recv() => match event {
                 Some(Event::Message(received)) => process(received, output).await?,
+                Some(Event::Unsubscribed { filter, reason }) => return Err(refusal(&filter, reason)),
                 Some(event) => tell(&event),
                 None => return Ok(()), // the client has ended, and says why
             },
             signalled = &mut signal => return Ok(signalled?),
         }
     }
+}
+
+fn refusal(filter: &str, reason: ReasonCode) -> Box<dyn Error> {
+    format!("the server refused the subscription to {filter}: {reason}").into()
 }
 
 /// Writes a message down, and then acknowledges it. If that is too late, the message comes again, and does not count now.

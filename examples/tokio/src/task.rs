@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Buf, BytesMut};
-use sans_mqtt::{Cause, Event as Mqtt, Flight, Instant, ReasonCode, Session, Step, Wait};
+use sans_mqtt::{Cause, Event as Mqtt, Flight, Instant, PublishBuf, ReasonCode, Session, Step, Wait};
 use tokio::io::AsyncReadExt;
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{self, sleep, sleep_until, timeout};
 
+use crate::Error;
 use crate::connection::{Connection, hang_up, write};
 use crate::endpoint::Stream;
-use crate::handle::{Ack, Command, Event, Filter, Options, Received, Reply};
+use crate::handle::{Ack, Command, Event, Filter, Options, Received, Reply, Standing};
 use crate::journal::{self, Journal};
-use crate::{Error, MessageBuf};
 
 /// How many bytes wait to be written, before nothing more is made of commands and of input.
 const OUTPUT: usize = 64 << 10;
@@ -71,6 +71,7 @@ impl Task {
                     session = connection.mqtt.into_session();
                     match end {
                         Ok(()) => return Ok(()),
+                        Err(error) if connection.is_leaving && error.is_temporary() => return Ok(()),
                         Err(error) => error,
                     }
                 }
@@ -113,7 +114,7 @@ impl Task {
         connection.connect(self.now(), &self.options)?;
         loop {
             let wait = self.handle(connection, &events, &mut input)?;
-            self.obey(connection);
+            self.obey(connection)?;
             // Nothing is sent, and nobody told, before it is written down.
             journal::commit(connection.mqtt.session_mut()).await?;
             connection.replies.drain(..).for_each(|reply| drop(reply.send(Ok(()))));
@@ -212,40 +213,67 @@ impl Task {
         let mqtt = &mut connection.mqtt;
         Ok(match event {
             Mqtt::Connected(connack) => {
-                (0..self.filters.len()).for_each(|number| connection.subscribe(&mut self.filters, number));
-                Some(Event::Connected { session_present: connack.session_present })
+                let session_present = connack.session_present;
+                for filter in &mut self.filters {
+                    // What it has not answered may not be in the session.
+                    if !(session_present && filter.standing == Standing::Granted) {
+                        filter.standing = Standing::Due;
+                    }
+                }
+                Some(Event::Connected { session_present })
             }
             Mqtt::Publish(incoming, token) => {
-                let message = MessageBuf::new(&mqtt.message(&incoming))?;
+                let message = PublishBuf::try_from(&mqtt.message(&incoming))?;
                 Some(Event::Message(Received::new(message, token, &connection.acks)))
             }
             Mqtt::Acked { reason, .. } if reason.is_error() => Some(Event::Refused(reason)),
             Mqtt::Suback(suback) => {
-                let number = connection.subscribing.remove(&suback.packet_id);
-                let reply = number.and_then(|number| self.filters[number].reply.take());
-                if let (Some(reply), Some(reason)) = (reply, suback.reasons.iter().next()) {
-                    let _ = reply.send(Ok(reason));
+                let asked = Standing::Asked(suback.packet_id);
+                let number = self.filters.iter().position(|filter| filter.standing == asked);
+                let (Some(number), Some(reason)) = (number, suback.reasons.iter().next()) else {
+                    return Ok(None);
+                };
+                let filter = &mut self.filters[number];
+                filter.standing = Standing::Granted;
+                let reply = filter.reply.take();
+                let refused = reason.is_error().then(|| self.filters.remove(number).filter);
+                match reply {
+                    Some(reply) => {
+                        let _ = reply.send(Ok(reason));
+                        None
+                    }
+                    None => refused.map(|filter| Event::Unsubscribed { filter, reason }),
                 }
-                None
             }
             Mqtt::Dropped { id } => match mqtt.session().flight(id) {
                 // The server has lost the session. It may have had the message; but better twice than never.
                 Some(Flight::AtLeastOnce | Flight::ExactlyOnce) => {
-                    let lost =
-                        mqtt.session().message(id).map(|message| MessageBuf::new(&message)).transpose()?;
+                    let lost = mqtt.session().message(id).as_ref().map(PublishBuf::try_from).transpose()?;
                     let again = mqtt.requeue(id, &mut connection.output);
                     lost.filter(|_| again.is_err()).map(Event::Lost)
                 }
-                // It had the message for sure; and subscriptions are made again anyway.
+                // It had the message for sure; and what was not subscribed to is asked for again anyway.
                 _ => None,
             },
             _ => None,
         })
     }
 
-    /// Carries out commands, as long as there is room for what they send.
-    fn obey(&mut self, connection: &mut Connection) {
+    /// Subscribes and carries out commands, as long as there is room for what that sends.
+    fn obey(&mut self, connection: &mut Connection) -> Result<(), Error> {
         while connection.mqtt.is_open() && connection.output.len() < OUTPUT {
+            if let Some(number) = self.filters.iter().position(|filter| filter.standing == Standing::Due) {
+                match connection.subscribe(&self.filters[number]) {
+                    Ok(id) => self.filters[number].standing = Standing::Asked(id),
+                    Err(error) if error.is_temporary() => break,
+                    Err(error) => match self.filters.remove(number).reply {
+                        Some(reply) => drop(reply.send(Err(error.into()))),
+                        // The server took it in an earlier connection.
+                        None => return Err(error.into()),
+                    },
+                }
+                continue;
+            }
             let Some(command) = self.next.take().or_else(|| self.commands.try_recv().ok()) else { break };
             match command {
                 Command::Publish { message, position, reply } => match connection.publish(&message, position)
@@ -257,16 +285,13 @@ impl Task {
                     Err(error) => drop(reply.send(Err(error.into()))),
                     Ok(()) => connection.replies.push(reply),
                 },
-                Command::Subscribe(filter) => {
-                    let number = self.filters.len();
-                    self.filters.push(filter);
-                    connection.subscribe(&mut self.filters, number);
-                }
+                Command::Subscribe(filter) => self.filters.push(filter),
                 Command::Flush(reply) => self.flushes.push(reply),
             }
         }
         if connection.mqtt.session().in_flight() == 0 && self.next.is_none() {
             connection.replies.append(&mut self.flushes);
         }
+        Ok(())
     }
 }

@@ -14,7 +14,7 @@ use crate::server::{Blow, Broker};
 
 const COUNT: usize = 1000;
 
-fn options(version: Version, port: u16) -> Options {
+pub fn options(version: Version, port: u16) -> Options {
     let endpoint = Endpoint::new(&format!("mqtt://localhost:{port}"), &TlsFiles::default()).unwrap();
     let (first_pause, longest_pause) = (Duration::ZERO, Duration::ZERO);
     Options { version, first_pause, longest_pause, ..Options::new(endpoint) }
@@ -59,6 +59,7 @@ async fn breaks(version: Version, qos: Qos) {
         }
     });
     let sending = async {
+        assert!(!client.subscribe("down", qos).await.unwrap().is_error());
         for number in 0..COUNT {
             broker.send(qos, number.to_string());
             let payload = number.to_string();

@@ -4,5 +4,8 @@
 mod broken;
 mod killed;
 mod mistakes;
+mod script;
 mod server;
+mod stalled;
+mod subscriptions;
 mod tls;

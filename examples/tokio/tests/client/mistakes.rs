@@ -27,7 +27,7 @@ async fn end(client: Child) -> (ExitStatus, String) {
 }
 
 /// The client fails, and its last line says so.
-async fn fails(args: &[&str], says: &str) {
+pub async fn fails(args: &[&str], says: &str) {
     let (status, errors) = end(client(args)).await;
     assert_eq!(status.code(), Some(1), "{errors}");
     let last = errors.lines().rfind(|line| line.starts_with("client: ")).unwrap_or_default();

@@ -16,7 +16,19 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-type Place = Arc<tokio::sync::Mutex<Option<Session<Heap>>>>;
+type Place = Arc<tokio::sync::Mutex<Option<Kept>>>;
+
+/// What is kept of a client that is away.
+pub struct Kept {
+    session: Session<Heap>,
+    is_subscribed: bool,
+}
+
+/// The place of a client that is here.
+struct Guest {
+    place: OwnedMutexGuard<Option<Kept>>,
+    is_subscribed: bool,
+}
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Blow {
@@ -107,9 +119,7 @@ impl Broker {
     pub fn is_done(&self, client_id: &str) -> bool {
         let place = self.sessions.lock().unwrap().get(client_id).cloned();
         let idle = place.is_some_and(|place| {
-            place
-                .try_lock()
-                .is_ok_and(|session| session.as_ref().is_some_and(|session| session.in_flight() == 0))
+            place.try_lock().is_ok_and(|kept| kept.as_ref().is_some_and(|kept| kept.session.in_flight() == 0))
         });
         idle && self.queue.lock().unwrap().is_empty()
     }
@@ -138,8 +148,9 @@ impl Broker {
         let end = self.talk(&mut reader, &mut writer, &mut server, &mut guest).await;
         self.causes.lock().unwrap().extend(end);
         server.handle_timeout(self.now(), &mut Vec::new());
-        if let Some(mut place) = guest {
-            *place = Some(server.into_session()).filter(Session::exists);
+        if let Some(Guest { mut place, is_subscribed }) = guest {
+            let session = server.into_session();
+            *place = session.exists().then_some(Kept { session, is_subscribed });
         }
         // The client may still read what was said last.
         let rest = async {
@@ -155,9 +166,9 @@ impl Broker {
         reader: &mut (impl AsyncRead + Unpin),
         writer: &mut (impl AsyncWrite + Unpin),
         server: &mut Server<Heap>,
-        guest: &mut Option<OwnedMutexGuard<Option<Session<Heap>>>>,
+        guest: &mut Option<Guest>,
     ) -> io::Result<Cause> {
-        let (mut input, mut output, mut is_subscribed) = (Vec::new(), Vec::new(), false);
+        let (mut input, mut output) = (Vec::new(), Vec::new());
         loop {
             let mut rest = &input[..];
             let wait = loop {
@@ -184,15 +195,14 @@ impl Broker {
                         let filters = subscribe.filters.iter().map(|filter| filter.filter.to_owned());
                         self.filters.lock().unwrap().extend(filters);
                         server.suback(&reasons, Properties::EMPTY, &mut output)?;
+                        guest.iter_mut().for_each(|guest| guest.is_subscribed |= !self.answer.is_error());
                     }
                     Step::Event(_) => {}
                     Step::Wait(wait) => break wait,
                 }
             };
             input.drain(..input.len() - rest.len());
-            // Whoever has this identifier subscribes, now or in an earlier connection.
-            is_subscribed |= server.is_open();
-            if is_subscribed {
+            if server.is_open() && guest.as_ref().is_some_and(|guest| guest.is_subscribed) {
                 self.send_queue(server, &mut output);
             }
             if let Some(blow) = self.burn() {
@@ -225,7 +235,7 @@ impl Broker {
     async fn admit(
         &self,
         server: &mut Server<Heap>,
-        guest: &mut Option<OwnedMutexGuard<Option<Session<Heap>>>>,
+        guest: &mut Option<Guest>,
         connect: &Connect<'_>,
         output: &mut Vec<u8>,
     ) -> io::Result<()> {
@@ -235,9 +245,13 @@ impl Broker {
             return Ok(server.reject(ReasonCode::BAD_USER_NAME_OR_PASSWORD, Properties::EMPTY, output)?);
         }
         let place = self.sessions.lock().unwrap().entry(connect.client_id.into()).or_default().clone();
-        if let Some(session) = guest.insert(place.lock_owned().await).take() {
-            let _ = server.resume(session); // unless a new one is wanted
-        }
+        let mut place = place.lock_owned().await;
+        let is_subscribed = match place.take() {
+            // Unless a new one is wanted.
+            Some(kept) => server.resume(kept.session).is_ok() && kept.is_subscribed,
+            None => false,
+        };
+        *guest = Some(Guest { place, is_subscribed });
         Ok(server.accept(Properties::EMPTY, output)?)
     }
 
