@@ -141,7 +141,7 @@ async fn forgets(version: Version) {
     received.sort_unstable();
     received.dedup();
     assert!(received.into_iter().eq(0..COUNT));
-    assert!(losses > 10 && filters > 10);
+    assert!(losses > 3 && filters > 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
