@@ -43,7 +43,8 @@ fn one_wrong_byte_does_no_harm() {
 #[test]
 #[ignore = "all changes take minutes, and only when optimized"]
 fn no_wrong_byte_does_harm() {
-    corrupt(|_, _, _| true);
+    // In a long packet most bytes are the same text.
+    corrupt(|bytes, at, value| bytes.len() <= 2000 || is_telling(bytes, at, value));
 }
 
 /// Makes all changes that are `wanted` in all vectors. Gives the number of those that are accepted.
