@@ -120,15 +120,15 @@ MUTANTS = [
     (
         "an acknowledgement is lost when there is no room",
         RECEIVED,
-        """            if !out.reserve(ACK) {
-                return;
-            }
-            self.send_ack(owed, out);""",
-        """            if !out.reserve(ACK) {
+        """        self.send_pings(out);
+        while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
+            if !out.reserve(ACK) {
+                return;""",
+        """        self.send_pings(out);
+        while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
+            if !out.reserve(ACK) {
                 self.session.inbox.remove(self.session.store.incoming_mut(), owed.handle);
-                return;
-            }
-            self.send_ack(owed, out);""",
+                return;""",
     ),
     ("new messages overtake old ones", SENT, "if self.is_resuming() {", "if false {"),
     (
@@ -182,7 +182,7 @@ MUTANTS = [
         "max(1)",
     ),
     ("an acknowledgement follows DISCONNECT", RECEIVED, "if self.is_open() {\n                    self.send_owed(out);", "{\n                    self.send_owed(out);"),
-    ("PINGRESP is lost when there is no room", RECEIVED, "while self.pongs > 0 && out.reserve(2) {", "while core::mem::take(&mut self.pongs) > 0 && out.reserve(2) {\n            self.pongs += 1;"),
+    ("PINGRESP is lost when there is no room", RECEIVED, "while self.pings > 0 && out.reserve(2) {", "while core::mem::take(&mut self.pings) > 0 && out.reserve(2) {\n            self.pings += 1;"),
 ]
 
 
