@@ -311,3 +311,18 @@ fn an_answer_speaks_of_each_filter() {
     let Wait::Closed(Cause::Failed(error)) = answer(&[ReasonCode::SUCCESS]) else { panic!() };
     assert_eq!((error.rule(), error.reason()), ("MQTT-3.8.4-6", ReasonCode::PROTOCOL_ERROR));
 }
+
+#[test]
+fn a_ping_is_answered_when_there_is_room() {
+    let (now, mut out) = (Instant::from_millis(0), Vec::new());
+    let mut server = Server::new(now, &Config::default(), Session::<Heap>::default());
+    let mut input = &b"\x10\x0D\0\x04MQTT\x04\x02\0\x3C\0\x01a"[..];
+    assert!(matches!(server.handle(now, &mut input, &mut out), Step::Event(Event::Connect(_))));
+    server.accept(Properties::EMPTY, &mut out).unwrap();
+    out.clear();
+    let (mut input, mut full) = (&b"\xC0\0\xC0\0"[..], &mut [][..]);
+    assert!(matches!(server.handle(now, &mut input, &mut full), Step::Wait(Wait::Read(2))));
+    assert!(input.is_empty());
+    assert!(matches!(server.handle(now, &mut input, &mut out), Step::Wait(Wait::Read(2))));
+    assert_eq!(out, b"\xD0\0\xD0\0");
+}
