@@ -8,30 +8,17 @@ mod tiny_broker;
 #[path = "../examples/broker/tests/decisions/tests.rs"]
 mod tests;
 
+#[path = "../examples/support/wire.rs"]
+mod wire;
+
 use std::collections::HashMap;
-use std::io::{self, Write};
-use std::mem;
-use std::sync::{Arc, Mutex};
 
 use sans_mqtt::Instant;
 use tiny_broker::Broker;
+use wire::Wire;
 
 #[derive(Default)]
 pub(crate) struct Machine(Broker, HashMap<u64, Wire>);
-
-/// What was written to a client.
-#[derive(Clone, Default)]
-struct Wire(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Wire {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 impl Machine {
     fn open(&mut self, id: u64, now: Instant) {
@@ -46,7 +33,7 @@ impl Machine {
 
     fn output(&mut self, id: u64, now: Instant) -> Vec<u8> {
         self.0.turn(id, now, &[], false);
-        mem::take(&mut self.1[&id].0.lock().unwrap())
+        self.1[&id].take()
     }
 
     fn close(&mut self, id: u64, now: Instant) {

@@ -3,18 +3,19 @@
 //!
 //! All of it happens in this one program: no network, no set-up. `cargo run --example quickstart`
 
-use std::io::{self, Write};
 use std::mem;
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sans_mqtt::*;
 
 use tiny_broker::Broker;
+use wire::Wire;
 
 #[allow(dead_code, unreachable_pub)]
 #[path = "../tiny_broker.rs"]
 mod tiny_broker;
+#[path = "../support/wire.rs"]
+mod wire;
 
 fn main() -> Result<(), UsageError> {
     let mut world = World::default();
@@ -135,7 +136,7 @@ impl World {
                 }
             }
             for device in &mut self.devices {
-                let output = mem::take(&mut *device.wire.0.lock().unwrap());
+                let output = device.wire.take();
                 let mut rest = &output[..];
                 while let Some((_, packet)) = next(&mut rest, device.version) {
                     is_busy = true;
@@ -144,20 +145,6 @@ impl World {
                 device.input.extend(output);
             }
         }
-        Ok(())
-    }
-}
-
-/// What the broker has written to a device.
-#[derive(Clone, Default)]
-struct Wire(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Wire {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }

@@ -22,7 +22,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// What a command has begun, ended or shown counts from the time that is told only now; and so does a wait for input that was
     /// not looked at.
     #[cold]
-    pub(super) fn begin_again(&mut self) {
+    fn begin_again(&mut self) {
         match self.phase {
             Phase::Open => self.progress(),
             Phase::Authenticating => self.deadline = self.now.plus_millis(self.connect_timeout),
