@@ -2,43 +2,20 @@
 #![no_std]
 #![no_main]
 
+#[path = "../board.rs"]
+mod board;
 mod nrf51;
 #[path = "../reset.rs"]
 mod reset;
 mod timer;
 mod uart;
 
+use board::Board;
 use cortex_m_rt::{entry, exception};
-use sans_mqtt::{Instant, Version};
+use sans_mqtt::Version;
 use station::clock::Clock;
-use station::link::{self, Fault, Port};
+use station::link;
 use station::weather::{Imitation, Station};
-
-struct Board {
-    clock: Clock,
-}
-
-impl Port for Board {
-    fn now(&mut self) -> Instant {
-        self.clock.now()
-    }
-
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault> {
-        uart::receive(into)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> usize {
-        uart::send(bytes)
-    }
-
-    fn sleep(&mut self, until: Instant) {
-        let could_send = uart::can_send();
-        // An interrupt between the question and the sleep is noticed with the next tick.
-        while !uart::has_received() && uart::can_send() == could_send && self.clock.now() < until {
-            cortex_m::asm::wfi();
-        }
-    }
-}
 
 // SAFETY: what it uses is made for interrupts.
 #[exception]

@@ -2,47 +2,24 @@
 #![no_std]
 #![no_main]
 
+#[path = "../board.rs"]
+mod board;
 #[path = "../reset.rs"]
 mod reset;
 mod uart;
 
+use board::Board;
 use cortex_m::peripheral::syst::SystClkSource;
 use cortex_m_rt::{entry, exception};
-use sans_mqtt::{Instant, Version};
+use sans_mqtt::Version;
 use station::clock::{Clock, Ticks};
-use station::link::{self, Fault, Port};
+use station::link;
 use station::weather::{Imitation, Station};
 
 /// The clock of the processor and of the bus, in Hz.
 const CLOCK: u32 = 25_000_000;
 
 static TICKS: Ticks = Ticks::new();
-
-struct Board {
-    clock: Clock,
-}
-
-impl Port for Board {
-    fn now(&mut self) -> Instant {
-        self.clock.now()
-    }
-
-    fn read(&mut self, into: &mut [u8]) -> Result<usize, Fault> {
-        uart::receive(into)
-    }
-
-    fn write(&mut self, bytes: &[u8]) -> usize {
-        uart::send(bytes)
-    }
-
-    fn sleep(&mut self, until: Instant) {
-        let could_send = uart::can_send();
-        // An interrupt between the question and the sleep is noticed with the next tick.
-        while !uart::has_received() && uart::can_send() == could_send && self.clock.now() < until {
-            cortex_m::asm::wfi();
-        }
-    }
-}
 
 #[exception]
 fn SysTick() {
