@@ -15,6 +15,7 @@ use tokio::time::{Instant, sleep};
 
 use broker::Broker;
 
+pub mod access;
 pub mod broker;
 mod client;
 pub mod transport;
