@@ -1,53 +1,67 @@
-//! A broker for 3.1, 3.1.1 and 5.0 side by side: retained messages, wills, sessions, wildcards.
+//! A broker for 3.1, 3.1.1 and 5.0 side by side.
 //!
-//! [`broker`] is what it decides; here it meets transports, a task for each, on tokio.
+//! [`core`] is what it decides, without I/O; [`net`] is where it meets transports, on tokio; [`access`] is who may come in.
 
-use std::collections::VecDeque;
-use std::io::ErrorKind;
-use std::mem;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
-use broker::Broker;
+use access::{Gate, Peer};
+
+use core::settings::Settings;
+use core::{Broker, Turn};
+use net::carry::carry;
+use net::clock::Clock;
+use output::Output;
 
 pub mod access;
-pub mod broker;
-mod client;
-pub mod transport;
+pub mod core;
+pub mod net;
+pub mod output;
+
+/// How long a peer may read nothing of what is there for it.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A broker for all tasks.
 #[derive(Clone)]
 pub struct Shared {
     broker: Arc<Mutex<Broker>>,
-    pub start: Instant,
+    pub clock: Clock,
 }
 
 impl Default for Shared {
     fn default() -> Self {
-        Self { broker: Arc::default(), start: Instant::now() }
+        let clock = Clock::default();
+        let broker = Broker::new(Settings::default(), Gate::default(), clock.now());
+        Self { broker: Arc::new(Mutex::new(broker)), clock }
     }
 }
 
 impl Shared {
+    fn lock(&self) -> MutexGuard<'_, Broker> {
+        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Serves whoever connects.
     pub async fn listen(self, listener: TcpListener) {
         let clock = self.clone();
         tokio::spawn(async move {
             loop {
-                sleep(Duration::from_secs(1)).await;
-                clock.broker.lock().unwrap().handle_timeout(clock.now());
+                sleep(Duration::from_millis(100)).await;
+                let now = clock.clock.now();
+                let _ = clock.lock().handle_timeout(now);
             }
         });
-        for id in 0.. {
+        loop {
             match listener.accept().await {
-                Ok((socket, _)) => {
+                Ok((socket, address)) => {
                     let _ = socket.set_nodelay(true);
-                    tokio::spawn(self.clone().serve(id, socket));
+                    let peer = Peer { address: Some(address), ..Peer::default() };
+                    tokio::spawn(self.clone().serve(peer, socket));
                 }
                 // Too many open files, for example, pass.
                 Err(_) => sleep(Duration::from_millis(100)).await,
@@ -55,32 +69,17 @@ impl Shared {
         }
     }
 
-    /// The time, by the one clock of all connections.
-    pub fn now(&self) -> sans_mqtt::Instant {
-        self.start.elapsed().into()
-    }
-
-    /// Serves one client to the end of its connection. No two have the same number.
-    pub async fn serve(self, id: u64, transport: impl AsyncRead + AsyncWrite) {
-        let wake = Arc::new(Notify::new());
-        let waker = wake.clone();
-        self.broker.lock().unwrap().open(id, self.now(), move || waker.notify_one());
-        let turn = |came: &[u8], is_eof, output: &mut VecDeque<u8>| {
-            let mut broker = self.broker.lock().unwrap();
-            let link = broker.turn(id, self.now(), |link| {
-                link.input.extend_from_slice(came);
-                if is_eof {
-                    link.server.handle_eof();
-                }
-            });
-            let link = link.ok_or(ErrorKind::NotConnected)?;
-            if output.is_empty() {
-                *output = mem::take(&mut link.output.inner).into();
-            }
-            Ok((link.wait, link.server.poll_timeout()))
+    /// Serves one client to the end of its connection.
+    pub async fn serve(self, peer: Peer, transport: impl AsyncRead + AsyncWrite) {
+        let now = self.clock.now();
+        let id = self.lock().open(peer, now);
+        let turn = |came: &[u8], is_eof, output: &mut Output, waker: &Waker| {
+            let Turn { reads, due, is_over, .. } =
+                self.lock().turn(id, self.clock.now(), came, is_eof, output, waker)?;
+            Ok(net::carry::Turn { reads, due, is_over })
         };
-        // How it ended is for a log.
-        let _ = transport::carry(transport, self.start, &wake, turn).await;
-        self.broker.lock().unwrap().close(id, self.now());
+        let _ = carry(transport, self.clock, PATIENCE, turn).await;
+        let now = self.clock.now();
+        let _ = self.lock().close(id, now);
     }
 }

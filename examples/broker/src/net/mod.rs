@@ -1,0 +1,4 @@
+//! What is between the operating system and the broker.
+
+pub mod carry;
+pub mod clock;
