@@ -1,0 +1,4 @@
+//! The broker without I/O.
+
+pub mod retained;
+pub mod topics;
