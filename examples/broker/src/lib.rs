@@ -17,6 +17,7 @@ use broker::Broker;
 
 pub mod broker;
 mod client;
+pub mod disk;
 pub mod transport;
 
 /// A broker for all tasks.
