@@ -20,6 +20,7 @@ use output::Output;
 
 pub mod access;
 pub mod core;
+pub mod disk;
 pub mod net;
 pub mod output;
 
