@@ -1,16 +1,17 @@
 //! Clients come and go.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::mem;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sans_mqtt::*;
 use tracing::{debug, info};
+use uuid::Uuid;
 
 use super::client::{Client, ClientId, Testament};
 use super::letter::{Draft, Stored};
 use super::link::{Entry, Link, LinkId};
+use super::subscribe::has_control;
 use super::{Broker, Deadline};
 use crate::access::{Admitted, Verdict};
 
@@ -25,6 +26,16 @@ impl Broker {
         let Link { server, output, .. } = link;
         if !self.settings.versions.contains(&server.version()) {
             return server.reject(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, Properties::EMPTY, output);
+        }
+        let texts = [Some(connect.client_id), connect.user_name, connect.will.map(|will| will.topic)];
+        if texts.into_iter().flatten().any(has_control) {
+            return server.reject(ReasonCode::MALFORMED_PACKET, Properties::EMPTY, output);
+        }
+        // Who can't be told of another Keep Alive has to ask for a better one.
+        let (maximum, asked) = (self.settings.config.maximum_keep_alive, connect.keep_alive);
+        let too_long = maximum != 0 && (asked == 0 || asked > maximum);
+        if too_long && server.version() != Version::V5_0 {
+            return server.reject(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, Properties::EMPTY, output);
         }
         let will = connect.will.map(|will| Testament::new(&will)).transpose()?;
         link.entry = Some(Box::new(Entry {
@@ -120,8 +131,7 @@ impl Broker {
         if let Some(client_id) = &admitted.client_id {
             entry.name.clone_from(client_id);
         } else if is_assigned {
-            // Nobody is to guess a name that was made up.
-            entry.name = format!("auto-{:016x}", RandomState::new().build_hasher().finish());
+            entry.name = format!("{}{}", self.settings.name_prefix, Uuid::new_v4());
         }
         if entry.will.as_ref().is_some_and(|will| !admitted.access.may_publish(will.frame.message().topic)) {
             link.end(ReasonCode::NOT_AUTHORIZED);

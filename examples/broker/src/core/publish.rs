@@ -9,6 +9,7 @@ use tracing::debug;
 use super::client::{Client, ClientId, Subscribed};
 use super::letter::{Draft, Stored, Terms};
 use super::link::Link;
+use super::subscribe::has_control;
 use super::{Broker, Deadline};
 
 impl Broker {
@@ -22,6 +23,10 @@ impl Broker {
         let Some(from) = link.client else { return Ok(()) };
         let message = link.server.message(incoming);
         self.statistics.received += 1;
+        if has_control(message.topic) {
+            link.end(ReasonCode::MALFORMED_PACKET);
+            return Ok(());
+        }
         let reason = match self.refusal(from, &message) {
             Some(reason) => {
                 debug!(peer = ?link.peer.address, topic = message.topic, %reason, "message refused");
@@ -51,7 +56,7 @@ impl Broker {
         if message.topic.split('/').count() > self.settings.max_levels {
             return Some(ReasonCode::TOPIC_NAME_INVALID);
         }
-        let may = !message.topic.starts_with("$SYS/")
+        let may = !["$SYS/", "$share/"].iter().any(|own| message.topic.starts_with(own))
             && self.clients.get(from).is_some_and(|client| client.access.may_publish(message.topic));
         (!may).then_some(ReasonCode::NOT_AUTHORIZED)
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sans_mqtt::{Config, Instant, Server, Session, Version};
+use sans_mqtt::{Config, HeapTopics, Instant, Server, Session, Version};
 
 use super::link::{Machine, Tables};
 
@@ -25,6 +25,8 @@ pub struct Settings {
     pub max_payload: usize,
     /// How many levels a topic may have.
     pub max_levels: usize,
+    /// What the names begin with that are made up for clients without one.
+    pub name_prefix: String,
     /// How many subscriptions a client may have.
     pub max_subscriptions: usize,
     /// How many messages are retained; what comes then is not.
@@ -37,7 +39,7 @@ impl Default for Settings {
     fn default() -> Self {
         let config = Config {
             receive_maximum: 20,
-            maximum_packet_size: u32::MAX,
+            maximum_packet_size: 2_000_000,
             topic_alias_maximum: 10,
             assign_topic_aliases: true,
             ..Config::default()
@@ -52,6 +54,7 @@ impl Default for Settings {
             max_queued_bytes: 64 << 20,
             max_payload: usize::MAX,
             max_levels: 200,
+            name_prefix: "auto-".into(),
             max_subscriptions: 100_000,
             max_retained: 1_000_000,
             sys_interval: Duration::from_secs(10),
@@ -62,7 +65,6 @@ impl Default for Settings {
 impl Settings {
     /// A connection that begins.
     pub(super) fn server(&self, now: Instant) -> Machine {
-        use sans_mqtt::HeapTopics;
         let session = Session::new(Tables::new(self));
         // A client's aliases: as many as it may have, of topics of any length, but not all of the longest.
         let (theirs, ours) = (self.config.topic_alias_maximum, 64);

@@ -22,6 +22,11 @@ pub fn split(filter: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// Whether a text has control characters, which nobody should use (sections 1.5.3 and 1.5.4): logs and terminals suffer.
+pub fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
+
 impl Broker {
     pub(super) fn subscribe(
         &mut self,
@@ -30,6 +35,10 @@ impl Broker {
     ) -> Result<(), UsageError> {
         let Some(client) = link.client else { return Ok(()) };
         let version = link.server.version();
+        if subscribe.filters.iter().any(|asked| has_control(asked.filter)) {
+            link.end(ReasonCode::MALFORMED_PACKET);
+            return Ok(());
+        }
         let id = subscribe.properties.subscription_identifier();
         let reasons: Vec<_> = subscribe
             .filters
