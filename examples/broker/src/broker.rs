@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::mem;
+use std::task::Waker;
 
 use sans_mqtt::*;
 
@@ -28,20 +29,26 @@ pub struct Link {
     pub output: Bounded<Vec<u8>>,
     /// With `Closed`, it is to be closed once the output is written.
     pub wait: Wait,
-    /// Called when messages have come for its client: it is its turn.
-    wake: Box<dyn Fn() + Send>,
+    /// Woken when messages have come for its client: it is its turn.
+    pub waker: Option<Waker>,
     /// Who is there, once CONNECT was accepted.
     client: Option<String>,
+}
+
+impl Link {
+    fn wake(&self) {
+        self.waker.iter().for_each(Waker::wake_by_ref);
+    }
 }
 
 type TinyServer = Server<Heap, (HeapTopics, HeapTopics)>;
 
 impl Broker {
     /// A transport was opened.
-    pub fn open(&mut self, id: u64, now: Instant, wake: impl Fn() + Send + 'static) {
-        let (server, wait, wake) = (server(now), Wait::Read(2), Box::new(wake));
+    pub fn open(&mut self, id: u64, now: Instant) {
+        let (server, wait, waker) = (server(now), Wait::Read(2), None);
         let (input, output) = (Vec::new(), Bounded::new(OUTPUT));
-        self.links.insert(id, Link { server, input, output, wait, wake, client: None });
+        self.links.insert(id, Link { server, input, output, wait, waker, client: None });
     }
 
     /// The transport was closed, or failed.
@@ -153,7 +160,7 @@ impl Broker {
             let farewell = Disconnect { reason: ReasonCode::SESSION_TAKEN_OVER, ..Disconnect::default() };
             let _ = link.server.disconnect(&farewell, &mut link.output);
             self.leave(&mut link);
-            (link.wake)();
+            link.wake();
             self.links.insert(other, link);
         }
         if connect.clean_start {
@@ -232,7 +239,7 @@ impl Broker {
             let ids = wanted.iter().filter_map(|it| it.id).collect();
             client.post(Letter { qos: qos.min(highest), retain, ids, ..letter.clone() });
             if let Some(link) = client.link.and_then(|id| self.links.get(&id)) {
-                (link.wake)();
+                link.wake();
             }
         }
         Ok(())

@@ -14,7 +14,7 @@ pub struct Machine(Broker);
 
 impl Machine {
     fn open(&mut self, id: u64, now: Instant) {
-        self.0.open(id, now, || {});
+        self.0.open(id, now);
     }
 
     fn receive(&mut self, id: u64, now: Instant, bytes: &[u8]) {
