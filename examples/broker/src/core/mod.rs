@@ -73,6 +73,8 @@ pub struct Turn {
     pub due: Option<Instant>,
     /// Whether it is to be closed once the output is written.
     pub is_over: bool,
+    /// How many messages have come in this turn.
+    pub messages: u32,
     /// How far its client is.
     pub stage: Stage,
 }
@@ -150,13 +152,14 @@ impl Broker {
         // It is taken out, so that the others can be dealt with.
         let Some(mut link) = self.links.get_mut(id).and_then(Option::take) else {
             let (due, stage) = (None, Stage::Refused);
-            return Ok(Turn { reads: false, due, is_over: true, stage });
+            return Ok(Turn { reads: false, due, is_over: true, messages: 0, stage });
         };
         link.set_waker(waker);
         if is_eof {
             link.server.handle_eof();
         }
         self.statistics.bytes_received += came.len() as u64;
+        let before = self.statistics.received;
         self.handle(id, &mut link, came);
         if link.server.is_open() {
             self.deliver_waiting(&mut link);
@@ -176,6 +179,7 @@ impl Broker {
             reads: link.reads(),
             due: link.due(),
             is_over: link.is_over(),
+            messages: u32::try_from(self.statistics.received - before).unwrap_or(u32::MAX),
             stage: match link.client {
                 Some(_) => Stage::In,
                 None if link.is_over() => Stage::Refused,

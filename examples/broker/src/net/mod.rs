@@ -2,3 +2,4 @@
 
 pub mod carry;
 pub mod clock;
+pub mod rate;
