@@ -138,6 +138,10 @@ impl Broker {
             return Ok(());
         }
         let client = self.session_of(&entry, link);
+        // If it does not take the answer, it leaves as others do, and its session is as it was.
+        link.client = Some(client);
+        self.clients[client].link = Some(id);
+        self.statistics.connected(1);
         let (server, output) = (&mut link.server, &mut link.output);
         let is_5 = server.version() == Version::V5_0;
         let properties: Vec<_> = [
@@ -148,14 +152,8 @@ impl Broker {
         .into_iter()
         .flatten()
         .collect();
-        let accepted = server.accept(properties[..].into(), output);
-        let Some(known) = self.clients.get_mut(client) else { return accepted };
-        if accepted.is_err() {
-            // It goes back to where it came from, as it was.
-            self.leave_session(client, link);
-            return accepted;
-        }
-        known.link = Some(id);
+        server.accept(properties[..].into(), output)?;
+        let known = &mut self.clients[client];
         known.access = admitted.access.clone();
         known.will = entry.will;
         info!(
@@ -166,10 +164,8 @@ impl Broker {
             resumed = server.agreement().is_some_and(|it| it.session_present),
             "connected"
         );
-        link.client = Some(client);
         link.until = admitted.until.map(|until| self.instant(until));
         link.who = admitted;
-        self.statistics.connected(1);
         self.remember(client, link);
         Ok(())
     }
@@ -214,15 +210,12 @@ impl Broker {
             Wait::Closed(cause) => cause,
             _ => Cause::Local,
         });
-        let Some(client) = link.client.take() else { return };
-        self.statistics.connected(-1);
-        let name = self.clients.get(client).map(|client| client.name.clone()).unwrap_or_default();
-        info!(peer = ?link.peer.address, client = &*name, "disconnected");
-        self.leave_session(client, link);
-    }
-
-    fn leave_session(&mut self, id: ClientId, link: &mut Link) {
+        let Some(id) = link.client else { return };
         self.write_down(link);
+        link.client = None;
+        self.statistics.connected(-1);
+        let name = self.clients.get(id).map(|client| client.name.clone()).unwrap_or_default();
+        info!(peer = ?link.peer.address, client = &*name, "disconnected");
         let server = mem::replace(&mut link.server, self.settings.server(self.now));
         let mut session = server.into_session();
         if !session.exists() {
