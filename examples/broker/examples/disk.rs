@@ -59,11 +59,11 @@ fn come_and_go(disk: &mut impl Disk, messages: u64) -> io::Result<Vec<Duration>>
     let mut times = Vec::with_capacity(2 * messages as usize);
     for number in 0..messages {
         batch.put(Table::Messages, &number.to_be_bytes(), &[0; 150]);
-        batch.put(Table::Letters, &letter(number), &[0; 10]);
+        batch.put(Table::Letters, [1, number].map(u64::to_be_bytes).as_flattened(), &[0; 10]);
         times.push(time(|| disk.commit(&mut batch))?);
         if let Some(number) = number.checked_sub(WAITING) {
             batch.delete(Table::Messages, &number.to_be_bytes());
-            batch.delete(Table::Letters, &letter(number));
+            batch.delete(Table::Letters, [1, number].map(u64::to_be_bytes).as_flattened());
             times.push(time(|| disk.commit(&mut batch))?);
         }
     }
@@ -90,11 +90,6 @@ fn empty(disk: &mut impl Disk, rows: u64) -> io::Result<()> {
         }
     }
     disk.commit(&mut batch)
-}
-
-/// The key of a letter: its session and its place in it.
-fn letter(number: u64) -> Vec<u8> {
-    [1_u64.to_be_bytes(), number.to_be_bytes()].concat()
 }
 
 fn time(what: impl FnOnce() -> io::Result<()>) -> io::Result<Duration> {
