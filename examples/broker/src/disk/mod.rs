@@ -3,8 +3,12 @@
 use std::io;
 use std::ops::Range;
 
+pub mod load;
+pub mod rows;
 mod sqlite;
 
+pub use load::{Image, Stored, load};
+pub use rows::{LetterRow, LetterState, MessageRow, SessionRow, SubscriptionRow};
 pub use sqlite::Sqlite;
 
 /// Tables of rows: key and value are bytes.
@@ -46,14 +50,19 @@ pub struct Batch {
 impl Batch {
     /// Writes a row, over the one with that key if there is one.
     pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        let change = (table, self.keep(key), Some(self.keep(value)));
-        self.changes.push(change);
+        self.put_with(table, key, |out| out.extend_from_slice(value));
     }
 
     /// Deletes the row with that key if there is one.
     pub fn delete(&mut self, table: Table, key: &[u8]) {
-        let change = (table, self.keep(key), None);
-        self.changes.push(change);
+        let key = self.keep(|out| out.extend_from_slice(key));
+        self.changes.push((table, key, None));
+    }
+
+    fn put_with(&mut self, table: Table, key: &[u8], value: impl FnOnce(&mut Vec<u8>)) {
+        let key = self.keep(|out| out.extend_from_slice(key));
+        let value = self.keep(value);
+        self.changes.push((table, key, Some(value)));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -73,9 +82,9 @@ impl Batch {
         })
     }
 
-    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
+    fn keep(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
+        write(&mut self.bytes);
         start..self.bytes.len()
     }
 }

@@ -5,6 +5,7 @@
 //! library carries the log over to the file, and writes it anew from its start; the room of deleted rows is used again.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use rusqlite::{Connection, ErrorCode};
@@ -14,6 +15,8 @@ use super::{Batch, Disk, Table};
 /// Says that a file is one of ours, and how its rows are laid out: a broker that knows another layout keeps off.
 const APPLICATION: i32 = i32::from_be_bytes(*b"MQTT");
 const LAYOUT: i32 = 1;
+/// What is left of the log once a large one was carried over.
+const LOG: u32 = 8 << 20;
 
 pub struct Sqlite {
     connection: Connection,
@@ -59,6 +62,7 @@ impl Disk for Sqlite {
 /// A connection, or why the file is none for us.
 fn prepare(file: &Path, sync: bool) -> rusqlite::Result<Result<Connection, String>> {
     let connection = Connection::open(file)?;
+    connection.busy_timeout(Duration::ZERO)?;
     connection.pragma_update(None, "locking_mode", "exclusive")?;
     let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
     match (number("application_id")?, number("user_version")?, number("schema_version")?) {
@@ -69,7 +73,9 @@ fn prepare(file: &Path, sync: bool) -> rusqlite::Result<Result<Connection, Strin
         }
         _ => return Ok(Err("a database of another program".into())),
     }
+    connection.pragma_update(None, "auto_vacuum", "full")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "journal_size_limit", LOG)?;
     connection.pragma_update(None, "synchronous", if sync { "full" } else { "normal" })?;
     connection.execute_batch(&format!(
         "BEGIN IMMEDIATE;
