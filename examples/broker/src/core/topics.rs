@@ -23,8 +23,10 @@ pub struct Topics<K, V> {
 pub struct Subscribers<K, V> {
     plain: Roster<K, V>,
     /// By the whole text, `$share/NAME/FILTER`.
-    groups: Option<Box<Roster<Arc<str>, Group<K, V>>>>,
+    groups: Option<Box<Groups<K, V>>>,
 }
+
+type Groups<K, V> = Roster<Arc<str>, Group<K, V>>;
 
 /// The subscribers that share a subscription: each message is for one of them.
 pub struct Group<K, V> {
