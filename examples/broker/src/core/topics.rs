@@ -101,6 +101,9 @@ impl<K: Copy + Eq + Hash, V> Topics<K, V> {
 
     /// Visits the subscribers of each filter that matches a topic name. Who has several such filters comes several
     /// times.
+    ///
+    /// It takes time for each node of the tree of filters that matches the beginning of the name, which are at most
+    /// two to the power of its levels: who lets in filters should limit these.
     pub fn for_each_match(&mut self, topic: &str, visit: impl FnMut(&mut Subscribers<K, V>)) {
         self.filters.for_each_match(topic, visit);
     }
