@@ -75,7 +75,7 @@ impl Batch {
     }
 
     /// The changes: table, key, and the value that is put there.
-    fn changes(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
+    pub fn changes(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
         let changes = self.changes.iter();
         changes.map(|(table, key, value)| {
             (*table, &self.bytes[key.clone()], value.clone().map(|value| &self.bytes[value]))
