@@ -9,11 +9,14 @@ use std::time::SystemTime;
 
 use sans_mqtt::{Connect, ReasonCode};
 
+mod acl;
 mod error;
 mod options;
+mod rules;
 
 pub use error::AccessError;
 pub use options::AccessOptions;
+pub use rules::Access;
 
 /// What is known of a client besides its packets.
 #[derive(Clone, Debug, Default)]
@@ -54,10 +57,6 @@ pub struct Admitted {
     pub client_id: Option<String>,
 }
 
-/// What somebody may do. By default everything. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Access {}
-
 impl Gate {
     /// Reads the files.
     ///
@@ -79,24 +78,5 @@ impl Gate {
     }
 }
 
-impl Access {
-    /// Whether everything is allowed, so that there is nothing to ask.
-    pub fn is_unlimited(&self) -> bool {
-        true
-    }
-
-    /// Whether messages with this topic may come from the client.
-    pub fn may_publish(&self, _topic: &str) -> bool {
-        true
-    }
-
-    /// Whether messages with this topic may go to the client.
-    pub fn may_read(&self, _topic: &str) -> bool {
-        true
-    }
-
-    /// Whether there is any topic that matches this filter (without `$share/NAME/`) and may be read.
-    pub fn may_subscribe(&self, _filter: &str) -> bool {
-        true
-    }
-}
+#[cfg(test)]
+mod tests;
