@@ -36,6 +36,11 @@ pub struct Link {
 }
 
 impl Link {
+    /// Who is there, once CONNECT was accepted.
+    pub fn client_id(&self) -> Option<&str> {
+        self.client.as_deref()
+    }
+
     fn wake(&self) {
         self.waker.iter().for_each(Waker::wake_by_ref);
     }
@@ -108,6 +113,24 @@ impl Broker {
         }
     }
 
+    /// Ends all connections.
+    pub fn shut_down(&mut self, now: Instant) {
+        self.now = now;
+        for id in self.links.keys().copied().collect::<Vec<_>>() {
+            self.dismiss(id, ReasonCode::SERVER_SHUTTING_DOWN);
+        }
+    }
+
+    fn dismiss(&mut self, id: u64, reason: ReasonCode) {
+        if let Some(mut link) = self.links.remove(&id) {
+            let farewell = Disconnect { reason, ..Disconnect::default() };
+            let _ = link.server.disconnect(&farewell, &mut link.output);
+            self.leave(&mut link);
+            link.wake();
+            self.links.insert(id, link);
+        }
+    }
+
     fn answer(&mut self, id: u64, link: &mut Link, event: Event<'_>) -> Result<(), UsageError> {
         if let Event::Connect(connect) = event {
             return self.enter(id, link, &connect);
@@ -154,14 +177,9 @@ impl Broker {
         let properties = [Property::AssignedClientIdentifier(name)];
         let will = connect.will.map(|will| PublishBuf::try_from(&will.message())).transpose()?;
 
-        let other = self.clients.get(name).and_then(|client| client.link);
-        if let Some((other, mut link)) = other.and_then(|other| self.links.remove_entry(&other)) {
+        if let Some(other) = self.clients.get(name).and_then(|client| client.link) {
             // Another connection of this client makes way.
-            let farewell = Disconnect { reason: ReasonCode::SESSION_TAKEN_OVER, ..Disconnect::default() };
-            let _ = link.server.disconnect(&farewell, &mut link.output);
-            self.leave(&mut link);
-            link.wake();
-            self.links.insert(other, link);
+            self.dismiss(other, ReasonCode::SESSION_TAKEN_OVER);
         }
         if connect.clean_start {
             let now = self.now;
