@@ -95,11 +95,13 @@ fn connect(file: &Path) -> rusqlite::Result<(Connection, Marks)> {
 }
 
 fn arrange(connection: &Connection, sync: bool, is_new: bool) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "auto_vacuum", "full")?;
+    // One that is there is not written to: it can be opened on a full disk.
+    if is_new {
+        connection.pragma_update(None, "auto_vacuum", "full")?;
+    }
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "journal_size_limit", LOG)?;
     connection.pragma_update(None, "synchronous", if sync { "full" } else { "normal" })?;
-    // On a full disk one that is there can still be opened.
     if is_new {
         connection.execute_batch(&format!(
             "BEGIN IMMEDIATE;
