@@ -238,7 +238,7 @@ fn a_full_disk_is_told_and_loses_nothing() {
         let output = String::from_utf8(output.stdout).unwrap();
         let error = output.lines().find_map(|line| line.strip_prefix("error ")).unwrap();
         assert!(error.starts_with(&directory.path().display().to_string()), "{error}");
-        let told = output.lines().filter_map(|line| line.strip_prefix("batch ")).last();
+        let told = output.lines().filter_map(|line| line.strip_prefix("batch ")).next_back();
         told.map(|number| number.parse::<u64>().unwrap())
     };
     let told = run();

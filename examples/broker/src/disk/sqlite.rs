@@ -74,6 +74,10 @@ impl Disk for Sqlite {
     fn scan(&self, table: Table, each: &mut dyn FnMut(&[u8], &[u8])) -> io::Result<()> {
         self.read(table, each).map_err(|error| explain(&self.file, error))
     }
+
+    fn place(&self) -> &Path {
+        &self.file
+    }
 }
 
 /// What tells whose database it is; all is 0 in a new one.
