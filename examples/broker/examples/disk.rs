@@ -31,7 +31,8 @@ fn measure(directory: &Path) -> io::Result<()> {
     for (name, sync, messages) in [("the process may die", false, 100_000), ("the power may fail", true, 500)]
     {
         let directory = directory.join(name);
-        let mut times = come_and_go(&mut Sqlite::open(&directory, sync)?, &row, messages)?;
+        let mut disk = Sqlite::open(&directory, sync)?;
+        let mut times = come_and_go(&mut disk, &row, messages)?;
         times.sort();
         let (total, n) = (times.iter().sum::<Duration>(), times.len());
         println!("{name}: {n} commits, {:?} each on average", total / n as u32);

@@ -1,8 +1,8 @@
 //! The tables in a file of SQLite.
 //!
 //! One file with all tables, and its write-ahead log beside it. What is committed is in the log: in the page cache, which
-//! outlives the process, or with `sync` on the medium, which outlives the machine. After some thousand commits the
-//! library carries the log over to the file, and writes it anew from its start; the room of deleted rows is used again.
+//! outlives the process, or with `sync` on the medium, which outlives a loss of power. After some 4 MiB the library
+//! carries the log over to the file, and writes it anew from its start; the room of deleted rows is given back.
 
 #[cfg(unix)]
 use std::os::unix::fs::DirBuilderExt;
