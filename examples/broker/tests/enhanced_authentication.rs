@@ -139,7 +139,7 @@ fn once_and_again() {
     assert_eq!(pair.guarded.admitted.as_ref().unwrap().user.as_deref(), Some("anna"));
     for shown in 2..4 {
         pair.again("anna", "pencil");
-        pair.run();
+        assert!(matches!(pair.run(), Wait::Read(_)));
         assert_eq!((pair.client.is_open(), pair.shown), (true, shown));
     }
 }
@@ -152,7 +152,7 @@ fn refused() {
 
     for (user, password) in [("anna", "pen"), ("bert", "pencil")] {
         let mut pair = Pair::new("pencil");
-        pair.run();
+        assert!(matches!(pair.run(), Wait::Read(_)));
         pair.again(user, password);
         assert!(matches!(pair.run(), Wait::Closed(Cause::Peer(ReasonCode::NOT_AUTHORIZED))), "{user}");
     }

@@ -1,5 +1,7 @@
 //! Password files: those of others, our own, and mistakes in them.
 
+use std::time::Instant;
+
 use scram::{Client, Exchange};
 
 use crate::access::passwords::{HashKind, Passwords, entry};
@@ -96,5 +98,25 @@ fn mistakes() {
         assert_eq!(number, 3, "{line}");
         assert!(what.starts_with(says), "{line}: {what}");
         assert!(!what.contains("pencil"), "a password is not repeated");
+    }
+}
+
+/// Nobody can tell from the time whether a user exists.
+#[test]
+fn as_long_for_everybody() {
+    for kind in [HashKind::Argon2id, HashKind::Scram] {
+        let file = Passwords::parse(&entry("anna", "pencil", kind).unwrap()).unwrap();
+        let shortest = |user: &str, password: &str| {
+            let time = || {
+                let start = Instant::now();
+                file.verify(user, password.as_bytes());
+                start.elapsed()
+            };
+            (0..7).map(|_| time()).min().unwrap()
+        };
+        let known = shortest("anna", "pencil");
+        for other in [shortest("anna", "pen"), shortest("nobody", "pencil")] {
+            assert!(other < 3 * known && known < 3 * other, "{kind:?}: {known:?} {other:?}");
+        }
     }
 }
