@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 /// Who may come in, and what they may do. Without any of this everybody may do everything.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Eq, PartialEq)]
 #[command(next_help_heading = "Access")]
 pub struct AccessOptions {
     /// Users and hashes of their passwords, as `broker passwd` and mosquitto_passwd write them
@@ -73,5 +73,32 @@ impl Default for AccessOptions {
             allow_zero_length_client_id: true,
             use_username_as_client_id: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::AccessOptions;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        access: AccessOptions,
+    }
+
+    fn parse(line: &str) -> AccessOptions {
+        CommandLine::try_parse_from(line.split(' ')).unwrap().access
+    }
+
+    #[test]
+    fn command_line() {
+        assert_eq!(parse("broker"), AccessOptions::default());
+        let options = parse(
+            "broker --client-id-prefix a --client-id-prefix b --allow-zero-length-client-id false --token-issuer us",
+        );
+        assert_eq!(options.client_id_prefix, ["a", "b"]);
+        assert!(!options.allow_zero_length_client_id && options.token_issuer.as_deref() == Some("us"));
     }
 }
