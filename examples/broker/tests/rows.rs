@@ -11,7 +11,7 @@ use broker::disk::{
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
-use sans_mqtt::{Message, PacketId, Property, PublishBuf, Qos, RetainHandling};
+use sans_mqtt::{Message, PacketId, Property, PublishBuf, Qos};
 
 /// A disk in memory.
 #[derive(Clone, Default)]

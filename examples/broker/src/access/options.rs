@@ -52,6 +52,10 @@ pub struct AccessOptions {
     #[arg(long, value_name = "true|false", default_value_t = true, action = ArgAction::Set)]
     pub allow_zero_length_client_id: bool,
 
+    /// What the client identifiers begin with that are made up
+    #[arg(long, value_name = "PREFIX", default_value = "auto-")]
+    pub auto_id_prefix: String,
+
     /// Make the user name the client identifier, so that nobody takes over the session of another user
     #[arg(long, value_name = "true|false", default_value_t = false, action = ArgAction::Set)]
     pub use_username_as_client_id: bool,
@@ -71,6 +75,7 @@ impl Default for AccessOptions {
             client_id_prefix: Vec::new(),
             max_client_id_length: None,
             allow_zero_length_client_id: true,
+            auto_id_prefix: "auto-".into(),
             use_username_as_client_id: false,
         }
     }
