@@ -183,7 +183,8 @@ impl Broker {
             link.wake();
             self.links[other] = Some(link);
         }
-        if let Some(client) = known {
+        // The other's session may have ended with its connection.
+        if let Some(client) = self.names.get(&*entry.name).copied() {
             if entry.clean_start {
                 let now = self.now;
                 self.clients[client].session.iter_mut().for_each(|session| session.end(now));
