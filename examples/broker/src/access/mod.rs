@@ -135,7 +135,7 @@ impl Gate {
                 }))
             }
             (Some(_), None) if is_verified => Verdict::Reject(ReasonCode::BAD_USER_NAME_OR_PASSWORD),
-            _ if self.0.knows_users() && !self.0.options.allow_anonymous => {
+            _ if !self.0.options.allow_anonymous.unwrap_or(!self.0.knows_users()) => {
                 Verdict::Reject(ReasonCode::NOT_AUTHORIZED)
             }
             _ => self.admit(&client_id, Visitor::default()),
