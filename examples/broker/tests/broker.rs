@@ -249,13 +249,16 @@ fn a_client_that_does_not_read_holds_up_nobody() {
 #[test]
 fn a_second_connection_takes_over() {
     let host = host();
-    let expiry = [Property::SessionExpiryInterval(60)];
-    let mut first = Raw::connect(&host, "one", &expiry);
-    let _second = Raw::connect(&host, "one", &expiry);
-    let reason = first.read(|packet| match packet {
-        Packet::Disconnect(disconnect) => disconnect.reason,
-        packet => panic!("{packet:?}"),
-    });
-    assert_eq!(reason, Some(ReasonCode::SESSION_TAKEN_OVER));
-    assert_eq!(first.read(|packet| format!("{packet:?}")), None);
+    // Whether the session outlives the first one, or not.
+    for expiry in [60, 0] {
+        let expiry = [Property::SessionExpiryInterval(expiry)];
+        let mut first = Raw::connect(&host, "one", &expiry);
+        let _second = Raw::connect(&host, "one", &expiry);
+        let reason = first.read(|packet| match packet {
+            Packet::Disconnect(disconnect) => disconnect.reason,
+            packet => panic!("{packet:?}"),
+        });
+        assert_eq!(reason, Some(ReasonCode::SESSION_TAKEN_OVER));
+        assert_eq!(first.read(|packet| format!("{packet:?}")), None);
+    }
 }

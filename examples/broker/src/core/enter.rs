@@ -170,7 +170,8 @@ impl Broker {
             link.wake();
             self.links[other] = Some(link);
         }
-        if let Some(client) = known {
+        // The other's session may have ended with its connection.
+        if let Some(client) = self.names.get(&*entry.name).copied() {
             // What waits for one user is not for another.
             if entry.clean_start || self.clients[client].user != admitted.user {
                 let now = self.now;

@@ -95,6 +95,10 @@ impl Broker {
         unsubscribe: &Unsubscribe<'_>,
     ) -> Result<(), UsageError> {
         let Some(id) = link.client else { return Ok(()) };
+        if unsubscribe.filters.iter().any(|filter| has_control(filter)) {
+            link.end(ReasonCode::MALFORMED_PACKET);
+            return Ok(());
+        }
         let reasons: Vec<_> =
             unsubscribe.filters.iter().map(|text| self.unsubscribe_from(id, text)).collect();
         link.server.unsuback(&reasons, Properties::EMPTY, &mut link.output)

@@ -1,0 +1,107 @@
+"""Where the suites come from. Nothing of them is kept here: they are fetched into a folder below the target directory."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")).resolve()
+CACHE = TARGET / "suites"
+PYTHON = CACHE / "venv/bin/python"
+
+PAHO = "paho-mqtt==2.2.0"
+PACKET = "mqtt-packet@9.0.2"
+# What `known.py` was written for; the Debian release is the only one that has the scripts for clients.
+MOSQUITTO, RELEASE = "2.1.2", "sid"
+
+
+class Missing(Exception):
+    """A suite can't be had; says why."""
+
+
+def run(*command, **more):
+    subprocess.run([str(word) for word in command], check=True, stdout=sys.stderr, **more)
+
+
+def unpack(archive, folder):
+    """The content of an archive's only folder."""
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    run("tar", "-xf", archive, "-C", partial, "--strip-components=1")
+    partial.rename(folder)
+
+
+def mosquitto():
+    """The source of mosquitto as Debian has it."""
+    folder = CACHE / f"mosquitto-{MOSQUITTO}"
+    if not folder.exists():
+        state = CACHE / "apt"
+        apt = source_of_debian(state)
+        shutil.rmtree(state / "source", ignore_errors=True)
+        (state / "source").mkdir()
+        run(*apt, "source", "--download-only", "-qq", f"mosquitto/{RELEASE}", cwd=state / "source")
+        archives = list((state / "source").glob("mosquitto_*.orig.tar.*"))
+        if [archive for archive in archives if f"_{MOSQUITTO}.orig" in archive.name] != archives:
+            print(f"suites: Debian has another mosquitto by now than {MOSQUITTO}: {archives[0].name}", file=sys.stderr)
+        unpack(archives[0], folder)
+    return folder
+
+
+def source_of_debian(state):
+    """apt-get, with a list of sources and a state of its own, so that the machine's stay as they are."""
+    if not shutil.which("apt-get"):
+        raise Missing("there is no apt-get to fetch a Debian source package with; --mosquitto DIR takes a checkout")
+    (state / "lists/partial").mkdir(parents=True, exist_ok=True)
+    (state / "archives/partial").mkdir(parents=True, exist_ok=True)
+    form = "$(REPO_URI) $(CODENAME)"
+    wanted = ("Created-By: Packages", "Origin: Debian", "Component: main")
+    listed = subprocess.run(["apt-get", "indextargets", "--format", form, *wanted], capture_output=True, text=True)
+    sites = [line.split()[0] for line in listed.stdout.splitlines() if "-" not in line.split()[1]]
+    if not sites:
+        raise Missing("apt-get knows no Debian archive; try apt-get update")
+    keys = "/usr/share/keyrings/debian-archive-keyring.gpg"
+    (state / "sources.list").write_text(f"deb-src [signed-by={keys}] {sites[0]} {RELEASE} main\n")
+    settings = {
+        "Dir::Etc::sourcelist": state / "sources.list",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::State::lists": state / "lists",
+        "Dir::Cache": state,
+        "APT::Sandbox::User": "root",
+    }
+    apt = ["apt-get", *(word for name, value in settings.items() for word in ("-o", f"{name}={value}"))]
+    run(*apt, "update", "-qq")
+    return apt
+
+
+def python():
+    """A Python with what the suites need."""
+    if not PYTHON.exists():
+        run(sys.executable, "-m", "venv", CACHE / "venv")
+        run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PAHO, "psutil")
+    return PYTHON
+
+
+def paho():
+    """The source of paho-mqtt, whose tests the package itself is without."""
+    folder = CACHE / PAHO.replace("==", "-")
+    if not folder.exists():
+        downloads = CACHE / "pypi"
+        shutil.rmtree(downloads, ignore_errors=True)
+        pip = (python(), "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
+        run(*pip, "--no-deps", "--no-binary", ":all:", "--dest", downloads, PAHO)
+        unpack(next(downloads.glob("paho*.tar.gz")), folder)
+    return folder
+
+
+def packet():
+    """The npm package mqtt-packet, which comes with its tests."""
+    if not shutil.which("npm"):
+        raise Missing("npm is not installed")
+    folder = CACHE / PACKET.replace("@", "-")
+    if not folder.exists():
+        run("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, PACKET)
+    return folder / "node_modules/mqtt-packet"

@@ -1,0 +1,68 @@
+"""The broker that is tried: ours, or mosquitto for comparison. Both are told what to do as mosquitto's files say it."""
+
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+import configuration
+from fetch import TARGET, Missing
+
+BROKERS = ("broker", "mosquitto")
+
+
+def program(name):
+    if name == "broker":
+        return TARGET / "debug/broker"
+    # Debian has it where only root looks.
+    found = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if not found:
+        raise Missing("mosquitto is not installed")
+    return pathlib.Path(found)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Server:
+    """A broker that runs."""
+
+    def __init__(self, name, folder, lines=(), port=None):
+        self.port = port or free_port()
+        lines = [f"listener {self.port} 127.0.0.1", "allow_anonymous true", *lines]
+        if name == "mosquitto":
+            config = folder / f"{self.port}.conf"
+            config.write_text("\n".join(lines) + "\n")
+            command = [program(name), "-c", config]
+        else:
+            command = [program(name), *configuration.arguments(lines)]
+        self.log = (folder / f"{self.port}.log").open("wb")
+        self.process = subprocess.Popen([str(word) for word in command], stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 10
+        while not self.listens():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                self.stop()
+                raise Missing(f"{name} does not listen; see {self.log.name}")
+            time.sleep(0.02)
+
+    def listens(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port)).close()
+            return True
+        except OSError:
+            return False
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.log.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
