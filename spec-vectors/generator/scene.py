@@ -165,14 +165,18 @@ class Scene:
         self.expect(on, self.welcome(on, present), shows)
 
     def subscribe(self, on, *filters, shows="", properties=(), **options):
-        """Filters are texts, or pairs of a text and a QoS; `options` go for all of them."""
+        """Filters are texts, pairs of a text and a QoS, to which `options` are added, or whole entries."""
         if on not in self.versions:
             self.connect(on)
-        id, version = self.number(on), self.versions[on]
+        id = self.number(on)
         entries = [(entry, 0) if isinstance(entry, str) else entry for entry in filters]
-        entries = [subscription(version, place(text), qos, **options) for text, qos in entries]
+        entries = [self.filter(on, *entry, **options) if isinstance(entry, tuple) else entry for entry in entries]
         self.send(on, self.packet(on, "SUBSCRIBE", packet_id=id, filters=entries, **self.properties(on, properties)))
         self.expect(on, self.granted(on, id, *[entry["qos"] for entry in entries]), shows)
+
+    def filter(self, on, text, qos=0, **options):
+        """An entry of SUBSCRIBE."""
+        return subscription(self.versions[on], place(text), qos, **options)
 
     def granted(self, on, id, *levels):
         return {"type": "SUBACK", "packet_id": id, "reasons": [f"0x{level:02X}" for level in levels]}

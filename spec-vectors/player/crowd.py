@@ -35,20 +35,25 @@ def scenarios(root, only=""):
 
 
 async def play_all(chosen, network, at_once=60):
-    """A result for each. What fails in a crowd is played once more alone, for the machine may have been too slow."""
+    """A result for each. What fails in a crowd is played once more with few, for the machine may have been too slow."""
     (await asyncio.open_connection(*network.tcp))[1].close()
+    results = await crowd(chosen, network, at_once)
+    failed = [at for at, result in enumerate(results) if result.failed]
+    for at, again in zip(failed, await crowd([results[at].scenario for at in failed], network, 4)):
+        if not again.failed:
+            again.why = f"but first, in a crowd: {results[at].why}"
+        results[at] = again
+    return results
+
+
+async def crowd(chosen, network, at_once):
     places = asyncio.Semaphore(at_once)
 
     async def place(scenario):
         async with places:
             return await play_one(scenario, network)
 
-    results = await asyncio.gather(*map(place, chosen))
-    for at, result in enumerate(results):
-        if result.failed:
-            again = await play_one(result.scenario, network)
-            results[at] = again if again.failed else Result(result.scenario, "ok", f"but first, in a crowd: {result.why}")
-    return results
+    return await asyncio.gather(*map(place, chosen))
 
 
 async def play_one(scenario, network):

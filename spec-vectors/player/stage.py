@@ -79,8 +79,9 @@ class Stage:
             if isinstance(part, str):
                 data += bytes.fromhex(part)
             else:
-                self.remember(link, part)
-                data += encode(link.version, sendable(part, self.names))
+                packet = sendable(part, self.names)
+                self.remember(link, packet)
+                data += encode(link.version, packet)
         await self.channels[name].send(data, step.get("frames", "one"))
 
     async def expect(self, step):
@@ -189,7 +190,7 @@ class Stage:
     def fail(self, step, seen):
         asked = {key: value for key, value in step.items() if key not in ("shows", "on")}
         where = f"step {self.number}, on {step.get('on', 'a')}"
-        raise Failed(f"{where}: {json.dumps(asked, ensure_ascii=False)}, but came: {seen}", step.get("shows", ()))
+        raise Failed(f"{where}: {json.dumps(asked, ensure_ascii=False)}, but came: {seen}", rules_of(step))
 
     async def end(self):
         """Nothing may have come that no step asked for: each connection has but an answer to PINGREQ."""
@@ -244,6 +245,14 @@ class Stage:
 
 
 KINDS = ("open", "send", "expect", "unordered", "nothing", "closed", "cut", "wait", "either")
+
+
+def rules_of(step):
+    """The rules that a step shows, or those within it."""
+    rules = list(step.get("shows", ()))
+    for inner in (inner for steps in step.get("either", ()) for inner in steps):
+        rules += [rule for rule in rules_of(inner) if rule not in rules]
+    return rules
 
 
 def told(packet):
