@@ -15,7 +15,7 @@ class Link:
     def __init__(self, version, only, wake):
         self.version, self.only, self.wake = version, only, wake
         self.buffer, self.inbox, self.over = b"", deque(), False
-        self.accepted = self.pinged = False
+        self.accepted = False
 
     def feed(self, data):
         self.buffer += data

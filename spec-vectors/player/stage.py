@@ -110,6 +110,7 @@ class Stage:
 
     async def cut(self, step):
         name = step.get("on", "a")
+        self.no_more(name)
         await self.channels.pop(name).close()
         del self.links[name]
 
@@ -194,18 +195,22 @@ class Stage:
 
     async def end(self):
         """Nothing may have come that no step asked for: each connection has but an answer to PINGREQ."""
+        alive = [name for name, link in self.links.items() if link.accepted and not link.over]
+        for name in alive:
+            await self.channels[name].send(encode(self.links[name].version, {"type": "PINGREQ"}), "one")
         for name, link in self.links.items():
-            if link.accepted and not link.over:
-                link.pinged = True
-                await self.channels[name].send(encode(link.version, {"type": "PINGREQ"}), "one")
-        for name, link in self.links.items():
-            if link.pinged:
-                self.network.before({"expect": PONG, "on": name}, self)
-                await self.expect({"expect": PONG, "on": name})
-                bye = {"type": "DISCONNECT", "reason": "0x00", "properties": []}
-                await self.channels[name].send(encode(link.version, bye), "one")
-            elif link.inbox and link.inbox[0] != CLOSED:
-                self.fail({"on": name, "expect": "no more"}, told(link.inbox[0]))
+            if name in alive:
+                last = {"expect": PONG, "on": name}
+                self.network.before(last, self)
+                await self.expect(last)
+                await self.channels[name].send(farewell(link.version), "one")
+            self.no_more(name)
+
+    def no_more(self, name):
+        """All that came in on a connection has been asked for, but perhaps its end."""
+        inbox = self.links[name].inbox
+        if inbox and inbox[0] != CLOSED:
+            self.fail({"on": name, "expect": "no more"}, told(inbox[0]))
 
     # What a scenario leaves in the broker.
 
@@ -233,18 +238,21 @@ class Stage:
         link = Link(version, None, self.arrived.set)
         hello = {"clean_start": True, "keep_alive": 60, "properties": [], "client_id": client, "will": None}
         hello = encode(version, {"type": "CONNECT", **hello, "user_name": None, "password": None})
-        bye = encode(version, {"type": "DISCONNECT", "reason": "0x00", "properties": []})
         self.links["sweeper"] = link
         channel, _ = await self.network.open("tcp", link, ())
         await channel.send(hello, "one")
         await self.item(["sweeper"], self.network.patience)
         await channel.send(data + encode(version, {"type": "PINGREQ"}), "one")
         await self.item(["sweeper"], self.network.patience)
-        await channel.send(bye, "one")
+        await channel.send(farewell(version), "one")
         await channel.close()
 
 
 KINDS = ("open", "send", "expect", "unordered", "nothing", "closed", "cut", "wait", "either")
+
+
+def farewell(version):
+    return encode(version, {"type": "DISCONNECT", "reason": "0x00", "properties": []})
 
 
 def rules_of(step):
