@@ -10,7 +10,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 from generator import check, codes, connections, framing, outgoing, properties, rules, sessions, shapes, talk
-from generator import plays, scene, talks, text, topics, traps
+from generator import plays, scene, statements, talks, text, topics, traps
 from generator.book import Book
 
 HERE = Path(__file__).resolve().parent
@@ -30,10 +30,15 @@ def main(arguments):
     book, known = collect(), rules.load()
     complaints = check.check(book, known) + talks.check(talk.CONVERSATIONS, known)
     complaints += plays.check(scene.SCENARIOS, known)
+    evidence = statements.Evidence(book.ids.values(), talk.CONVERSATIONS, scene.SCENARIOS)
+    complaints += statements.unaccounted(known, evidence)
+    results = statements.load_results()
     files = {**book.texts(), **talk.texts(), **scene.texts(), "rules.json": rules.text(known)}
+    files["STATEMENTS.md"] = statements.text(known, evidence, results)
     folders = ("codec", "session", "connection", "broker", "transport")
     stale = {f"{name}/{path.name}" for name in folders for path in (HERE / name).glob("*.json")} - set(files)
     if arguments:
+        complaints += statements.outdated(scene.SCENARIOS, results)
         for name, content in files.items():
             path = HERE / name
             if not path.exists() or path.read_bytes() != content.encode("utf-8"):

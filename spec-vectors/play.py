@@ -27,7 +27,9 @@ def address(text):
 
 
 def arguments():
-    parser = argparse.ArgumentParser(description="Plays the scenarios of broker/ and transport/ against a running broker.")
+    parser = argparse.ArgumentParser(
+        description="Plays the scenarios of broker/ and transport/ against a running broker."
+    )
     parser.add_argument("broker", type=address, metavar="HOST:PORT", help="where it speaks MQTT over TCP")
     parser.add_argument("--websocket", type=address, metavar="HOST:PORT", help="and where over WebSocket")
     parser.add_argument("--only", default="", metavar="TEXT", help="scenarios with this text in their id or rules")
@@ -46,7 +48,7 @@ def main():
     try:
         results = asyncio.run(play_all(chosen, network, options.at_once))
     except OSError as error:
-        raise SystemExit(f"can't play: {error}")
+        raise SystemExit(f"can't play: {error}") from None
     for result in results:
         if result.failed or not options.quiet:
             print(result)

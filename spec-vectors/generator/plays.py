@@ -1,7 +1,9 @@
 """Judges the finished scenarios: their form, their names, and what they cover."""
 
 from . import scenes  # noqa: F401  its import writes them
+from .encode import encode
 from .scene import step_form, walk
+from .strict import Bad, decode
 
 KINDS = {
     "open": {"version", "only", "offers", "selects"},
@@ -14,6 +16,7 @@ KINDS = {
     "wait": set(),
     "either": set(),
 }
+FIRST = {"expect", "unordered", "nothing", "closed"}
 SHOWING = {"open", "expect", "unordered", "nothing", "closed", "either"}
 
 
@@ -35,7 +38,7 @@ def check(scenarios, rules):
 
 
 def of_steps(play):
-    opened = set()
+    versions = {}
     for step in walk(play["steps"]):
         kinds = [kind for kind in KINDS if kind in step]
         if len(kinds) != 1 or set(step) - KINDS[kinds[0]] - {"on", "shows", kinds[0]}:
@@ -45,6 +48,27 @@ def of_steps(play):
         if "shows" in step and kind not in SHOWING:
             yield f"{kind} shows nothing"
         if kind == "open":
-            opened.add(step["on"])
-        elif "on" in step and step["on"] not in opened:
+            versions[step["on"]] = step.get("version", play["version"])
+        elif "on" in step and step["on"] not in versions:
             yield f"{step['on']} was not opened"
+        elif kind == "send":
+            yield from of_packets(step["send"], versions[step["on"]])
+        elif kind == "either":
+            firsts = [steps[0] for steps in step["either"] if steps]
+            if len(firsts) < len(step["either"]) or any(not FIRST & set(first) for first in firsts):
+                yield "an alternative that does not begin with an expectation"
+
+
+def of_packets(sent, version):
+    """What is sent as fields is legal, whatever its names stand for."""
+    for packet in sent if isinstance(sent, list) else [sent]:
+        if isinstance(packet, bytes):
+            continue
+        stand_ins = {"packet_id": 1, "client_id": "x"}
+        whole = {
+            key: stand_ins[key] if isinstance(value, dict) and "id" in value else value for key, value in packet.items()
+        }
+        try:
+            decode(version, "client", encode(version, whole))
+        except Bad as error:
+            yield f"{packet} is {error.args[0]}"

@@ -1,8 +1,8 @@
 """Scenarios for a whole broker, and the small language they are written in.
 
 A scenario is a function that gets a `Scene` and calls its methods, one per step. `@scene` calls it once per version.
-`shows` names rules as in conversations: "3:3.1.2-8 5:3.1.2-7 CN-7". Topics, filters and client identifiers are put behind
-a name of the run, which the player makes up, so that scenarios stay out of each other's way.
+`shows` names rules as in conversations: "3:3.1.2-8 5:3.1.2-7 CN-7". Topics, filters and client identifiers are put
+behind a name of the run, which the player makes up, so that scenarios stay out of each other's way.
 """
 
 import json
@@ -157,7 +157,12 @@ class Scene:
     def welcome(self, on, present=False, properties=()):
         code = {"reason": "0x00"} if self.is_new(on) else {"return_code": 0}
         wanted = {"properties": list(properties)} if properties else {}
-        return {"type": "CONNACK", **({} if self.versions[on] == "3.1" else {"session_present": present}), **code, **wanted}
+        return {
+            "type": "CONNACK",
+            **({} if self.versions[on] == "3.1" else {"session_present": present}),
+            **code,
+            **wanted,
+        }
 
     def connect(self, on, clean=True, present=False, shows="", version=None, kind="tcp", only=(), **more):
         self.open(on, kind, version, **({"only": list(only)} if only else {}))

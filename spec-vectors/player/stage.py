@@ -28,7 +28,7 @@ class NotOffered(Exception):
 class Stage:
     def __init__(self, scenario, network, run):
         self.scenario = replaced(scenario, "{run}", run)
-        self.network, self.names = network, Names()
+        self.network, self.run, self.names = network, run, Names()
         self.links, self.channels = {}, {}
         self.arrived = asyncio.Event()
         self.number = 0
@@ -119,11 +119,10 @@ class Stage:
 
     async def either(self, step):
         """Plays the first alternative whose first step fits what comes; one that asks for nothing, if nothing does."""
-        firsts = [steps[0] if steps else {"nothing": self.network.patience} for steps in step["either"]]
+        firsts = [steps[0] for steps in step["either"]]
         silence = [first["nothing"] for first in firsts if "nothing" in first]
         names = {first.get("on", "a") for first in firsts}
-        limit, others = min(silence, default=self.network.patience), None
-        deadline = asyncio.get_running_loop().time() + limit
+        deadline = asyncio.get_running_loop().time() + min(silence, default=self.network.patience)
         while True:
             for first, steps in zip(firsts, step["either"]):
                 if self.fits(first):
@@ -132,7 +131,7 @@ class Stage:
             if len(others) == len(names) or not await self.arrival(deadline):
                 break
         for first, steps in zip(firsts, step["either"]):
-            if not steps or "nothing" in first and not others:
+            if "nothing" in first and not others:
                 # The time of its first step has passed by now.
                 return await self.steps(steps[1:])
         self.fail(step, ", ".join(map(told, others)) or "nothing")
@@ -189,9 +188,9 @@ class Stage:
                 raise NotOffered(f"{name} {values.get(name, 0)}")
 
     def fail(self, step, seen):
-        asked = {key: value for key, value in step.items() if key not in ("shows", "on")}
-        where = f"step {self.number}, on {step.get('on', 'a')}"
-        raise Failed(f"{where}: {json.dumps(asked, ensure_ascii=False)}, but came: {seen}", rules_of(step))
+        where = f"step {self.number}, on {step.get('on', 'a')}" if "either" not in step else f"step {self.number}"
+        text = f"{where}: {json.dumps(bare(step), ensure_ascii=False)}, but came: {seen}"
+        raise Failed(text.replace(self.run, "{run}"), rules_of(step))
 
     async def end(self):
         """Nothing may have come that no step asked for: each connection has but an answer to PINGREQ."""
@@ -253,6 +252,13 @@ KINDS = ("open", "send", "expect", "unordered", "nothing", "closed", "cut", "wai
 
 def farewell(version):
     return encode(version, {"type": "DISCONNECT", "reason": "0x00", "properties": []})
+
+
+def bare(step):
+    """What a step asks for."""
+    if "either" in step:
+        return {"either": [[bare(inner) for inner in steps] for steps in step["either"]]}
+    return {key: value for key, value in step.items() if key not in ("shows", "on")}
 
 
 def rules_of(step):

@@ -1,4 +1,4 @@
-"""A broker that does what the scenario in hand asks for, but perhaps for one thing. It lives in the player's own process."""
+"""A broker that does what the scenario in hand asks for, but perhaps for one thing. It lives in the player's process."""
 
 from generator.encode import encode
 from generator.packets import base, prop
@@ -7,7 +7,7 @@ from player.forms import sendable
 
 
 class Mirror:
-    """In place of a network. `wrong` is a step of the scenario, by its number, and what is sent in place of its packets;
+    """In place of a network. `wrong` is a step of the scenario, by its number, and what comes in place of its packets;
     `choices` are the alternatives to take, by the number of the step, where not the first."""
 
     patience = 0
@@ -29,11 +29,8 @@ class Mirror:
         if id(step) in self.served:
             return
         if "either" in step:
-            steps = step["either"][self.choices.get(self.numbers[id(step)], 0)]
-            if not steps:
-                return
-            self.served.add(id(steps[0]))
-            step = steps[0]
+            step = step["either"][self.choices.get(self.numbers[id(step)], 0)][0]
+            self.served.add(id(step))
         answers = self.answers(step, stage)
         if self.wrong and self.numbers.get(id(step)) == self.wrong[0]:
             answers = self.wrong[1](answers)

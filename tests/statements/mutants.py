@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Whether the scenarios can fail: each is played against a broker that does exactly what it asks for, which must pass, and
-against brokers that do one thing otherwise, which must not.
+"""Whether the scenarios can fail: each is played against a broker that does exactly what it asks for, which must pass,
+and against brokers that do one thing otherwise, which must not.
 
     tests/statements/mutants.py [TEXT]     only scenarios with this text in their id
 """
@@ -48,7 +48,9 @@ def mutations(step, version):
             for name, change in changes(pattern, step.get("without", ())):
                 yield (
                     f"{pattern['type']} {name}",
-                    lambda answers, at=at, change=change: answers[:at] + [changed(answers[at], change)] + answers[at + 1 :],
+                    lambda answers, at=at, change=change: (
+                        answers[:at] + [changed(answers[at], change)] + answers[at + 1 :]
+                    ),
                 )
 
 
@@ -78,7 +80,10 @@ def sent(entry):
 def of_properties(wanted):
     for at, entry in enumerate(wanted):
         if "id" not in (entry["value"] if isinstance(entry["value"], dict) else ()):
-            yield f"another {entry['name']}", lambda packet, at=at, entry=entry: set_other(packet["properties"][at], "value", entry["value"])
+            yield (
+                f"another {entry['name']}",
+                lambda packet, at=at, entry=entry: set_other(packet["properties"][at], "value", entry["value"]),
+            )
         yield f"without {entry['name']}", lambda packet, at=at: packet["properties"].pop(at)
     users = [at for at, entry in enumerate(wanted) if entry["name"] == "User Property"]
     if len(users) > 1:
@@ -148,8 +153,8 @@ def excused(step, name, steps, choices):
     """Whether another alternative takes what is wrong in this one."""
     for number, choice in choices.items():
         alternatives = steps[number]["either"]
-        if alternatives[choice] and alternatives[choice][0] is step:
-            others = [other[0] if other else {"nothing": 0} for at, other in enumerate(alternatives) if at != choice]
+        if alternatives[choice][0] is step:
+            others = [other[0] for at, other in enumerate(alternatives) if at != choice]
             if name in ("none", "left open") or name.endswith("left out"):
                 return any("nothing" in other for other in others)
             if name == "closed":

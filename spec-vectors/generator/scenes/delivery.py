@@ -29,7 +29,7 @@ def fan_out(s):
 
 
 @scene(FILE, BOTH, "Messages of QoS 1 and 2 wait for a client that is away.")
-def stored(s):
+def message_stored(s):
     s.connect("b", clean=False)
     s.subscribe("b", ("t", 2))
     s.cut("b")
@@ -54,7 +54,7 @@ def dup_not_passed_on(s):
 
 
 @scene(FILE, BOTH, "A message of QoS 2 that is sent twice, with DUP, is delivered once.")
-def exactly_once(s):
+def qos2_once(s):
     s.subscribe("b", ("t", 2))
     s.connect("a", clean=False)
     s.send("a", s.published("a", "t", qos=2, id=1))
@@ -85,7 +85,15 @@ def in_order(qos, granted):
         for number in range(1, count + 1):
             id = s.name()
             level = min(qos, granted)
-            s.gets("b", "t", b"%d" % number, level, id=id, finish=level == 1, shows="3:4.6.0-5 3:4.6.0-6 5:4.6.0-5 5:4.6.0-6")
+            s.gets(
+                "b",
+                "t",
+                b"%d" % number,
+                level,
+                id=id,
+                finish=level == 1,
+                shows="3:4.6.0-5 3:4.6.0-6 5:4.6.0-5 5:4.6.0-6",
+            )
 
     script.__name__ = f"order_qos{qos}_as_{granted}"
     return script
@@ -134,7 +142,7 @@ def order_of_stored(s):
 
 
 @scene(FILE, BOTH, "A large message is passed on whole.")
-def large(s):
+def message_large(s):
     s.subscribe("b", ("t", 1))
     payload = bytes(range(256)) * 2 + b"x" * 100_000 + b"end"
     s.publish("a", "t", payload, 1)
@@ -142,7 +150,7 @@ def large(s):
 
 
 @scene(FILE, BOTH, "Over TCP a packet may come in any pieces, and several in one.")
-def pieces(s):
+def tcp_pieces(s):
     s.open("a")
     s.send("a", s.hello("a"), frames="bytes")
     s.expect("a", s.welcome("a"), shows="3:7.1.1-1 5:4.2-1")
@@ -154,7 +162,7 @@ def pieces(s):
 
 
 @scene(FILE, "5.0", "What a message says of its payload is passed on as it is; User Properties keep their order.")
-def properties(s):
+def properties_passed_on(s):
     pairs = [prop("User Property", pair) for pair in (["k", "1"], ["k", "2"], ["j", "3"], ["", ""], ["k", "1"])]
     others = [prop("Payload Format Indicator", 1), prop("Content Type", "text/plain; charset=utf-8")]
     others += [prop("Response Topic", "{run}/answers"), prop("Correlation Data", b"\x00\xff")]
@@ -181,7 +189,7 @@ def properties_of_stored(s):
 
 
 @scene(FILE, "5.0", "A message that has expired is not delivered.")
-def expired(s):
+def expiry_passed(s):
     s.connect("b", clean=False)
     s.subscribe("b", ("t", 1))
     s.cut("b")

@@ -39,7 +39,7 @@ def taken_over_with_session(s):
 
 
 @scene(FILE, BOTH, "The client identifier is the whole text, of upper and lower case.")
-def identifiers_compared(s):
+def client_id_compared(s):
     for name, client in (("a", "{run}x"), ("b", "{run}X"), ("c", "{run}x1")):
         s.connect(name, client=client)
     for name in "abc":
@@ -48,7 +48,7 @@ def identifiers_compared(s):
 
 
 @scene(FILE, "5.0", "A client without an identifier is given one that no other client has, and may use it.")
-def assigned(s):
+def client_id_assigned(s):
     names = ["a", "b", "c", "d"]
     for number, name in enumerate(names):
         s.open(name)
@@ -69,7 +69,7 @@ def assigned(s):
 
 
 @scene(FILE, "3.1.1", "Clients without an identifier have a session each.")
-def nameless(s):
+def client_id_empty(s):
     for name in "ab":
         s.connect(name, client="", shows="3:3.1.3-6")
         s.subscribe(name, f"t{name}")
@@ -79,7 +79,7 @@ def nameless(s):
 
 
 @scene(FILE, BOTH, "A session keeps its subscriptions; a clean start ends it, and what waits in it.")
-def clean_start(s):
+def session_clean_start(s):
     s.connect("b", clean=False)
     s.subscribe("b", ("t", 1))
     s.leave("b")
@@ -93,7 +93,7 @@ def clean_start(s):
 
 
 @scene(FILE, BOTH, "A message of QoS 2 of a client goes on in its next connection.")
-def exchange_goes_on(s):
+def session_exchange_goes_on(s):
     s.connect("a", clean=False)
     s.subscribe("b", ("t", 2))
     s.send("a", s.published("a", "t", qos=2, id=7))
@@ -106,7 +106,7 @@ def exchange_goes_on(s):
 
 
 @scene(FILE, BOTH, "A PUBREL for a client comes again in its next connection.")
-def release_comes_again(s):
+def session_release_comes_again(s):
     s.connect("b", clean=False)
     s.subscribe("b", ("t", 2))
     s.publish("a", "t", qos=2)
@@ -123,7 +123,7 @@ def release_comes_again(s):
 
 
 @scene(FILE, "5.0", "A session lasts as long as it was asked for.")
-def expiry(s):
+def session_expiry(s):
     for name, seconds in (("a", 1), ("b", 30)):
         s.connect(name, clean=False, expiry=seconds)
         s.cut(name)
@@ -133,7 +133,7 @@ def expiry(s):
 
 
 @scene(FILE, "5.0", "A session without an interval ends with its connection.")
-def expiry_absent(s):
+def session_expiry_absent(s):
     s.connect("a", clean=False, expiry=0)
     s.subscribe("a", ("t", 1))
     s.cut("a")
@@ -141,7 +141,7 @@ def expiry_absent(s):
 
 
 @scene(FILE, "5.0", "The time of a session counts from the end of its connection, and each CONNECT sets it anew.")
-def expiry_counts_from_the_end(s):
+def session_expiry_counts_from_the_end(s):
     s.connect("a", clean=False, expiry=2)
     s.wait(2.5)
     s.cut("a")
@@ -152,7 +152,7 @@ def expiry_counts_from_the_end(s):
 
 
 @scene(FILE, "5.0", "DISCONNECT can end the session.")
-def expiry_ended_by_disconnect(s):
+def session_expiry_ended_by_disconnect(s):
     s.connect("a", clean=False, expiry=30)
     s.subscribe("a", ("t", 1))
     s.leave("a", properties=[prop(SESSION, 0)])
@@ -162,7 +162,7 @@ def expiry_ended_by_disconnect(s):
 
 
 @scene(FILE, "5.0", "DISCONNECT can make the session shorter, or longer.")
-def expiry_changed_by_disconnect(s):
+def session_expiry_changed_by_disconnect(s):
     s.connect("a", clean=False, expiry=30)
     s.leave("a", properties=[prop(SESSION, 1)])
     s.connect("b", clean=False, expiry=1)
@@ -173,7 +173,7 @@ def expiry_changed_by_disconnect(s):
 
 
 @scene(FILE, "5.0", "The subscriptions of a session that has ended get nothing any more.")
-def expiry_ends_subscriptions(s):
+def session_expiry_ends_subscriptions(s):
     s.connect("a", clean=False, expiry=1)
     s.subscribe("a", ("t", 1))
     s.publish("b", "t", b"1", qos=1)

@@ -17,7 +17,7 @@ def one_of(s, *members, shows=""):
 
 
 @scene(FILE, "5.0", "Each message goes to one member of the group.")
-def one_member(s):
+def shared_one_member(s):
     for name in "bcd":
         s.subscribe(name, (SHARED, 1))
     for number in range(6):
@@ -27,7 +27,7 @@ def one_member(s):
 
 
 @scene(FILE, "5.0", "Each member gets messages at the level of its own subscription.")
-def levels(s):
+def shared_levels(s):
     for name, qos in (("b", 0), ("c", 1), ("d", 2)):
         s.subscribe(name, (SHARED, qos))
     for number in range(6):
@@ -37,7 +37,7 @@ def levels(s):
 
 
 @scene(FILE, "5.0", "The level of the only member counts.")
-def level_of_only_member(s):
+def shared_level_of_only_member(s):
     for qos in (0, 1, 2):
         s.subscribe("b", (SHARED, qos))
         for published in (0, 1, 2):
@@ -46,7 +46,7 @@ def level_of_only_member(s):
 
 
 @scene(FILE, "5.0", "Groups of different names, and ordinary subscriptions, each get the message.")
-def groups(s):
+def shared_groups(s):
     s.subscribe("b", ("$share/g/t", 0))
     s.subscribe("c", ("$share/h/t", 0))
     s.subscribe("d", ("t", 0))
@@ -56,7 +56,7 @@ def groups(s):
 
 
 @scene(FILE, "5.0", "A shared subscription beside an ordinary one in the same client: a copy for each.")
-def beside_ordinary(s):
+def shared_beside_ordinary(s):
     s.subscribe("b", (SHARED, 0), properties=[prop("Subscription Identifier", 1)])
     s.subscribe("b", ("t", 0), properties=[prop("Subscription Identifier", 2)])
     s.publish("a", "t", qos=1)
@@ -65,7 +65,7 @@ def beside_ordinary(s):
 
 
 @scene(FILE, "5.0", "UNSUBSCRIBE names the whole text of a shared subscription.")
-def unsubscribe(s):
+def shared_unsubscribe(s):
     s.subscribe("b", (SHARED, 0))
     s.unsubscribe("b", "t", "$share/h/t", reasons=["0x11", "0x11"], shows="5:3.10.4-1")
     s.publish("a", "t", b"1", qos=1)
@@ -76,7 +76,7 @@ def unsubscribe(s):
 
 
 @scene(FILE, "5.0", "The filter of a shared subscription has wildcards.")
-def wildcards(s):
+def shared_wildcards(s):
     s.subscribe("b", ("$share/g/t/+/#", 0))
     for topic in ("t", "u/x", "t/x/y"):
         s.publish("a", topic, qos=1)
@@ -84,7 +84,7 @@ def wildcards(s):
 
 
 @scene(FILE, "5.0", "A member that leaves gets nothing any more; the others get it all.")
-def member_leaves(s):
+def shared_member_leaves(s):
     for name in "bc":
         s.subscribe(name, (SHARED, 1))
     s.unsubscribe("b", SHARED)
@@ -98,7 +98,7 @@ def member_leaves(s):
 
 
 @scene(FILE, "5.0", "A client that is the only member and away gets the messages when it is back.")
-def only_member_away(s):
+def shared_only_member_away(s):
     s.connect("b", clean=False)
     s.subscribe("b", (SHARED, 1))
     s.cut("b")
@@ -118,7 +118,7 @@ def begun(s, expiry=60):
 
 
 @scene(FILE, "5.0", "A message of QoS 2 that has gone to a member stays with it, until it is back.")
-def begun_goes_on(s):
+def shared_begun_goes_on(s):
     id = begun(s)
     s.cut("b")
     s.nothing("c", seconds=0.8, shows="5:4.8.2-4")
@@ -128,7 +128,7 @@ def begun_goes_on(s):
 
 
 @scene(FILE, "5.0", "A message of QoS 2 that a member has received is released when the member is back.")
-def begun_and_received_goes_on(s):
+def shared_begun_and_received_goes_on(s):
     id = begun(s)
     s.send("b", s.ack("b", "PUBREC", {"id": id}))
     s.expect("b", s.acked("b", "PUBREL", {"id": id}))
@@ -141,7 +141,7 @@ def begun_and_received_goes_on(s):
 
 
 @scene(FILE, "5.0", "A message of QoS 2 goes to no other member if the session of the first one expires.")
-def begun_and_expired(s):
+def shared_begun_and_expired(s):
     begun(s, expiry=1)
     s.cut("b")
     s.nothing("c", seconds=2.5, shows="5:4.8.2-5")
@@ -150,7 +150,7 @@ def begun_and_expired(s):
 
 
 @scene(FILE, "5.0", "A message of QoS 2 goes to no other member if the first one ends its session.")
-def begun_and_ended(s):
+def shared_begun_and_ended(s):
     begun(s)
     s.cut("b")
     s.connect("b")
@@ -158,8 +158,13 @@ def begun_and_ended(s):
 
 
 @scene(FILE, "5.0", "A message of QoS 1 or 2 that a member refuses goes to no other.")
-def refused(s):
-    for qos, kind, reason in ((1, "PUBACK", "0x80"), (2, "PUBREC", "0x83"), (1, "PUBACK", "0x97"), (2, "PUBREC", "0x97")):
+def shared_refused(s):
+    for qos, kind, reason in (
+        (1, "PUBACK", "0x80"),
+        (2, "PUBREC", "0x83"),
+        (1, "PUBACK", "0x97"),
+        (2, "PUBREC", "0x97"),
+    ):
         s.subscribe("b", (SHARED, qos))
         s.publish("a", "t", qos=qos)
         id = s.gets("b", "t", qos=qos, finish=False)

@@ -25,7 +25,7 @@ FILTERS = {
 
 
 @scene(FILE, BOTH, "Each filter gets what it matches and no more.")
-def matching(s):
+def filter_matching(s):
     for number, text in enumerate(FILTERS):
         s.subscribe(f"b{number}", text)
     for topic in TOPICS:
@@ -40,7 +40,7 @@ def matching(s):
 
 
 @scene(FILE, BOTH, "Texts that look the same are different topics, and so are names with an empty level.")
-def no_normalisation(s):
+def filter_not_normalised(s):
     topics = ["caf\u00e9", "cafe\u0301", "t/x", "t//x", "t/X", "\ufefft", "t ", "\u212b", "\u00c5"]
     for number, topic in enumerate(topics):
         s.subscribe(f"b{number}", topic)
@@ -52,7 +52,7 @@ def no_normalisation(s):
 
 
 @scene(FILE, BOTH, "A wildcard at the beginning of a filter does not match topics that begin with $.")
-def dollar_topics(s):
+def filter_dollar(s):
     s.subscribe("b", "+/{run}/x")
     s.publish("a", "$v/{run}/x", b"hidden", 0)
     s.publish("a", "v/{run}/x", b"seen", 0)
@@ -67,7 +67,7 @@ def dollar_topics(s):
 
 
 @scene(FILE, BOTH, "Subscriptions that overlap get the message at the highest of their levels; more copies may come.")
-def overlapping(s):
+def subscriptions_overlap(s):
     s.subscribe("b", ("t/#", 0), ("t/x", 2))
     s.publish("a", "t/x", qos=2)
 
@@ -87,7 +87,7 @@ def overlapping(s):
 
 
 @scene(FILE, BOTH, "The level of a message is the lower one of its own and that of its subscription.")
-def delivery_qos(s):
+def subscription_qos(s):
     for granted in (0, 1, 2):
         s.subscribe(f"b{granted}", ("t", granted))
     for qos in (0, 1, 2):
@@ -97,7 +97,7 @@ def delivery_qos(s):
 
 
 @scene(FILE, BOTH, "A subscription with the same filter takes the place of the old one.")
-def replaced(s):
+def subscription_replaced(s):
     s.subscribe("b", ("t", 0))
     s.subscribe("b", ("t", 1))
     s.publish("a", "t", b"1", 2)
@@ -109,7 +109,7 @@ def replaced(s):
 
 
 @scene(FILE, BOTH, "While a subscription is replaced no message is lost.")
-def replaced_meanwhile(s):
+def subscription_replaced_meanwhile(s):
     s.subscribe("b", ("t", 1))
     s.connect("a")
     for number in range(1, 9):
@@ -124,7 +124,7 @@ def replaced_meanwhile(s):
 
 
 @scene(FILE, BOTH, "Several filters in one SUBSCRIBE are as many subscriptions, one after the other, with one answer.")
-def several_filters(s):
+def subscribe_several(s):
     s.subscribe("b", ("t", 0), ("u", 1), ("t", 2), shows="3:3.8.4-4 5:3.8.4-5")
     for topic, qos in (("t", 2), ("u", 1)):
         s.publish("a", topic, qos=2)
@@ -133,7 +133,7 @@ def several_filters(s):
 
 
 @scene(FILE, BOTH, "Each of several filters gets its retained messages.")
-def several_filters_retained(s):
+def subscribe_several_retained(s):
     for topic in "tu":
         s.publish("a", topic, qos=1, retain=True)
     s.subscribe("b", "t", "u", shows="3:3.8.4-4 5:3.8.4-5")
@@ -179,7 +179,11 @@ def unsubscribe_before_pubrec(s):
     s.finish("b", id, 2, shows="3:3.10.4-3 5:3.10.4-3")
 
 
-@scene(FILE, BOTH, "A message whose exchange has begun comes again in the next connection, though UNSUBSCRIBE came between.")
+@scene(
+    FILE,
+    BOTH,
+    "A message whose exchange has begun comes again in the next connection, though UNSUBSCRIBE came between.",
+)
 def unsubscribe_then_resume(s):
     s.connect("b", clean=False)
     s.subscribe("b", ("t", 1))
@@ -191,26 +195,28 @@ def unsubscribe_then_resume(s):
     s.gets("b", "t", qos=1, dup=True, id=id, shows="3:3.10.4-3 5:3.10.4-3")
 
 
+def granted_or_refused(s, text, id):
+    def granted():
+        s.expect("b", s.granted("b", id, 0))
+        s.publish("a", "t/x", qos=1)
+        s.gets("b", "t/x", shows="3:3.8.3-2")
+        s.unsubscribe("b", text)
+
+    def refused():
+        s.expect("b", s.granted("b", id, 0x80))
+        s.publish("a", "t/x", qos=1)
+        s.nothing("b", shows="3:3.8.3-2")
+
+    s.send("b", s.packet("b", "SUBSCRIBE", packet_id=id, filters=[s.filter("b", text)]))
+    s.either(granted, refused, shows="3:3.8.3-2")
+
+
 @scene(FILE, "3.1.1", "A server has wildcards, or refuses each filter with one.")
-def wildcards_refused(s):
+def subscribe_wildcards(s):
     s.connect("a")
     s.connect("b")
     for text in ("t/#", "t/+"):
-        id = s.number("b")
-        s.send("b", s.packet("b", "SUBSCRIBE", packet_id=id, filters=[s.filter("b", text)]))
-
-        def granted():
-            s.expect("b", s.granted("b", id, 0))
-            s.publish("a", "t/x", qos=1)
-            s.gets("b", "t/x", shows="3:3.8.3-2")
-            s.unsubscribe("b", text)
-
-        def refused():
-            s.expect("b", s.granted("b", id, 0x80))
-            s.publish("a", "t/x", qos=1)
-            s.nothing("b", shows="3:3.8.3-2")
-
-        s.either(granted, refused, shows="3:3.8.3-2")
+        granted_or_refused(s, text, s.number("b"))
 
 
 # 5.0 only.
@@ -253,7 +259,7 @@ IDENTIFIER = "Subscription Identifier"
 
 
 @scene(FILE, "5.0", "A message carries the identifier of the subscription that it is for.")
-def identifier(s):
+def subscription_identifier(s):
     s.subscribe("b", "t", properties=[prop(IDENTIFIER, 268435455)])
     s.subscribe("b", "u")
     s.publish("a", "t", qos=1)
@@ -263,7 +269,7 @@ def identifier(s):
 
 
 @scene(FILE, "5.0", "One copy for several subscriptions carries all their identifiers; of several each has its own.")
-def identifiers(s):
+def subscription_identifiers(s):
     one, two = prop(IDENTIFIER, 1), prop(IDENTIFIER, 2)
     s.subscribe("b", "t/#", properties=[one])
     s.subscribe("b", "t/x", properties=[two])
@@ -281,7 +287,7 @@ def identifiers(s):
 
 
 @scene(FILE, "5.0", "Two subscriptions with the same identifier: one copy may carry it twice, or there are two.")
-def identifiers_alike(s):
+def subscription_identifiers_alike(s):
     for text in ("t/#", "t/x"):
         s.subscribe("b", text, properties=[prop(IDENTIFIER, 5)])
     s.publish("a", "t/x", qos=1)
@@ -290,7 +296,7 @@ def identifiers_alike(s):
 
 
 @scene(FILE, "5.0", "A new subscription with the same filter brings its own identifier and options, or none.")
-def identifier_replaced(s):
+def subscription_identifier_replaced(s):
     s.subscribe("b", "t", properties=[prop(IDENTIFIER, 1)], retain_as_published=True)
     s.subscribe("b", "t", properties=[prop(IDENTIFIER, 2)])
     s.publish("a", "t", qos=1)

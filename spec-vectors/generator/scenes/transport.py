@@ -9,35 +9,35 @@ SPLIT = "3:6.0.0-2 5:6.0.0-2"
 
 
 @scene(FILE, BOTH, "The server selects the subprotocol mqtt.")
-def subprotocol(s):
+def web_subprotocol(s):
     s.open("a", WEB, offers=["mqtt"], selects="mqtt", shows="3:6.0.0-4 5:6.0.0-4")
     s.send("a", s.hello("a"))
     s.expect("a", s.welcome("a"))
 
 
 @scene(FILE, BOTH, "The server selects the subprotocol mqtt among others.")
-def subprotocol_among_others(s):
+def web_subprotocol_among_others(s):
     s.open("a", WEB, offers=["chat", "mqtt", "soap"], selects="mqtt", shows="3:6.0.0-4 5:6.0.0-4")
     s.send("a", s.hello("a"))
     s.expect("a", s.welcome("a"))
 
 
 @scene(FILE, BOTH, "A frame of text ends the connection.")
-def text_frame(s):
+def web_text_frame(s):
     s.connect("a", kind=WEB)
     s.send("a", s.packet("a", "PINGREQ"), frames="text")
     s.thrown_out("a", "0x81", "0x82", "0x80", "0x83", shows="3:6.0.0-1 5:6.0.0-1")
 
 
 @scene(FILE, BOTH, "CONNECT in a frame of text ends the connection.")
-def text_frame_first(s):
+def web_text_frame_first(s):
     s.open("a", WEB)
     s.send("a", s.hello("a"), frames="text")
     s.closed("a", shows="3:6.0.0-1 5:6.0.0-1")
 
 
 @scene(FILE, BOTH, "The will of a client that sends a frame of text is published.")
-def text_frame_will(s):
+def web_text_frame_will(s):
     s.subscribe("b", "w")
     s.connect("a", kind=WEB, will=s.will())
     s.send("a", s.packet("a", "PINGREQ"), frames="text")
@@ -61,22 +61,24 @@ def split(how, name, says):
     scene(FILE, BOTH, says)(script)
 
 
-split("bytes", "frame_for_each_byte", "A packet may be split over frames.")
-split("fragments", "fragment_for_each_byte", "A packet may be one message of many fragments.")
+split("bytes", "web_frame_for_each_byte", "A packet may be split over frames.")
+split("fragments", "web_fragment_for_each_byte", "A packet may be one message of many fragments.")
 
 
 @scene(FILE, BOTH, "A frame may hold several packets.")
-def several_packets(s):
+def web_several_packets(s):
     s.open("a", WEB)
     subscribe = s.packet("a", "SUBSCRIBE", packet_id=1, filters=[s.filter("a", "t")])
-    s.send("a", s.hello("a"), subscribe, *[s.published("a", "t", b"%d" % n) for n in range(3)], s.packet("a", "PINGREQ"))
+    s.send(
+        "a", s.hello("a"), subscribe, *[s.published("a", "t", b"%d" % n) for n in range(3)], s.packet("a", "PINGREQ")
+    )
     s.expect("a", s.welcome("a"), shows=SPLIT)
     messages = [s.message("a", "t", b"%d" % number) for number in range(3)]
     s.unordered("a", s.granted("a", 1, 0), *messages, {"type": "PINGRESP"}, shows=SPLIT)
 
 
 @scene(FILE, BOTH, "Frames may end anywhere: packets and a half in one, and the rest of it in others.")
-def packets_across_frames(s):
+def web_packets_across_frames(s):
     s.connect("a", kind=WEB)
     s.subscribe("a", "t")
     for how in ("fragments", "bytes"):
@@ -87,7 +89,7 @@ def packets_across_frames(s):
 
 
 @scene(FILE, BOTH, "Clients over WebSocket and over TCP share topics; large messages go both ways.")
-def beside_tcp(s):
+def web_beside_tcp(s):
     s.connect("a", kind=WEB)
     s.connect("b")
     for name in "ab":
@@ -102,7 +104,7 @@ def beside_tcp(s):
 
 
 @scene(FILE, BOTH, "A session goes on from one transport to the other.")
-def session_from_web_to_tcp(s):
+def web_session_goes_on_over_tcp(s):
     s.connect("a", clean=False, kind=WEB)
     s.subscribe("a", ("t", 1))
     s.cut("a")

@@ -59,7 +59,7 @@ def no_will(s):
 @scene(FILE, BOTH, "A retained will goes to subscribers of now without, and to those to come with RETAIN.")
 def will_retained(s):
     s.subscribe("b", "w")
-    s.connect("a", will=s.will(retain=True))
+    s.connect("a", will=s.will(qos=1, retain=True))
     s.cut("a")
     s.gets("b", "w", b"will", shows="3:3.3.1-9 5:3.3.1-12")
     s.subscribe("c", "w")
@@ -226,7 +226,18 @@ def will_properties(s):
 @scene(FILE, "5.0", "The lifetime of a will begins when it is published.")
 def will_expiry(s):
     s.subscribe("b", "w")
-    s.connect("a", clean=False, expiry=30, will=s.will(properties=[prop("Message Expiry Interval", 1), prop("Will Delay Interval", 2)]))
+    s.connect(
+        "a",
+        clean=False,
+        expiry=30,
+        will=s.will(properties=[prop("Message Expiry Interval", 1), prop("Will Delay Interval", 2)]),
+    )
     s.cut("a")
     s.wait(1.5)
-    s.gets("b", "w", b"will", properties=[{"name": "Message Expiry Interval", "value": {"from": 0, "to": 1}}], shows="5:3.1.2-8 5:3.3.2-6")
+    s.gets(
+        "b",
+        "w",
+        b"will",
+        properties=[{"name": "Message Expiry Interval", "value": {"from": 0, "to": 1}}],
+        shows="5:3.1.2-8 5:3.3.2-6",
+    )
