@@ -66,7 +66,7 @@ async def play_one(scenario, network):
     except Failed as failure:
         result = Result(scenario, "failed", str(failure), failure.rules)
     except NotOffered as reason:
-        return Result(scenario, "skipped", f"not offered: {reason}")
+        result = Result(scenario, "skipped", f"not offered: {reason}")
     try:
         await stage.clean_up()
     except OSError as error:

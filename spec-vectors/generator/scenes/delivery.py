@@ -141,6 +141,34 @@ def order_of_stored(s):
         s.gets("b", "t", b"%d" % number, 1, shows=shows)
 
 
+@scene(FILE, BOTH, "A message may be empty, at every level.")
+def message_empty(s):
+    s.subscribe("b", ("t", 2))
+    for qos in (0, 1, 2):
+        s.publish("a", "t", b"", qos)
+        s.gets("b", "t", b"", qos, shows="PB-11 3:4.5.0-1 5:4.5.0-1")
+
+
+@scene(FILE, BOTH, "What a client sends right behind CONNECT counts, though CONNACK was not waited for.")
+def not_waiting_for_connack(s):
+    s.subscribe("b", ("u", 1))
+    s.open("a")
+    subscribe = s.packet("a", "SUBSCRIBE", packet_id=1, filters=[s.filter("a", "t")])
+    s.send("a", s.hello("a"), subscribe, s.published("a", "u", qos=1, id=2))
+    s.expect("a", s.welcome("a"), shows="CN-9")
+    s.unordered("a", s.granted("a", 1, 0), s.acked("a", "PUBACK", 2), shows="CN-9")
+    s.gets("b", "u", qos=1, shows="CN-9")
+
+
+@scene(FILE, BOTH, "What a client sends behind DISCONNECT does not count.")
+def behind_disconnect(s):
+    s.subscribe("b", ("t", 1))
+    s.connect("a")
+    s.send("a", s.published("a", "t", b"before"), s.bye("a"), s.published("a", "t", b"behind"))
+    s.gets("b", "t", b"before")
+    s.nothing("b", shows="DR-9")
+
+
 @scene(FILE, BOTH, "A large message is passed on whole.")
 def message_large(s):
     s.subscribe("b", ("t", 1))

@@ -66,6 +66,15 @@ def filter_dollar(s):
     s.nothing("c", seconds=1, shows="3:4.7.2-1 5:4.7.2-1")
 
 
+@scene(FILE, BOTH, "A retained message of a topic that begins with $ is not for a wildcard at the beginning either.")
+def filter_dollar_retained(s):
+    s.publish("a", "$v/{run}/x", b"hidden", 1, retain=True)
+    s.publish("a", "v/{run}/x", b"seen", 1, retain=True)
+    s.subscribe("b", "+/{run}/x")
+    s.gets("b", "v/{run}/x", b"seen", retain=True, shows="3:3.3.1-6 5:3.3.1-9")
+    s.nothing("b", shows="3:4.7.2-1 5:4.7.2-1")
+
+
 @scene(FILE, BOTH, "Subscriptions that overlap get the message at the highest of their levels; more copies may come.")
 def subscriptions_overlap(s):
     s.subscribe("b", ("t/#", 0), ("t/x", 2))
@@ -304,3 +313,15 @@ def subscription_identifier_replaced(s):
     s.subscribe("b", "t")
     s.publish("a", "t", qos=1, retain=True)
     s.gets("b", "t", without=[IDENTIFIER], shows="5:3.8.4-3")
+
+
+@scene(FILE, "5.0", "A session keeps the options and the identifier of its subscriptions.")
+def subscription_options_kept(s):
+    s.connect("b", clean=False)
+    s.subscribe("b", ("t", 1), properties=[prop(IDENTIFIER, 3)], retain_as_published=True, no_local=True)
+    s.cut("b")
+    s.connect("b", clean=False, present=True)
+    s.publish("b", "t", b"own", 1)
+    s.publish("a", "t", b"other", 1, retain=True)
+    shows = "5:3.3.4-3 5:3.3.1-13 5:3.8.3-3"
+    s.gets("b", "t", b"other", 1, retain=True, properties=[prop(IDENTIFIER, 3)], shows=shows)
