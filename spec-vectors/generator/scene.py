@@ -77,6 +77,13 @@ class Scene:
     def unordered(self, on, *packets, shows=""):
         self.step("unordered", list(packets), on, shows)
 
+    def beside_suback(self, on, *packets, shows=""):
+        """What a SUBSCRIBE brings may come before the SUBACK that was expected last, or behind it."""
+        suback = self.steps.pop()
+        if suback.get("on") != on or suback.get("expect", {}).get("type") != "SUBACK":
+            raise SystemExit(f"{self.head['id']}: no SUBACK before {packets}")
+        self.unordered(on, suback["expect"], *packets, shows=shows)
+
     def nothing(self, *names, shows="", seconds=SILENCE):
         for on in names:
             self.step("nothing", seconds, on, shows)
@@ -155,14 +162,11 @@ class Scene:
         return self.packet(on, "CONNECT", **fields, **self.properties(on, properties))
 
     def welcome(self, on, present=False, properties=()):
+        """CONNACK of success, with a session or not, or, if `present` is None, whether or not."""
         code = {"reason": "0x00"} if self.is_new(on) else {"return_code": 0}
+        session = {} if present is None or self.versions[on] == "3.1" else {"session_present": present}
         wanted = {"properties": list(properties)} if properties else {}
-        return {
-            "type": "CONNACK",
-            **({} if self.versions[on] == "3.1" else {"session_present": present}),
-            **code,
-            **wanted,
-        }
+        return {"type": "CONNACK", **session, **code, **wanted}
 
     def connect(self, on, clean=True, present=False, shows="", version=None, kind="tcp", only=(), **more):
         self.open(on, kind, version, **({"only": list(only)} if only else {}))
@@ -210,6 +214,12 @@ class Scene:
         fields = {"dup": dup, "qos": qos, "retain": retain, "topic": place(topic), "payload": payload}
         wanted = {"properties": list(properties)} if properties else {}
         return {"type": "PUBLISH", **fields, "packet_id": {"id": id} if qos else None, **wanted}
+
+    def gets_retained(self, on, topic, payload=b"m", qos=0, shows="", **more):
+        """A retained message that a SUBSCRIBE brings."""
+        id = self.name()
+        self.beside_suback(on, self.message(on, topic, payload, qos, retain=True, id=id, **more), shows=shows)
+        self.finish(on, id, qos)
 
     def gets(self, on, topic, payload=b"m", qos=0, shows="", id=None, finish=True, without=(), **more):
         """A message, and the rest of its exchange. Gives the name of its packet identifier."""

@@ -7,6 +7,7 @@ from generator.strict import Bad, decode, frame
 from .forms import shown
 
 CLOSED = {"type": "(closed)"}
+OLD_REFUSAL = b"\x20\x02\x00\x01"  # a server before 5.0 does not speak this version; it says so in its own
 
 
 class Link:
@@ -25,7 +26,8 @@ class Link:
                 if start == "incomplete":
                     return
                 one, self.buffer = self.buffer[:end], self.buffer[end:]
-                self.put(shown(decode(self.version, "server", one)))
+                version = "3.1.1" if one == OLD_REFUSAL else self.version
+                self.put(shown(decode(version, "server", one)))
             except Bad as error:
                 self.fault(f"{error.args[0]}: {self.buffer[:40].hex(' ')}")
 

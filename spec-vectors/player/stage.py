@@ -180,6 +180,8 @@ class Stage:
 
     def announced(self, link, packet):
         """A CONNACK says what the broker does not offer; a scenario that needs it is not for this broker."""
+        if packet.get("return_code") == 1 or packet.get("reason") == "0x84":
+            raise NotOffered(f"version {link.version}")
         link.accepted = packet.get("reason", "0x00") == "0x00" and not packet.get("return_code")
         values = {entry["name"]: entry["value"] for entry in packet.get("properties", ())}
         for name, least in self.scenario.get("needs", {}).items():

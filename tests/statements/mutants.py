@@ -18,7 +18,7 @@ from generator.packets import base, prop
 from generator.scene import walk
 from mirror import Mirror
 from player.crowd import scenarios
-from player.stage import Failed, Stage
+from player.stage import Failed, NotOffered, Stage
 
 STRANGE = base("3.1.1", "PUBLISH", topic="$run/strange", payload=b"strange")
 CODES = ["0x00", "0x01", "0x02", "0x80", "0x81", "0x87", "0x8E", "0x91", "0x92", "0x93"]
@@ -128,7 +128,7 @@ async def outcome(scenario, mirror):
     stage = Stage(scenario, mirror, "run")
     try:
         await stage.play()
-    except Failed as failure:
+    except (Failed, NotOffered) as failure:
         return str(failure)
     return None
 

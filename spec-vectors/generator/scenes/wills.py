@@ -35,7 +35,7 @@ def will_once(s):
     watched(s, clean=False)
     s.cut("a")
     s.gets("b", "w", b"will")
-    s.connect("a", clean=False, present=True)
+    s.connect("a", clean=False, present=None)
     s.cut("a")
     s.nothing("b", shows="3:3.1.2-10 3:3.1.2-12 5:3.1.2-10")
 
@@ -51,7 +51,7 @@ def will_dropped_by_disconnect(s):
 def no_will(s):
     watched(s, clean=False)
     s.leave("a")
-    s.connect("a", clean=False, present=True)
+    s.connect("a", clean=False, present=None)
     s.cut("a")
     s.nothing("b", shows="3:3.1.2-12 5:3.1.2-10")
 
@@ -63,14 +63,14 @@ def will_retained(s):
     s.cut("a")
     s.gets("b", "w", b"will", shows="3:3.3.1-9 5:3.3.1-12")
     s.subscribe("c", "w")
-    s.gets("c", "w", b"will", retain=True, shows="3:3.1.2-17 5:3.1.2-15")
+    s.gets_retained("c", "w", b"will", shows="3:3.1.2-17 5:3.1.2-15")
 
 
 @scene(FILE, BOTH, "A retained will without payload removes what was retained.")
 def will_retained_empty(s):
     s.publish("b", "w", retain=True, qos=1)
     s.subscribe("b", "w")
-    s.gets("b", "w", retain=True)
+    s.gets_retained("b", "w")
     s.connect("a", will=s.will(payload=b"", retain=True))
     s.cut("a")
     s.gets("b", "w", b"", shows="CN-7")
