@@ -114,6 +114,12 @@ impl Running {
         self.child.try_wait()
     }
 
+    /// `kill -9`, and waits until it is gone.
+    pub fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+
     /// Waits until it takes connections.
     fn listens(&mut self) -> io::Result<()> {
         let patience = Instant::now() + Duration::from_secs(10);
@@ -131,10 +137,8 @@ impl Running {
 }
 
 impl Drop for Running {
-    /// `kill -9`, and waits until it is gone.
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.kill();
     }
 }
 

@@ -63,7 +63,8 @@ struct Results {
     rows: Vec<Row>,
 }
 
-pub async fn versus(options: &Options) -> io::Result<()> {
+/// Whether our broker did nothing wrong.
+pub async fn versus(options: &Options) -> io::Result<bool> {
     let installed = [
         Program::ours(options.broker.clone(), Vec::new())?,
         Program::mosquitto(options.mosquitto.clone()),
@@ -102,7 +103,9 @@ pub async fn versus(options: &Options) -> io::Result<()> {
             }
         }
     }
-    report::write(&results, &options.output)
+    report::write(&results, &options.output)?;
+    let ours = programs.first().map(|it| it.name);
+    Ok(results.rows.iter().all(|row| row.faults.is_empty() || Some(row.broker) != ours))
 }
 
 fn scenarios() -> impl Iterator<Item = Scenario> {
