@@ -86,9 +86,9 @@ fn what_a_server_agrees_to() {
     let config = Config { maximum_keep_alive: 30, maximum_session_expiry: 100, ..Config::default() };
     let expiry = |seconds| [Property::SessionExpiryInterval(seconds)];
     for (version, keep_alive, asked, told, agreed) in [
-        (NEW, 60, 1000, &b"\x20\x11\0\0\x0E\x21\0\x10\x27\0\x10\0\0\x13\0\x1E\x11\0\0\0\x64"[..], (30, 100)),
-        (NEW, 0, 7, b"\x20\x0E\0\0\x0B\x21\0\x10\x27\0\x10\0\0\x13\0\x1E", (30, 7)),
-        (NEW, 20, 100, b"\x20\x0B\0\0\x08\x21\0\x10\x27\0\x10\0\0", (20, 100)),
+        (NEW, 60, 1000, &b"\x20\x11\0\0\x0E\x13\0\x1E\x11\0\0\0\x64\x27\0\x10\0\0\x21\0\x10"[..], (30, 100)),
+        (NEW, 0, 7, b"\x20\x0E\0\0\x0B\x13\0\x1E\x27\0\x10\0\0\x21\0\x10", (30, 7)),
+        (NEW, 20, 100, b"\x20\x0B\0\0\x08\x27\0\x10\0\0\x21\0\x10", (20, 100)),
         (Version::V3_1_1, 60, 0, b"\x20\x02\0\0", (60, 0)),
     ] {
         let properties = expiry(asked);

@@ -247,28 +247,29 @@ impl Limits {
         })
     }
 
-    /// The properties that announce this: those that differ from what their absence means. Nothing before 5.0.
+    /// The properties that announce this: those that differ from what their absence means. Nothing before 5.0. Their order is
+    /// one that servers which are widely used have, for those who compare bytes.
     pub(super) fn announcement(&self, version: Version) -> Announcement {
         let standard = Self::default();
         let if_not = |is_standard: bool, property| Some(property).filter(|_| version.is_5() && !is_standard);
         [
-            if_not(
-                self.receive_maximum == standard.receive_maximum,
-                Property::ReceiveMaximum(self.receive_maximum),
-            ),
+            // A server's Keep Alive and Session Expiry Interval.
+            None,
+            None,
+            if_not(self.topic_alias_maximum == 0, Property::TopicAliasMaximum(self.topic_alias_maximum)),
+            if_not(self.retain_available, Property::RetainAvailable(false)),
             if_not(
                 self.maximum_packet_size == standard.maximum_packet_size,
                 Property::MaximumPacketSize(self.maximum_packet_size),
             ),
-            if_not(self.topic_alias_maximum == 0, Property::TopicAliasMaximum(self.topic_alias_maximum)),
+            if_not(
+                self.receive_maximum == standard.receive_maximum,
+                Property::ReceiveMaximum(self.receive_maximum),
+            ),
             if_not(self.maximum_qos == Qos::ExactlyOnce, Property::MaximumQos(self.maximum_qos)),
-            if_not(self.retain_available, Property::RetainAvailable(false)),
             if_not(self.wildcard_subscription_available, Property::WildcardSubscriptionAvailable(false)),
             if_not(self.subscription_identifier_available, Property::SubscriptionIdentifierAvailable(false)),
             if_not(self.shared_subscription_available, Property::SharedSubscriptionAvailable(false)),
-            // A server's Keep Alive and Session Expiry Interval.
-            None,
-            None,
         ]
     }
 }

@@ -112,7 +112,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let resumed = self.session.exists;
         let (keep_alive, expiry) = self.agree_on_time(properties);
         let mut limits = self.announce();
-        if let ([.., of_keep_alive, of_expiry], true) = (&mut limits, self.version.is_5()) {
+        if let ([of_keep_alive, of_expiry, ..], true) = (&mut limits, self.version.is_5()) {
             // What is not as the client asked for has to be told, unless the application does.
             if keep_alive != self.keep_alive && properties.server_keep_alive().is_none() {
                 *of_keep_alive = Some(Property::ServerKeepAlive(keep_alive));

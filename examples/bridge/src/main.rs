@@ -6,20 +6,20 @@
 //! there and matches DOWN comes here, both at most at QoS 2, exactly once. While the way is cut, messages of QoS 1 and 2
 //! wait in the sessions on both sides.
 
-use std::collections::VecDeque;
+use std::env;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::Duration;
-use std::{env, mem};
 
 use broker::Shared;
-use broker::transport::carry;
-use sans_mqtt::{Cause, Disconnect, Instant, Wait};
+use broker::net::carry::{Pace, Turn, carry};
+use broker::output::Output;
+use sans_mqtt::{Cause, Disconnect, Sink, Wait};
 use side::Side;
 use tokio::io::{self, AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::ctrl_c;
-use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 mod side;
@@ -31,7 +31,6 @@ const DELAYS: (Duration, Duration) = (Duration::from_millis(100), Duration::from
 struct Bridge {
     /// Near and far.
     sides: Arc<Mutex<[Side; 2]>>,
-    wake: Arc<[Notify; 2]>,
     shared: Shared,
     client_id: String,
 }
@@ -59,8 +58,8 @@ async fn main() -> ExitCode {
     let shared = Shared::default();
     tokio::spawn(shared.clone().listen(listener));
     let sides = [Side::new(up), Side::new(down)];
-    let (sides, wake) = (Arc::new(Mutex::new(sides)), Arc::new([Notify::new(), Notify::new()]));
-    let bridge = Bridge { sides, wake, shared, client_id: format!("bridge-{up}-{down}") };
+    let sides = Arc::new(Mutex::new(sides));
+    let bridge = Bridge { sides, shared, client_id: format!("bridge-{up}-{down}") };
     let work = async { tokio::join!(bridge.stay_at_home(), bridge.keep_connected(far)) };
     tokio::pin!(work);
     tokio::select! {
@@ -113,15 +112,23 @@ impl Bridge {
 
     /// Runs the connection of one side to its end. Tells why it ended.
     async fn drive(&self, me: usize, transport: impl AsyncRead + AsyncWrite) -> io::Result<Cause> {
-        self.sides.lock().unwrap()[me].connect(self.shared.now(), &self.client_id)?;
-        let turn = |came: &[u8], is_eof, output: &mut VecDeque<u8>| self.turn(me, came, is_eof, output);
-        carry(transport, self.shared.start, &self.wake[me], turn).await
+        self.sides.lock().unwrap()[me].connect(self.shared.clock.now(), &self.client_id)?;
+        let mut end = Cause::Eof;
+        let turn = |came: &[u8], is_eof, output: &mut Output, waker: &Waker| {
+            let (wait, turn) = self.turn(me, came, is_eof, output, waker)?;
+            if let Wait::Closed(cause) = wait {
+                end = cause;
+            }
+            Ok(turn)
+        };
+        carry(transport, self.shared.clock, &Pace::default(), turn).await?;
+        Ok(end)
     }
 
     fn disconnect(&self) {
-        for (side, wake) in self.sides.lock().unwrap().iter_mut().zip(&*self.wake) {
+        for side in self.sides.lock().unwrap().iter_mut() {
             let _ = side.client.disconnect(&Disconnect::default(), &mut side.output);
-            wake.notify_one();
+            side.wake();
         }
     }
 
@@ -131,24 +138,28 @@ impl Bridge {
         me: usize,
         came: &[u8],
         is_eof: bool,
-        output: &mut VecDeque<u8>,
-    ) -> io::Result<(Wait, Option<Instant>)> {
+        output: &mut Output,
+        waker: &Waker,
+    ) -> io::Result<(Wait, Turn)> {
         let mut sides = self.sides.lock().unwrap();
         let [near, far] = &mut *sides;
         let (mine, other) = if me == NEAR { (near, far) } else { (far, near) };
+        mine.waker = Some(waker.clone());
         mine.input.extend_from_slice(came);
         if is_eof {
             mine.client.handle_eof();
         }
-        let wait = mine.handle(self.shared.now())?;
+        let wait = mine.handle(self.shared.clock.now())?;
         mine.pass(other)?;
         other.pass(mine)?;
-        if output.is_empty() {
-            *output = mem::take(&mut mine.output.inner).into();
+        if output.reserve(mine.output.inner.len()) {
+            output.put(&mine.output.inner);
+            mine.output.inner.clear();
         }
         if !other.output.inner.is_empty() {
-            self.wake[1 - me].notify_one();
+            other.wake();
         }
-        Ok((wait, mine.client.poll_timeout()))
+        let (reads, is_over) = (matches!(wait, Wait::Read(_)), matches!(wait, Wait::Closed(_)));
+        Ok((wait, Turn { reads, due: mine.client.poll_timeout(), messages: 0, is_over }))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::mem;
+use std::task::Waker;
 
 use sans_mqtt::*;
 
@@ -14,6 +15,8 @@ pub struct Side {
     pub client: Client<Heap>,
     pub input: Vec<u8>,
     pub output: Bounded<Vec<u8>>,
+    /// Of the task that carries the bytes.
+    pub waker: Option<Waker>,
     /// What it takes from its broker.
     filter: String,
     /// Messages for the other side, and what acknowledges them once that has them.
@@ -29,6 +32,7 @@ impl Side {
             client,
             input: Vec::new(),
             output,
+            waker: None,
             filter: filter.into(),
             waiting: VecDeque::new(),
             lost: VecDeque::new(),
@@ -47,6 +51,11 @@ impl Side {
         let (clean_start, keep_alive, properties) = (false, 30, (&properties).into());
         let connect = Connect { clean_start, keep_alive, properties, client_id, ..Connect::default() };
         self.client.connect(now, &connect, &mut self.output)
+    }
+
+    /// Has the task take the output.
+    pub fn wake(&self) {
+        self.waker.iter().for_each(Waker::wake_by_ref);
     }
 
     /// Deals with the input.

@@ -215,7 +215,7 @@ fn a_client_that_does_not_read_holds_up_nobody() {
         publisher.write(Packet::Publish(Publish { topic: "flood", payload: &payload, ..Publish::default() }));
     }
     // The publisher was read to the end, and others are served.
-    assert_eq!(send(&mut publisher, "nobody", b""), ReasonCode::SUCCESS);
+    assert_eq!(send(&mut publisher, "nobody", b""), ReasonCode::NO_MATCHING_SUBSCRIBERS);
 
     let reader = thread::spawn(move || {
         let mut received = Vec::new();
@@ -242,7 +242,7 @@ fn a_client_that_does_not_read_holds_up_nobody() {
         thread::sleep(Duration::from_millis(5));
     }
     let received = reader.join().unwrap();
-    assert!(received.len() > 10_000 && received.len() < count as usize, "{}", received.len());
+    assert!(received.len() > 1000 && received.len() < count as usize, "{}", received.len());
     assert!(received.is_sorted_by(|a, b| a < b));
 }
 

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use broker::Shared;
+use broker::access::Peer;
 use sans_mqtt::{Connect, Packet, Publish, Qos, Subscribe, Subscription, Version, Will};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{sleep, timeout};
 
 /// A client by hand, over a pipe that holds little.
-async fn client(shared: &Shared, id: u64, name: &str, will: Option<Will<'_>>) -> DuplexStream {
+async fn client(shared: &Shared, name: &str, will: Option<Will<'_>>) -> DuplexStream {
     let (mut ours, theirs) = duplex(1000);
-    tokio::spawn(shared.clone().serve(id, theirs));
+    tokio::spawn(shared.clone().serve(Peer::default(), theirs));
     let connect = Connect { client_id: name, keep_alive: 0, will, ..Connect::default() };
     send(&mut ours, connect).await;
     let mut connack = [0; 4];
@@ -43,7 +44,7 @@ fn watchdog() {
 async fn a_client_without_keep_alive_costs_nothing() {
     watchdog();
     let shared = Shared::default();
-    let mut client = client(&shared, 1, "idle", None).await;
+    let mut client = client(&shared, "idle", None).await;
     sleep(Duration::from_secs(100_000)).await;
     send(&mut client, Packet::Pingreq).await;
     let mut pong = [0; 2];
@@ -55,12 +56,12 @@ async fn a_client_without_keep_alive_costs_nothing() {
 async fn who_reads_nothing_is_given_up_however_much_comes_for_it() {
     watchdog();
     let shared = Shared::default();
-    let mut watcher = client(&shared, 1, "watcher", None).await;
+    let mut watcher = client(&shared, "watcher", None).await;
     subscribe(&mut watcher, "gone").await;
     let will = Will { topic: "gone", ..Will::default() };
-    let mut deaf = client(&shared, 2, "deaf", Some(will)).await;
+    let mut deaf = client(&shared, "deaf", Some(will)).await;
     subscribe(&mut deaf, "news").await;
-    let mut publisher = client(&shared, 3, "publisher", None).await;
+    let mut publisher = client(&shared, "publisher", None).await;
     for _ in 0..10 {
         send(&mut publisher, Publish { topic: "news", payload: &[0; 900], ..Publish::default() }).await;
         sleep(Duration::from_secs(5)).await;

@@ -1,41 +1,67 @@
 //! What the broker decides.
 
-use std::mem;
+use std::collections::HashMap;
+use std::task::Waker;
 
-use broker::broker::Broker;
-use sans_mqtt::{Connect, Instant, Properties, Property, Publish, Wait};
+use broker::access::{Gate, Peer};
+use broker::core::link::LinkId;
+use broker::core::settings::Settings;
+use broker::core::{Broker, Turn};
+use broker::output::Output;
+use bytes::Buf;
+use sans_mqtt::{Connect, Instant, Properties, Property, Publish};
 
 mod tests;
 
 use tests::{NEW, OLD, World, all, named, to};
 
-#[derive(Default)]
-pub struct Machine(Broker);
+pub struct Machine {
+    broker: Broker,
+    links: HashMap<u64, LinkId>,
+    output: HashMap<u64, Vec<u8>>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        let mut settings = Settings::default();
+        settings.config.assign_topic_aliases = false;
+        settings.config.topic_alias_maximum = 0;
+        let broker = Broker::new(settings, Gate::default(), Instant::default());
+        Self { broker, links: HashMap::new(), output: HashMap::new() }
+    }
+}
 
 impl Machine {
     fn open(&mut self, id: u64, now: Instant) {
-        self.0.open(id, now, || {});
+        self.links.insert(id, self.broker.open(Peer::default(), now));
+    }
+
+    fn turn(&mut self, id: u64, now: Instant, came: &[u8]) -> Turn {
+        let mut output = Output::default();
+        let turn = self.broker.turn(self.links[&id], now, came, false, &mut output, Waker::noop()).unwrap();
+        self.output.entry(id).or_default().extend_from_slice(&output.copy_to_bytes(output.remaining()));
+        turn
     }
 
     fn receive(&mut self, id: u64, now: Instant, bytes: &[u8]) {
-        self.0.turn(id, now, |link| link.input.extend_from_slice(bytes));
+        self.turn(id, now, bytes);
     }
 
     fn output(&mut self, id: u64, now: Instant) -> Vec<u8> {
-        self.0.turn(id, now, |_| {}).map_or(Vec::new(), |link| mem::take(&mut link.output.inner))
+        self.turn(id, now, &[]);
+        self.output.remove(&id).unwrap_or_default()
     }
 
     fn close(&mut self, id: u64, now: Instant) {
-        self.0.close(id, now);
+        self.broker.close(self.links[&id], now).unwrap();
     }
 
     fn handle_timeout(&mut self, now: Instant) {
-        self.0.handle_timeout(now);
+        self.broker.handle_timeout(now).unwrap();
     }
 
     fn is_over(&mut self, id: u64) -> bool {
-        let link = self.0.turn(id, Instant::default(), |_| {});
-        link.is_none_or(|link| matches!(link.wait, Wait::Closed(_)))
+        self.turn(id, Instant::default(), &[]).is_over
     }
 }
 

@@ -1,0 +1,167 @@
+//! To one client.
+
+use sans_mqtt::*;
+use tracing::debug;
+
+use super::Broker;
+use super::client::{Client, ClientId, Flying};
+use super::ledger::Ledger;
+use super::letter::{Draft, Letter, Stored, Terms};
+use super::link::Link;
+use super::settings::Settings;
+
+impl Broker {
+    /// Gives a message to a client: at once, or it waits. `false`: it is none of its business, or lost to it.
+    pub(super) fn post(
+        &mut self,
+        to: ClientId,
+        draft: &mut Draft<'_>,
+        terms: Terms,
+    ) -> Result<bool, EncodeError> {
+        let Self { clients, links, settings, ledger, statistics, now, number, .. } = self;
+        let Some(client) = clients.get_mut(to) else { return Ok(false) };
+        if !client.access.may_read(draft.message.topic) {
+            return Ok(false);
+        }
+        *number += 1;
+        let qos = terms.qos;
+        // Its place is empty while it has its own turn: then it waits, for a moment.
+        let link = client.link.and_then(|id| links.get_mut(id)).and_then(Option::as_mut);
+        if let Some(link) = link.filter(|link| client.queue.is_clear(qos) && link.server.is_open()) {
+            let in_flight = link.server.session().in_flight();
+            let size = draft.message.payload.len();
+            if qos == Qos::AtMostOnce || client.may_fly(in_flight, size, settings) {
+                let copy = draft.copy(&terms)?;
+                match copy.send(*now, &mut link.server, &mut link.output) {
+                    Ok(id) => {
+                        statistics.sent += 1;
+                        if let (Some(id), true) = (id, client.is_watched(settings)) {
+                            let letter =
+                                Letter { message: draft.kept()?.clone(), terms, number: *number };
+                            ledger.put_sent(client, &letter, id);
+                            client.take_off(id, letter.into());
+                        }
+                        link.wake();
+                        return Ok(true);
+                    }
+                    Err(error) if error.is_temporary() => {}
+                    Err(error) => {
+                        debug!(client = &*client.name, %error, "message dropped");
+                        statistics.dropped += 1;
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        if !client.waits(qos) {
+            return Ok(false);
+        }
+        let message = draft.kept()?;
+        if !client.queue.has_room(message.size(), settings) {
+            for letter in client.queue.expire(*now) {
+                ledger.delete(client, letter.number, &letter.message);
+            }
+        }
+        if !client.queue.has_room(message.size(), settings) {
+            debug!(client = &*client.name, "message dropped: too many wait");
+            statistics.dropped += 1;
+            return Ok(false);
+        }
+        let letter = Letter { message: message.clone(), terms, number: *number };
+        ledger.put_waiting(client, &letter);
+        client.queue.push(letter);
+        if let Some(link) = client.link.and_then(|id| links.get(id)).and_then(Option::as_ref) {
+            link.wake();
+        }
+        Ok(true)
+    }
+
+    /// Sends what waits for the client, as far as that is possible now.
+    pub(super) fn deliver_waiting(&mut self, link: &mut Link) {
+        let Self { clients, settings, ledger, statistics, now, .. } = self;
+        let Some(client) = link.client.and_then(|id| clients.get_mut(id)) else { return };
+        for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {
+            while let Some(letter) = client.queue.front(qos) {
+                let size = letter.message.size();
+                let message = letter.message.message();
+                let in_flight = link.server.session().in_flight();
+                let sent = if letter.message.has_expired(*now) {
+                    Ok(None)
+                } else if qos > Qos::AtMostOnce && !client.may_fly(in_flight, size, settings) {
+                    break;
+                } else {
+                    letter.copy(message).send(*now, &mut link.server, &mut link.output)
+                };
+                match sent {
+                    Err(error) if error.is_temporary() => break,
+                    Err(error) => {
+                        // It will never take it, because it is too large for example.
+                        debug!(client = &*client.name, %error, "message dropped");
+                        statistics.dropped += 1;
+                    }
+                    Ok(_) => statistics.sent += 1,
+                }
+                let Some(letter) = client.queue.pop(qos) else { break };
+                match sent {
+                    Ok(Some(id)) if client.is_watched(settings) => {
+                        ledger.put_sent(client, &letter, id);
+                        client.take_off(id, letter.into());
+                    }
+                    _ => ledger.delete(client, letter.number, &letter.message),
+                }
+            }
+        }
+    }
+
+    /// A message can't be sent again as it is: the client has come back with another version, for example.
+    pub(super) fn dropped(&mut self, link: &Link, id: PacketId) -> Result<(), UsageError> {
+        let session = link.server.session();
+        if session.flight(id) == Some(Flight::Released) {
+            return Ok(());
+        }
+        let (Some(client), Some(message)) = (link.client, session.message(id)) else { return Ok(()) };
+        let shared = self.clients.get(client).and_then(|it| it.flying.get(&id)?.shared.clone());
+        let ids = message.properties.subscription_identifiers().collect();
+        let terms = Terms { qos: message.qos, retain: message.retain, ids, shared };
+        let plain: Vec<_> = message
+            .properties
+            .iter()
+            .filter(|property| property.id() != PropertyId::SubscriptionIdentifier)
+            .collect();
+        let message = Message { properties: plain[..].into(), ..message };
+        self.post(client, &mut Draft::new(message, self.now), terms)?;
+        Ok(())
+    }
+
+    /// Writes down the steps of a session.
+    pub(super) fn write_down(&mut self, link: &mut Link) {
+        let notes = link.notes();
+        let Some(client) = link.client.and_then(|id| self.clients.get_mut(id)) else { return };
+        for note in notes {
+            self.ledger.note(client, note);
+        }
+    }
+}
+
+impl Client {
+    /// Whether something has to be known of what is on its way to it.
+    pub(super) fn is_watched(&self, settings: &Settings) -> bool {
+        self.row.is_some() || settings.max_in_flight_bytes != usize::MAX
+    }
+}
+
+impl From<Letter> for Flying {
+    fn from(letter: Letter) -> Self {
+        let Letter { message, terms, number } = letter;
+        Self { number, message, qos: terms.qos, shared: terms.shared }
+    }
+}
+
+impl Ledger {
+    /// A letter is done with.
+    fn delete(&mut self, client: &Client, number: u64, message: &Stored) {
+        if let Some(row) = client.row {
+            self.delete_letter(row, number, message);
+        }
+    }
+}

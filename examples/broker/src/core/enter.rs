@@ -1,0 +1,300 @@
+//! Clients come and go.
+
+use std::mem;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use sans_mqtt::*;
+use tracing::{debug, info};
+use uuid::Uuid;
+
+use super::client::{Client, ClientId, Testament};
+use super::letter::{Draft, Stored};
+use super::link::{Entry, Link, LinkId};
+use super::subscribe::has_control;
+use super::{Broker, Deadline};
+use crate::access::{Admitted, Verdict};
+
+impl Broker {
+    /// Somebody is at the door.
+    pub(super) fn knock(
+        &mut self,
+        id: LinkId,
+        link: &mut Link,
+        connect: &Connect<'_>,
+    ) -> Result<(), UsageError> {
+        let Link { server, output, .. } = link;
+        if !self.settings.versions.contains(&server.version()) {
+            return server.reject(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, Properties::EMPTY, output);
+        }
+        let texts = [Some(connect.client_id), connect.user_name, connect.will.map(|will| will.topic)];
+        if texts.into_iter().flatten().any(has_control) {
+            return server.reject(ReasonCode::MALFORMED_PACKET, Properties::EMPTY, output);
+        }
+        // Who can't be told of another Keep Alive has to ask for a better one.
+        let (maximum, asked) = (self.settings.config.maximum_keep_alive, connect.keep_alive);
+        let too_long = maximum != 0 && (asked == 0 || asked > maximum);
+        if too_long && server.version() != Version::V5_0 {
+            return server.reject(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, Properties::EMPTY, output);
+        }
+        let will = connect.will.map(|will| Testament::new(&will)).transpose()?;
+        link.entry = Some(Box::new(Entry {
+            name: connect.client_id.into(),
+            clean_start: connect.clean_start,
+            will,
+            method: connect.properties.authentication_method().map(Into::into),
+            ..Entry::default()
+        }));
+        let verdict = self.gate.connect(connect, &link.peer);
+        self.judge(id, link, verdict)
+    }
+
+    /// The next step of an authentication, or the first of another.
+    pub(super) fn authenticate(
+        &mut self,
+        id: LinkId,
+        link: &mut Link,
+        auth: &Auth<'_>,
+    ) -> Result<(), UsageError> {
+        let data = auth.properties.authentication_data().unwrap_or_default();
+        let method = auth.properties.authentication_method().unwrap_or_default();
+        let entry = link.entry.get_or_insert_default();
+        let verdict = if auth.reason == ReasonCode::RE_AUTHENTICATE {
+            entry.method = Some(method.into());
+            self.gate.reauthenticate(method, data, &link.who)
+        } else {
+            match entry.exchange.take() {
+                Some(exchange) => exchange(data),
+                None => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
+            }
+        };
+        self.judge(id, link, verdict)
+    }
+
+    /// Does what was decided about who is at the door, or is in and has shown a new key.
+    pub(super) fn judge(
+        &mut self,
+        id: LinkId,
+        link: &mut Link,
+        verdict: Verdict,
+    ) -> Result<(), UsageError> {
+        let entry = link.entry.get_or_insert_default();
+        match verdict {
+            Verdict::Accept(admitted) if link.server.is_open() => {
+                let method = entry.method.take().unwrap_or_default();
+                self.admit_again(link, admitted, &method)
+            }
+            Verdict::Accept(admitted) => self.enter(id, link, admitted),
+            Verdict::Reject(reason) => {
+                info!(peer = ?link.peer.address, client = entry.name, %reason, "refused");
+                link.end(reason);
+                Ok(())
+            }
+            Verdict::Continue(data, exchange) => {
+                entry.exchange = Some(exchange);
+                let method = entry.method.as_deref().unwrap_or_default();
+                let properties =
+                    [Property::AuthenticationMethod(method), Property::AuthenticationData(&data)];
+                let (reason, properties) = (ReasonCode::CONTINUE_AUTHENTICATION, (&properties).into());
+                link.server.auth(&Auth { reason, properties }, &mut link.output)
+            }
+            Verdict::Later(job) => {
+                entry.job = Some(job);
+                Ok(())
+            }
+        }
+    }
+
+    fn admit_again(
+        &mut self,
+        link: &mut Link,
+        admitted: Admitted,
+        method: &str,
+    ) -> Result<(), UsageError> {
+        link.entry = None;
+        link.until = admitted.until.map(|until| self.instant(until));
+        if let Some(client) = link.client.and_then(|id| self.clients.get_mut(id)) {
+            client.access = admitted.access.clone();
+        }
+        link.who = admitted;
+        let data = link.who.data.as_deref().map(Property::AuthenticationData);
+        let properties: Vec<_> =
+            [Property::AuthenticationMethod(method)].into_iter().chain(data).collect();
+        let (reason, properties) = (ReasonCode::SUCCESS, properties[..].into());
+        link.server.auth(&Auth { reason, properties }, &mut link.output)
+    }
+
+    /// Lets a client in.
+    fn enter(&mut self, id: LinkId, link: &mut Link, admitted: Admitted) -> Result<(), UsageError> {
+        let mut entry = link.entry.take().unwrap_or_default();
+        let is_assigned = entry.name.is_empty();
+        if let Some(client_id) = &admitted.client_id {
+            entry.name.clone_from(client_id);
+        } else if is_assigned {
+            entry.name = format!("{}{}", self.settings.name_prefix, Uuid::new_v4());
+        }
+        if entry.will.as_ref().is_some_and(|will| !admitted.access.may_publish(will.frame.message().topic)) {
+            link.end(ReasonCode::NOT_AUTHORIZED);
+            return Ok(());
+        }
+        let client = self.session_of(&entry, link);
+        // If it does not take the answer, it leaves as others do, and its session is as it was.
+        link.client = Some(client);
+        self.clients[client].link = Some(id);
+        self.statistics.connected(1);
+        let (server, output) = (&mut link.server, &mut link.output);
+        let is_5 = server.version() == Version::V5_0;
+        let properties: Vec<_> = [
+            Some(Property::AssignedClientIdentifier(&entry.name)).filter(|_| is_assigned && is_5),
+            entry.method.as_deref().map(Property::AuthenticationMethod),
+            admitted.data.as_deref().map(Property::AuthenticationData),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
+        server.accept(properties[..].into(), output)?;
+        let known = &mut self.clients[client];
+        known.access = admitted.access.clone();
+        known.will = entry.will;
+        info!(
+            peer = ?link.peer.address,
+            client = &*known.name,
+            version = %server.version(),
+            keep_alive = server.keep_alive(),
+            resumed = server.agreement().is_some_and(|it| it.session_present),
+            "connected"
+        );
+        link.until = admitted.until.map(|until| self.instant(until));
+        link.who = admitted;
+        self.remember(client, link);
+        Ok(())
+    }
+
+    /// Finds what there is of a client, and gives its session to a connection. Another connection of this client makes way.
+    fn session_of(&mut self, entry: &Entry, link: &mut Link) -> ClientId {
+        let known = self.names.get(&*entry.name).copied();
+        let other = known.and_then(|id| self.clients.get(id)).and_then(|client| client.link);
+        if let Some(other) = other
+            && let Some(mut link) = self.links.get_mut(other).and_then(Option::take)
+        {
+            debug!(peer = ?link.peer.address, client = entry.name, "taken over");
+            link.end(ReasonCode::SESSION_TAKEN_OVER);
+            self.leave(&mut link);
+            link.wake();
+            self.links[other] = Some(link);
+        }
+        if let Some(client) = known {
+            if entry.clean_start {
+                let now = self.now;
+                self.clients[client].session.iter_mut().for_each(|session| session.end(now));
+            }
+            self.settle(client);
+        }
+        let client = self.names.get(&*entry.name).copied().unwrap_or_else(|| {
+            let client = Client::new(&entry.name);
+            let name = client.name.clone();
+            let id = self.clients.insert(client);
+            self.names.insert(name, id);
+            id
+        });
+        if let Some(session) = self.clients[client].session.take() {
+            let _empty = link.server.resume(session);
+        }
+        self.set_deadline(client, None);
+        client
+    }
+
+    /// The connection is over. The session of its client waits for the next one.
+    pub(super) fn leave(&mut self, link: &mut Link) {
+        link.wait = Wait::Closed(match link.wait {
+            Wait::Closed(cause) => cause,
+            _ => Cause::Local,
+        });
+        let Some(id) = link.client else { return };
+        self.write_down(link);
+        link.client = None;
+        self.statistics.connected(-1);
+        let name = self.clients.get(id).map(|client| client.name.clone()).unwrap_or_default();
+        info!(peer = ?link.peer.address, client = &*name, "disconnected");
+        let server = mem::replace(&mut link.server, self.settings.server(self.now));
+        let mut session = server.into_session();
+        if !session.exists() {
+            session.end(self.now);
+        }
+        if let Some(client) = self.clients.get_mut(id) {
+            client.link = None;
+            client.queue.leave();
+            client.session = Some(session);
+            self.ledger.put_session(client);
+        }
+        self.settle(id);
+    }
+
+    /// Does what is due of a session that waits.
+    pub(super) fn settle(&mut self, id: ClientId) {
+        while let Some(client) = self.clients.get_mut(id) {
+            match client.session.as_mut().and_then(|session| session.handle_timeout(self.now)) {
+                Some(Due::Will) => {
+                    let (will, access) = (client.will.take(), client.access.clone());
+                    self.ledger.put_session(client);
+                    let Some(will) = will else { continue };
+                    let message = will.frame.message();
+                    if access.may_publish(message.topic) {
+                        let stored = Stored::new(&message, self.now).map(Arc::new);
+                        let _ = stored.map(|stored| self.publish(Some(id), &mut Draft::of(&stored)));
+                    }
+                }
+                Some(Due::End) => self.forget(id),
+                None => break,
+            }
+        }
+        let due = self.clients.get(id).and_then(|client| client.session.as_ref()?.poll_timeout());
+        self.set_deadline(id, due);
+    }
+
+    fn set_deadline(&mut self, id: ClientId, due: Option<Instant>) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        if let Some(old) = mem::replace(&mut client.due, due) {
+            self.deadlines.remove(&(old, Deadline::Client(id)));
+        }
+        if let Some(due) = due {
+            self.deadlines.insert((due, Deadline::Client(id)));
+        }
+    }
+
+    /// A session is over, and all that was kept for it. What it got of a shared subscription and did not acknowledge goes to
+    /// somebody else.
+    fn forget(&mut self, id: ClientId) {
+        self.set_deadline(id, None);
+        let Some(mut client) = self.clients.remove(id) else { return };
+        self.names.remove(&client.name);
+        for filter in client.subscriptions.keys() {
+            let (filter, share) = super::subscribe::split(filter);
+            self.topics.remove(filter, share, id);
+        }
+        self.ledger.forget(&mut client);
+        self.pass_on(client);
+    }
+
+    /// The time of the clock on the wall, by the clock of the connections.
+    fn instant(&self, at: SystemTime) -> Instant {
+        let left = at.duration_since(SystemTime::now()).unwrap_or(Duration::ZERO);
+        self.now + left
+    }
+
+    /// Has a session that will outlive its connection survive a restart, too.
+    fn remember(&mut self, id: ClientId, link: &mut Link) {
+        let Some(client) = self.clients.get_mut(id) else { return };
+        let stays = link.server.session().expiry_interval() > 0;
+        self.ledger.keep(client, stays);
+        let watched = client.is_watched(&self.settings);
+        link.server.session_mut().store_mut().notes = watched.then(Vec::new);
+    }
+}
+
+impl Testament {
+    fn new(will: &Will<'_>) -> Result<Self, EncodeError> {
+        let delay = will.properties.will_delay_interval().unwrap_or(0);
+        Ok(Self { frame: PublishBuf::try_from(&will.message())?, delay })
+    }
+}

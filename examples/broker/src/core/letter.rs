@@ -1,0 +1,193 @@
+//! Messages on their way.
+
+use std::sync::{Arc, OnceLock};
+
+use sans_mqtt::*;
+
+use super::link::Machine;
+use crate::output::Output;
+
+/// From how many bytes on a payload is shared by those it goes to, and not copied for each.
+const SHARED: usize = 1024;
+
+/// A message that is kept, once for all that wait for it.
+#[derive(Debug)]
+pub struct Stored {
+    frame: PublishBuf,
+    pub received: Instant,
+    pub expires: Option<Instant>,
+    /// Its row on disk, if it ever had one.
+    pub row: OnceLock<u64>,
+}
+
+impl Stored {
+    pub fn new(message: &Message<'_>, received: Instant) -> Result<Self, EncodeError> {
+        Ok(Self::from_frame(message.try_into()?, received, message.expires_at(received)))
+    }
+
+    pub fn from_frame(frame: PublishBuf, received: Instant, expires: Option<Instant>) -> Self {
+        Self { frame, received, expires, row: OnceLock::new() }
+    }
+
+    pub fn message(&self) -> Message<'_> {
+        self.frame.message()
+    }
+
+    /// The message as a PUBLISH of 5.0.
+    pub const fn frame(&self) -> &PublishBuf {
+        &self.frame
+    }
+
+    pub fn size(&self) -> usize {
+        self.frame.bytes().len()
+    }
+
+    pub fn has_expired(&self, now: Instant) -> bool {
+        self.expires.is_some_and(|at| at <= now)
+    }
+}
+
+/// A message that is given to its subscribers now. It is kept as soon as one of them can't take it at once, or has to
+/// acknowledge it.
+pub struct Draft<'a> {
+    pub message: Message<'a>,
+    now: Instant,
+    kept: Option<Arc<Stored>>,
+}
+
+impl<'a> Draft<'a> {
+    pub const fn new(message: Message<'a>, now: Instant) -> Self {
+        Self { message, now, kept: None }
+    }
+
+    pub fn of(stored: &'a Arc<Stored>) -> Self {
+        Self { message: stored.message(), now: stored.received, kept: Some(stored.clone()) }
+    }
+
+    /// The message to be kept.
+    pub fn kept(&mut self) -> Result<&Arc<Stored>, EncodeError> {
+        let kept = match self.kept.take() {
+            Some(kept) => kept,
+            None => Arc::new(Stored::new(&self.message, self.now)?),
+        };
+        Ok(self.kept.insert(kept))
+    }
+
+    /// For one subscriber.
+    pub fn copy<'c>(&'c mut self, terms: &'c Terms) -> Result<Copy<'c>, EncodeError> {
+        if terms.qos > Qos::AtMostOnce || self.message.payload.len() >= SHARED {
+            self.kept()?;
+        }
+        Ok(Copy { message: self.message, terms, kept: self.kept.as_ref(), received: self.now })
+    }
+}
+
+/// How a subscriber gets a message.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    pub qos: Qos,
+    pub retain: bool,
+    /// Its Subscription Identifiers.
+    pub ids: Vec<u32>,
+    /// The shared subscription, as it was subscribed to.
+    pub shared: Option<Arc<str>>,
+}
+
+/// A message that waits for a subscriber.
+#[derive(Clone, Debug)]
+pub struct Letter {
+    pub message: Arc<Stored>,
+    pub terms: Terms,
+    /// Its place in the order of all letters.
+    pub number: u64,
+}
+
+impl Letter {
+    pub fn copy<'c>(&'c self, message: Message<'c>) -> Copy<'c> {
+        Copy { message, terms: &self.terms, kept: Some(&self.message), received: self.message.received }
+    }
+}
+
+/// A message as one subscriber gets it.
+pub struct Copy<'a> {
+    message: Message<'a>,
+    terms: &'a Terms,
+    kept: Option<&'a Arc<Stored>>,
+    received: Instant,
+}
+
+impl Copy<'_> {
+    /// Sends it, with what is left of its time, and without what the version has no place for.
+    pub fn send(
+        &self,
+        now: Instant,
+        server: &mut Machine,
+        output: &mut Output,
+    ) -> Result<Option<PacketId>, UsageError> {
+        let Terms { qos, retain, ref ids, .. } = *self.terms;
+        let is_5 = server.version() == Version::V5_0;
+        let mut message = Message { qos, retain, ..self.message };
+        let mut changed = Vec::new();
+        if !is_5 {
+            message.properties = Properties::EMPTY;
+        } else if !ids.is_empty() || self.has_aged(now) {
+            changed.extend(message.properties.iter().map(|property| match property {
+                Property::MessageExpiryInterval(_) => Property::MessageExpiryInterval(self.left(now)),
+                property => property,
+            }));
+            changed.extend(ids.iter().map(|id| Property::SubscriptionIdentifier(*id)));
+            message.properties = changed[..].into();
+        }
+        let keep = match self.kept {
+            Some(kept) if qos > Qos::AtMostOnce && changed.is_empty() => {
+                Kept::Shared { message: kept.clone(), retain, is_5 }
+            }
+            Some(_) if qos > Qos::AtMostOnce => Kept::Own(PublishBuf::try_from(&message)?),
+            _ => Kept::None,
+        };
+        match self.kept {
+            Some(kept) if message.payload.len() >= SHARED => {
+                server.publish_kept(&message, keep, &mut output.share(kept.frame.bytes()))
+            }
+            _ => server.publish_kept(&message, keep, output),
+        }
+    }
+
+    fn has_aged(&self, now: Instant) -> bool {
+        self.message.properties.message_expiry_interval().is_some_and(|asked| asked != self.left(now))
+    }
+
+    fn left(&self, now: Instant) -> u32 {
+        self.message.expires_at(self.received).and_then(|at| at.seconds_from(now)).unwrap_or(0)
+    }
+}
+
+/// A message that is in flight.
+#[derive(Debug, Default)]
+pub enum Kept {
+    #[default]
+    None,
+    /// As it was published, for a client of 5.0 or another.
+    Shared { message: Arc<Stored>, retain: bool, is_5: bool },
+    /// With properties of its own.
+    Own(PublishBuf),
+}
+
+impl Keep for Kept {
+    fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
+        *self = Self::Own(message.try_into().map_err(|_| StoreError::TooLarge)?);
+        Ok(())
+    }
+
+    fn message(&self) -> Option<Message<'_>> {
+        match self {
+            Self::None => None,
+            Self::Shared { message, retain, is_5 } => {
+                let Message { topic, properties, payload, .. } = message.message();
+                let properties = if *is_5 { properties } else { Properties::EMPTY };
+                Some(Message { retain: *retain, topic, properties, payload, ..Message::default() })
+            }
+            Self::Own(frame) => Some(frame.message()),
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! From those who publish to those who subscribe.
+
+use std::mem;
+use std::sync::Arc;
+
+use sans_mqtt::*;
+use tracing::debug;
+
+use super::client::{Client, ClientId, Subscribed};
+use super::letter::{Draft, Stored, Terms};
+use super::link::Link;
+use super::subscribe::has_control;
+use super::{Broker, Deadline};
+
+impl Broker {
+    /// A client publishes.
+    pub(super) fn receive(
+        &mut self,
+        link: &mut Link,
+        incoming: &Incoming<'_>,
+        token: Option<AckToken>,
+    ) -> Result<(), UsageError> {
+        let Some(from) = link.client else { return Ok(()) };
+        let message = link.server.message(incoming);
+        self.statistics.received += 1;
+        if has_control(message.topic) {
+            link.end(ReasonCode::MALFORMED_PACKET);
+            return Ok(());
+        }
+        let reason = match self.refusal(from, &message) {
+            Some(reason) => {
+                debug!(peer = ?link.peer.address, topic = message.topic, %reason, "message refused");
+                reason
+            }
+            None => {
+                let count = self.publish(Some(from), &mut Draft::new(message, self.now))?;
+                // It would be as right at QoS 2, where hardly anybody expects it.
+                if count == 0 && message.qos == Qos::AtLeastOnce {
+                    ReasonCode::NO_MATCHING_SUBSCRIBERS
+                } else {
+                    ReasonCode::SUCCESS
+                }
+            }
+        };
+        match token {
+            Some(token) => Ok(link.server.ack(token, reason, &mut link.output)?),
+            None => Ok(()),
+        }
+    }
+
+    /// Why a message of a client goes nowhere, if that is so.
+    fn refusal(&self, from: ClientId, message: &Message<'_>) -> Option<ReasonCode> {
+        if message.payload.len() > self.settings.max_payload {
+            return Some(ReasonCode::QUOTA_EXCEEDED);
+        }
+        if message.topic.split('/').count() > self.settings.max_levels {
+            return Some(ReasonCode::TOPIC_NAME_INVALID);
+        }
+        let may = !["$SYS/", "$share/"].iter().any(|own| message.topic.starts_with(own))
+            && self.clients.get(from).is_some_and(|client| client.access.may_publish(message.topic));
+        (!may).then_some(ReasonCode::NOT_AUTHORIZED)
+    }
+
+    /// Gives a message to all who subscribe to it, once to each. Gives how many that are.
+    pub(super) fn publish(
+        &mut self,
+        from: Option<ClientId>,
+        draft: &mut Draft<'_>,
+    ) -> Result<usize, EncodeError> {
+        let Message { topic, qos, retain, .. } = draft.message;
+        if retain {
+            self.retain(draft)?;
+        }
+        let Self { topics, clients, targets, shared, .. } = self;
+        let mut filters = 0;
+        topics.for_each_match(topic, |subscribers| {
+            let before = targets.len();
+            let wanted = subscribers.plain().iter().filter(|(id, it)| !it.no_local || Some(*id) != from);
+            targets.extend(wanted);
+            filters += usize::from(targets.len() > before);
+            for (name, group) in subscribers.groups() {
+                let qos_of = |it: &Subscribed| it.qos.min(qos);
+                let may = |id| clients.get(id).filter(|client| client.access.may_read(topic));
+                // Who is here and keeps up, or else anybody who will be.
+                let is_ready = |id, _: &Subscribed| may(id).is_some_and(Client::keeps_up);
+                let waits = |id, it: &Subscribed| may(id).is_some_and(|client| client.waits(qos_of(it)));
+                let next = group.next(is_ready).map(|(id, it)| (id, *it));
+                let next = next.or_else(|| group.next(waits).map(|(id, it)| (id, *it)));
+                shared.extend(next.map(|(id, it)| (id, it, name.clone())));
+            }
+        });
+        let (mut targets, mut shared) = (mem::take(targets), mem::take(shared));
+        // One filter has each client once.
+        if filters > 1 {
+            targets.sort_by_key(|(id, _)| *id);
+        }
+        let mut count = 0;
+        for same in targets.chunk_by(|(one, _), (other, _)| one == other) {
+            let [(to, first), others @ ..] = same else { continue };
+            let mut terms = first.terms(qos, retain);
+            for (_, other) in others {
+                let Terms { qos, retain, ids, .. } = other.terms(qos, retain);
+                terms.qos = terms.qos.max(qos);
+                terms.retain |= retain;
+                terms.ids.extend(ids);
+            }
+            count += usize::from(self.post(*to, draft, terms)?);
+        }
+        for (to, it, name) in shared.drain(..) {
+            let terms = Terms { shared: Some(name), ..it.terms(qos, retain) };
+            count += usize::from(self.post(to, draft, terms)?);
+        }
+        targets.clear();
+        (self.targets, self.shared) = (targets, shared);
+        Ok(count)
+    }
+
+    /// What a client that is gone got of a shared subscription goes to others who share it.
+    pub(super) fn pass_on(&mut self, client: Client) {
+        let waiting = client.queue.into_kept().map(|it| (it.message, it.terms.shared, it.terms.qos));
+        // Of QoS 2 it may have been taken already [MQTT-4.8.2-5].
+        let flying = client.flying.into_values().map(|it| (it.message, it.shared, it.qos));
+        for (message, shared, qos) in flying.filter(|it| it.2 == Qos::AtLeastOnce).chain(waiting) {
+            let Some(name) = shared else { continue };
+            let Some(group) = self.topics.group(&name) else { continue };
+            let clients = &self.clients;
+            let next = group.next(|id, it| clients.get(id).is_some_and(|it2| it2.waits(it.qos.min(qos))));
+            let Some((id, it)) = next else { continue };
+            let terms = Terms { shared: Some(name), ..it.terms(qos, false) };
+            let _ = self.post(id, &mut Draft::of(&message), terms);
+        }
+    }
+
+    /// Keeps a message for those who subscribe later.
+    fn retain(&mut self, draft: &mut Draft<'_>) -> Result<(), EncodeError> {
+        let topic = draft.message.topic;
+        let old = if draft.message.payload.is_empty() {
+            self.ledger.forget_retained(topic);
+            self.retained.remove(topic)
+        } else if self.retained.len() < self.settings.max_retained || self.retained.get(topic).is_some() {
+            let message = draft.kept()?.clone();
+            if !topic.starts_with("$SYS/") {
+                self.ledger.put_retained(topic, &message);
+            }
+            if let Some(at) = message.expires {
+                self.deadlines.insert((at, Deadline::Retained(topic.into())));
+            }
+            self.retained.insert(topic, message)
+        } else {
+            debug!(topic, "not retained: there are too many");
+            None
+        };
+        if let Some(at) = old.and_then(|old: Arc<Stored>| old.expires)
+            && self.retained.get(topic).is_none_or(|new| new.expires != Some(at))
+        {
+            self.deadlines.remove(&(at, Deadline::Retained(topic.into())));
+        }
+        Ok(())
+    }
+}
+
+impl Subscribed {
+    /// How a message of that QoS comes by this subscription.
+    pub(super) fn terms(&self, qos: Qos, retain: bool) -> Terms {
+        let retain = retain && self.retain_as_published;
+        Terms { qos: qos.min(self.qos), retain, ids: Vec::from_iter(self.id), shared: None }
+    }
+}

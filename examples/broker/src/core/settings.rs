@@ -1,0 +1,74 @@
+//! What a broker allows.
+
+use std::time::Duration;
+
+use sans_mqtt::{Config, HeapTopics, Instant, Server, Session, Version};
+
+use super::link::{Machine, Tables};
+
+/// What a broker allows its clients.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// For each connection.
+    pub config: Config,
+    /// The versions that are spoken.
+    pub versions: Vec<Version>,
+    /// How many bytes wait for a slow transport before no more are made for it.
+    pub max_output: usize,
+    /// How many messages may be on their way to a client without its acknowledgement, and how many bytes.
+    pub max_in_flight: u16,
+    pub max_in_flight_bytes: usize,
+    /// How many messages wait for a client that is slow or away, and how many bytes; what comes then is lost to it.
+    pub max_queued: usize,
+    pub max_queued_bytes: usize,
+    /// The longest payload of a message in bytes.
+    pub max_payload: usize,
+    /// How many levels a topic may have.
+    pub max_levels: usize,
+    /// What the names begin with that are made up for clients without one.
+    pub name_prefix: String,
+    /// How many subscriptions a client may have.
+    pub max_subscriptions: usize,
+    /// How many messages are retained; what comes then is not.
+    pub max_retained: usize,
+    /// How often the numbers below `$SYS` are published; zero: never.
+    pub sys_interval: Duration,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let config = Config {
+            receive_maximum: 20,
+            maximum_packet_size: 2_000_000,
+            topic_alias_maximum: 10,
+            assign_topic_aliases: true,
+            ..Config::default()
+        };
+        Self {
+            config,
+            versions: vec![Version::V3_1, Version::V3_1_1, Version::V5_0],
+            max_output: 64 << 10,
+            max_in_flight: 20,
+            max_in_flight_bytes: usize::MAX,
+            max_queued: 1000,
+            max_queued_bytes: 64 << 20,
+            max_payload: usize::MAX,
+            max_levels: 200,
+            name_prefix: "auto-".into(),
+            max_subscriptions: 100_000,
+            max_retained: 1_000_000,
+            sys_interval: Duration::from_secs(10),
+        }
+    }
+}
+
+impl Settings {
+    /// A connection that begins.
+    pub(super) fn server(&self, now: Instant) -> Machine {
+        let session = Session::new(Tables::new(self));
+        // A client's aliases: as many as it may have, of topics of any length, but not all of the longest.
+        let (theirs, ours) = (self.config.topic_alias_maximum, 64);
+        let aliases = (HeapTopics::new(theirs, 128 << 10), HeapTopics::new(ours, 4 << 10));
+        Server::with_aliases(now, &self.config, session, aliases)
+    }
+}

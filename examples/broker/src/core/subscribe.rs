@@ -1,0 +1,116 @@
+//! Subscriptions.
+
+use std::sync::Arc;
+
+use sans_mqtt::*;
+use tracing::debug;
+
+use super::Broker;
+use super::client::{ClientId, Subscribed};
+use super::letter::{Draft, Terms};
+use super::link::Link;
+
+/// A topic filter as it was subscribed to: what has to match, and the name of the share. Before 5.0 there is nothing of the
+/// kind in the standard, but many use it.
+pub fn split(filter: &str) -> (&str, Option<&str>) {
+    match TopicFilter::new(filter, Version::V5_0) {
+        Ok(parsed) => match parsed.share_name() {
+            Some(share) => (parsed.filter(), Some(share)),
+            None => (filter, None),
+        },
+        Err(_) => (filter, None),
+    }
+}
+
+/// Whether a text has control characters, which nobody should use (sections 1.5.3 and 1.5.4): logs and terminals suffer.
+pub fn has_control(text: &str) -> bool {
+    text.chars().any(char::is_control)
+}
+
+impl Broker {
+    pub(super) fn subscribe(
+        &mut self,
+        link: &mut Link,
+        subscribe: &Subscribe<'_>,
+    ) -> Result<(), UsageError> {
+        let Some(client) = link.client else { return Ok(()) };
+        let version = link.server.version();
+        if subscribe.filters.iter().any(|asked| has_control(asked.filter)) {
+            link.end(ReasonCode::MALFORMED_PACKET);
+            return Ok(());
+        }
+        let id = subscribe.properties.subscription_identifier();
+        let reasons: Vec<_> = subscribe
+            .filters
+            .iter()
+            .map(|asked| {
+                let reason = self.subscribe_to(client, asked, id);
+                debug!(peer = ?link.peer.address, filter = asked.filter, %reason, "subscribes");
+                match version {
+                    Version::V5_0 => reason,
+                    // There is but one code for all, and none at all before.
+                    Version::V3_1_1 if reason.is_error() => ReasonCode::UNSPECIFIED_ERROR,
+                    Version::V3_1 if reason.is_error() => ReasonCode::SUCCESS,
+                    _ => reason,
+                }
+            })
+            .collect();
+        link.server.suback(&reasons, Properties::EMPTY, &mut link.output)
+    }
+
+    fn subscribe_to(&mut self, id: ClientId, asked: Subscription<'_>, sub_id: Option<u32>) -> ReasonCode {
+        let Subscription { filter: text, qos, no_local, retain_as_published, retain_handling } = asked;
+        let (filter, share) = split(text);
+        let Some(client) = self.clients.get_mut(id) else { return ReasonCode::UNSPECIFIED_ERROR };
+        if filter.split('/').count() > self.settings.max_levels {
+            return ReasonCode::TOPIC_FILTER_INVALID;
+        }
+        if !client.access.may_subscribe(filter) {
+            return ReasonCode::NOT_AUTHORIZED;
+        }
+        let known = client.subscriptions.contains_key(text);
+        if !known && client.subscriptions.len() >= self.settings.max_subscriptions {
+            return ReasonCode::QUOTA_EXCEEDED;
+        }
+        let subscribed = Subscribed { qos, no_local, retain_as_published, id: sub_id };
+        client.subscriptions.insert(text.into(), subscribed);
+        self.ledger.put_subscription(client, text, &subscribed);
+        self.topics.insert(filter, share, id, subscribed);
+        let wants = retain_handling == RetainHandling::Send
+            || retain_handling == RetainHandling::SendIfNew && !known;
+        if wants && share.is_none() {
+            let messages: Vec<_> = self.retained.matching(filter).map(|(_, it)| Arc::clone(it)).collect();
+            for message in &messages {
+                if message.has_expired(self.now) {
+                    continue;
+                }
+                let mut draft = Draft::of(message);
+                let qos = qos.min(draft.message.qos);
+                let terms = Terms { qos, retain: true, ids: Vec::from_iter(sub_id), shared: None };
+                let _ = self.post(id, &mut draft, terms);
+            }
+        }
+        ReasonCode::new(qos as u8)
+    }
+
+    pub(super) fn unsubscribe(
+        &mut self,
+        link: &mut Link,
+        unsubscribe: &Unsubscribe<'_>,
+    ) -> Result<(), UsageError> {
+        let Some(id) = link.client else { return Ok(()) };
+        let reasons: Vec<_> = unsubscribe.filters.iter().map(|text| self.unsubscribe_from(id, text)).collect();
+        link.server.unsuback(&reasons, Properties::EMPTY, &mut link.output)
+    }
+
+    fn unsubscribe_from(&mut self, id: ClientId, text: &str) -> ReasonCode {
+        let Some(client) = self.clients.get_mut(id) else { return ReasonCode::UNSPECIFIED_ERROR };
+        if client.subscriptions.remove(text).is_none() {
+            return ReasonCode::NO_SUBSCRIPTION_EXISTED;
+        }
+        self.ledger.forget_subscription(client, text);
+        let (filter, share) = split(text);
+        self.topics.remove(filter, share, id);
+        ReasonCode::SUCCESS
+    }
+}

@@ -1,0 +1,123 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sans_mqtt::{TopicFilter, TopicName, Version, matches};
+
+use super::*;
+
+/// Who gets a message: client and value of the plain subscriptions, and name, client and value of the shared ones.
+fn all(topics: &mut Topics<u32, u32>, topic: &str) -> BTreeSet<(Option<String>, u32, u32)> {
+    let mut found = BTreeSet::new();
+    topics.for_each_match(topic, |subscribers| {
+        for &(client, value) in subscribers.plain() {
+            assert!(found.insert((None, client, value)), "{client} came twice");
+        }
+        for (name, group) in subscribers.groups() {
+            assert!(!group.members().is_empty());
+            for &(client, value) in group.members() {
+                assert!(found.insert((Some(name.to_string()), client, value)), "{client} came twice");
+            }
+        }
+    });
+    found
+}
+
+/// Valid ones of few levels and many overlaps.
+pub(crate) fn topic() -> impl Strategy<Value = String> {
+    let levels = vec(prop::sample::select(vec!["", "a", "b", "ab", "$a", "$"]), 1..5);
+    levels.prop_map(|levels| levels.join("/")).prop_filter("valid", |it| TopicName::new(it).is_ok())
+}
+
+pub(crate) fn filter() -> impl Strategy<Value = String> {
+    let level = prop::sample::select(vec!["", "a", "b", "ab", "$a", "$", "+", "+", "#"]);
+    let levels = vec(level, 1..5).prop_map(|levels| levels.join("/"));
+    levels.prop_filter("valid", |it| TopicFilter::new(it, Version::V3_1_1).is_ok())
+}
+
+proptest! {
+    /// Whatever comes and goes, a topic name finds just those subscriptions whose filters match it.
+    #[test]
+    fn finds_what_matches(
+        filters in vec(filter(), 1..12),
+        changes in vec((any::<bool>(), any::<prop::sample::Index>(), prop::option::of("[xy]"), 0..4u32), 0..80),
+        names in vec(topic(), 1..20),
+    ) {
+        let (mut topics, mut expected) = (Topics::default(), BTreeMap::new());
+        for (value, (is_insert, at, share, client)) in (0..).zip(&changes) {
+            let (filter, share) = (at.get(&filters), share.as_deref());
+            let key = (filter.as_str(), share, *client);
+            if *is_insert {
+                prop_assert_eq!(topics.insert(filter, share, *client, value), expected.insert(key, value));
+            } else {
+                prop_assert_eq!(topics.remove(filter, share, *client), expected.remove(&key));
+            }
+            prop_assert_eq!(topics.len(), expected.len());
+        }
+        for name in &names {
+            let expected = expected.iter().filter(|((filter, ..), _)| matches(filter, name));
+            let expected = expected.map(|(&(filter, share, client), &value)| {
+                (share.map(|share| format!("$share/{share}/{filter}")), client, value)
+            });
+            prop_assert_eq!(all(&mut topics, name), expected.collect());
+        }
+        for ((filter, share, client), value) in expected {
+            prop_assert_eq!(topics.remove(filter, share, client), Some(value));
+        }
+        prop_assert!(topics.is_empty());
+        prop_assert_eq!(topics.filters.nodes(), 0);
+    }
+}
+
+#[test]
+fn a_crowd_comes_and_goes() {
+    let mut topics = Topics::default();
+    for client in 0..100_000 {
+        assert_eq!(topics.insert("a/#", None, client, client), None);
+    }
+    for client in (0..100_000).filter(|client| client % 1000 != 0) {
+        assert_eq!(topics.remove("a/#", None, client), Some(client));
+        assert_eq!(topics.remove("a/#", None, client), None);
+    }
+    let expected = (0..100).map(|it| (None, it * 1000, it * 1000));
+    assert_eq!(all(&mut topics, "a"), expected.collect());
+}
+
+#[test]
+fn a_deep_filter_neither_overflows_the_stack_nor_takes_long() {
+    let (slashes, mut topics) = ("/".repeat(65_534), Topics::default());
+    let (wild, deep) = (format!("{}+", "+/".repeat(32_767)), format!("{slashes}#"));
+    for _ in 0..10 {
+        topics.insert(&wild, None, 1, 1);
+        topics.insert(&deep, None, 2, 2);
+        assert_eq!(all(&mut topics, &slashes[..32_767]), [(None, 1, 1)].into());
+        assert_eq!(all(&mut topics, &slashes), [(None, 2, 2)].into());
+        assert_eq!((topics.remove(&wild, None, 1), topics.remove(&deep, None, 2)), (Some(1), Some(2)));
+        assert_eq!(topics.filters.nodes(), 0);
+    }
+}
+
+#[test]
+fn a_group_takes_turns() {
+    let mut topics = Topics::default();
+    for client in 0..4 {
+        topics.insert("a", Some("x"), client, ());
+    }
+    let next = |topics: &mut Topics<u32, ()>, can_take: fn(u32) -> bool| {
+        topics.group("$share/x/a").and_then(|group| group.next(|client, ()| can_take(client)).map(|it| it.0))
+    };
+    let turns: Vec<_> = (0..6).filter_map(|_| next(&mut topics, |_| true)).collect();
+    assert_eq!(turns, [0, 1, 2, 3, 0, 1]);
+    // Who can't take one is passed over.
+    let turns: Vec<_> = (0..4).filter_map(|_| next(&mut topics, |client| client != 2)).collect();
+    assert_eq!(turns, [3, 0, 1, 3]);
+    assert_eq!(next(&mut topics, |_| false), None);
+    // Who is left goes on taking turns.
+    topics.remove("a", Some("x"), 1);
+    topics.remove("a", Some("x"), 3);
+    let turns: Vec<_> = (0..4).filter_map(|_| next(&mut topics, |_| true)).collect();
+    assert_eq!(turns, [0, 2, 0, 2]);
+    topics.remove("a", Some("x"), 0);
+    topics.remove("a", Some("x"), 2);
+    assert!(topics.group("$share/x/a").is_none() && topics.is_empty());
+}

@@ -1,0 +1,118 @@
+//! The tables in a file of SQLite.
+//!
+//! One file with all tables, and its write-ahead log beside it. What is committed is in the log: in the page cache, which
+//! outlives the process, or with `sync` on the medium, which outlives the machine. After some thousand commits the
+//! library carries the log over to the file, and writes it anew from its start; the room of deleted rows is used again.
+
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+use rusqlite::{Connection, ErrorCode};
+
+use super::{Batch, Disk, Table};
+
+/// Says that a file is one of ours, and how its rows are laid out: a broker that knows another layout keeps off.
+const APPLICATION: i32 = i32::from_be_bytes(*b"MQTT");
+const LAYOUT: i32 = 1;
+
+pub struct Sqlite {
+    connection: Connection,
+    file: PathBuf,
+}
+
+impl Sqlite {
+    /// Opens what is in a directory, which is made if there is none. It belongs to one process at a time.
+    ///
+    /// With `sync`, what is committed survives the loss of power, too, for the price of a wait for the medium each time.
+    pub fn open(directory: &Path, sync: bool) -> io::Result<Self> {
+        fs::create_dir_all(directory).map_err(|error| told(directory, error.kind(), &error))?;
+        let file = directory.join("broker.sqlite");
+        match prepare(&file, sync) {
+            Ok(Ok(connection)) => Ok(Self { connection, file }),
+            Ok(Err(why)) => Err(told(&file, io::ErrorKind::InvalidData, &why)),
+            Err(error) => Err(explain(&file, error)),
+        }
+    }
+
+    fn read(&self, table: Table, each: &mut dyn FnMut(&[u8], &[u8])) -> rusqlite::Result<()> {
+        let mut rows = self.connection.prepare("SELECT key, value FROM rows WHERE tab = ? ORDER BY key")?;
+        let mut rows = rows.query([table as u8])?;
+        while let Some(row) = rows.next()? {
+            each(row.get_ref(0)?.as_blob()?, row.get_ref(1)?.as_blob()?);
+        }
+        Ok(())
+    }
+}
+
+impl Disk for Sqlite {
+    fn commit(&mut self, batch: &mut Batch) -> io::Result<()> {
+        change(&mut self.connection, batch).map_err(|error| explain(&self.file, error))?;
+        batch.clear();
+        Ok(())
+    }
+
+    fn scan(&self, table: Table, each: &mut dyn FnMut(&[u8], &[u8])) -> io::Result<()> {
+        self.read(table, each).map_err(|error| explain(&self.file, error))
+    }
+}
+
+/// A connection, or why the file is none for us.
+fn prepare(file: &Path, sync: bool) -> rusqlite::Result<Result<Connection, String>> {
+    let connection = Connection::open(file)?;
+    connection.pragma_update(None, "locking_mode", "exclusive")?;
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
+    match (number("application_id")?, number("user_version")?, number("schema_version")?) {
+        (0, 0, 0) => {}
+        (APPLICATION, LAYOUT, _) => {}
+        (APPLICATION, other, _) => {
+            return Ok(Err(format!("layout {other}, but this broker knows {LAYOUT} only")));
+        }
+        _ => return Ok(Err("a database of another program".into())),
+    }
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", if sync { "full" } else { "normal" })?;
+    connection.execute_batch(&format!(
+        "BEGIN IMMEDIATE;
+        CREATE TABLE IF NOT EXISTS rows (
+            tab INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (tab, key)
+        ) STRICT, WITHOUT ROWID;
+        PRAGMA application_id = {APPLICATION};
+        PRAGMA user_version = {LAYOUT};
+        COMMIT;"
+    ))?;
+    Ok(Ok(connection))
+}
+
+fn change(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {
+    let transaction = connection.transaction()?;
+    for (table, key, value) in batch.changes() {
+        match value {
+            Some(value) => {
+                let mut put = transaction.prepare_cached("INSERT OR REPLACE INTO rows VALUES (?, ?, ?)")?;
+                put.execute((table as u8, key, value))?;
+            }
+            None => {
+                let mut delete = transaction.prepare_cached("DELETE FROM rows WHERE tab = ? AND key = ?")?;
+                delete.execute((table as u8, key))?;
+            }
+        }
+    }
+    transaction.commit()
+}
+
+/// What went wrong, and where.
+fn explain(file: &Path, error: rusqlite::Error) -> io::Error {
+    let (kind, why) = match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy) => (io::ErrorKind::ResourceBusy, "in use by another process".into()),
+        Some(ErrorCode::DiskFull) => (io::ErrorKind::StorageFull, error.to_string()),
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            (io::ErrorKind::InvalidData, error.to_string())
+        }
+        _ => (io::ErrorKind::Other, error.to_string()),
+    };
+    told(file, kind, &why)
+}
+
+fn told(path: &Path, kind: io::ErrorKind, why: &dyn std::fmt::Display) -> io::Error {
+    io::Error::new(kind, format!("{}: {why}", path.display()))
+}
