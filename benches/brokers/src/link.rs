@@ -1,13 +1,14 @@
 //! One connection of one client: bytes between a socket and a [`Client`], and what the client is there for.
 
 use std::io;
+use std::pin::pin;
 use std::time::Duration;
 
 use sans_mqtt::*;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio::time::sleep_until;
+use tokio::time::sleep;
 
 /// How much is read at once, at least.
 const CHUNK: usize = 4096;
@@ -64,6 +65,8 @@ pub async fn carry(
 ) -> io::Result<Cause> {
     let (mut reader, mut writer) = socket.split();
     let mut input = Vec::new();
+    // Set to an earlier time if need be, and never to a later one before it is over: most turns leave it as it is.
+    let mut timer = pin!(sleep(Duration::MAX));
     loop {
         let mut rest = &input[..];
         let wait = loop {
@@ -79,14 +82,18 @@ pub async fn carry(
             return Ok(cause);
         }
         let due = client.poll_timeout().map(|at| clock.at_millis(at.as_millis()));
-        let due = [due, asked].into_iter().flatten().min();
+        if let Some(due) = [due, asked].into_iter().flatten().min() {
+            if due < timer.deadline() || timer.is_elapsed() {
+                timer.as_mut().reset(due);
+            }
+        }
         input.reserve(CHUNK);
         tokio::select! {
             biased;
             n = writer.write(&output), if !output.is_empty() => drop(output.drain(..n?)),
             n = reader.read_buf(&mut input) => if n? == 0 { client.handle_eof() },
             () = wake.notified() => {}
-            () = sleep_until(due.unwrap_or(clock.0)), if due.is_some() => {}
+            () = &mut timer, if !timer.is_elapsed() => {}
         }
     }
 }

@@ -143,9 +143,8 @@ impl Task for Healthy {
         match event {
             Event::Connected(connack) => self.connected(connack.session_present, client, out),
             Event::Suback(suback) if suback.reasons.iter().all(|it| !it.is_error()) => {
-                if !std::mem::replace(&mut self.is_subscribed, true) {
-                    self.world.subscribed.set(self.world.subscribed.get() + 1);
-                }
+                let before = std::mem::replace(&mut self.is_subscribed, true);
+                self.world.subscribed.set(self.world.subscribed.get() + usize::from(!before));
             }
             Event::Suback(_) => add(&self.world.counts.wrong),
             Event::Acked { id, reason, .. } => self.done(id, !reason.is_error()),

@@ -163,7 +163,7 @@ fn spawn_client(
             let config = Config { receive_maximum: 1024, ..Config::default() };
             let mut client = Client::new(version, &config, Session::new(Heap::new(u16::MAX, 8192)));
             let mut output = Vec::new();
-            let connect = Connect { client_id: &name, keep_alive: 0, ..Connect::default() };
+            let connect = Connect { client_id: &name, ..Connect::default() };
             client.connect(run.clock.now(), &connect, &mut output)?;
             carry(socket, &mut client, &mut task, output, run.clock, wake).await
         };
