@@ -6,7 +6,6 @@ use std::sync::Arc;
 
 use sans_mqtt::*;
 
-use super::ledger::Row;
 use super::letter::{Letter, Stored};
 use super::link::{LinkId, Tables};
 use super::settings::Settings;
@@ -19,10 +18,14 @@ slotmap::new_key_type! {
 
 pub struct Client {
     pub name: Arc<str>,
+    /// As whom it came in.
+    pub user: Option<String>,
     /// Its transport.
     pub link: Option<LinkId>,
     /// Its session, while there is no transport.
     pub session: Option<Session<Tables>>,
+    /// How long that will last, in seconds.
+    pub expiry: u32,
     pub will: Option<Testament>,
     /// By topic filter, as it was subscribed to.
     pub subscriptions: HashMap<Box<str>, Subscribed>,
@@ -32,7 +35,7 @@ pub struct Client {
     pub flying: HashMap<PacketId, Flying>,
     pub flying_bytes: usize,
     /// Its rows on disk, if its session is to survive a restart.
-    pub row: Option<Row>,
+    pub row: Option<u64>,
     /// When its session has to be looked at.
     pub due: Option<Instant>,
 }
@@ -56,7 +59,9 @@ pub struct Subscribed {
 /// A message that waits for its acknowledgement.
 pub struct Flying {
     pub number: u64,
-    pub message: Arc<Stored>,
+    /// What it is, until the client has it.
+    pub message: Option<Arc<Stored>>,
+    pub size: usize,
     pub qos: Qos,
     pub shared: Option<Arc<str>>,
 }
@@ -65,8 +70,10 @@ impl Client {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
+            user: None,
             link: None,
             session: None,
+            expiry: 0,
             will: None,
             subscriptions: HashMap::new(),
             access: Access::default(),
@@ -95,13 +102,13 @@ impl Client {
     }
 
     pub fn take_off(&mut self, id: PacketId, flying: Flying) {
-        self.flying_bytes += flying.message.size();
+        self.flying_bytes += flying.size;
         self.flying.insert(id, flying);
     }
 
     pub fn land(&mut self, id: PacketId) -> Option<Flying> {
         let flying = self.flying.remove(&id)?;
-        self.flying_bytes -= flying.message.size();
+        self.flying_bytes -= flying.size;
         Some(flying)
     }
 }

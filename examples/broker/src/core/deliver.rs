@@ -5,8 +5,7 @@ use tracing::debug;
 
 use super::Broker;
 use super::client::{Client, ClientId, Flying};
-use super::ledger::Ledger;
-use super::letter::{Draft, Letter, Stored, Terms};
+use super::letter::{Draft, Letter, Terms};
 use super::link::Link;
 use super::settings::Settings;
 
@@ -38,7 +37,7 @@ impl Broker {
                         if let (Some(id), true) = (id, client.is_watched(settings)) {
                             let letter =
                                 Letter { message: draft.kept()?.clone(), terms, number: *number };
-                            ledger.put_sent(client, &letter, id);
+                            ledger.put_sent(client, &letter, id, false);
                             client.take_off(id, letter.into());
                         }
                         link.wake();
@@ -59,7 +58,7 @@ impl Broker {
         let message = draft.kept()?;
         if !client.queue.has_room(message.size(), settings) {
             for letter in client.queue.expire(*now) {
-                ledger.delete(client, letter.number, &letter.message);
+                ledger.delete_letter(client, letter.number, letter.terms.qos, Some(&letter.message));
             }
         }
         if !client.queue.has_room(message.size(), settings) {
@@ -104,10 +103,10 @@ impl Broker {
                 let Some(letter) = client.queue.pop(qos) else { break };
                 match sent {
                     Ok(Some(id)) if client.is_watched(settings) => {
-                        ledger.put_sent(client, &letter, id);
+                        ledger.put_sent(client, &letter, id, true);
                         client.take_off(id, letter.into());
                     }
-                    _ => ledger.delete(client, letter.number, &letter.message),
+                    _ => ledger.delete_letter(client, letter.number, letter.terms.qos, Some(&letter.message)),
                 }
             }
         }
@@ -153,15 +152,7 @@ impl Client {
 impl From<Letter> for Flying {
     fn from(letter: Letter) -> Self {
         let Letter { message, terms, number } = letter;
-        Self { number, message, qos: terms.qos, shared: terms.shared }
-    }
-}
-
-impl Ledger {
-    /// A letter is done with.
-    fn delete(&mut self, client: &Client, number: u64, message: &Stored) {
-        if let Some(row) = client.row {
-            self.delete_letter(row, number, message);
-        }
+        let size = message.size();
+        Self { number, message: Some(message), size, qos: terms.qos, shared: terms.shared }
     }
 }

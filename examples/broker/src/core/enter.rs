@@ -137,7 +137,7 @@ impl Broker {
             link.end(ReasonCode::NOT_AUTHORIZED);
             return Ok(());
         }
-        let client = self.session_of(&entry, link);
+        let client = self.session_of(&entry, &admitted, link);
         // If it does not take the answer, it leaves as others do, and its session is as it was.
         link.client = Some(client);
         self.clients[client].link = Some(id);
@@ -155,6 +155,7 @@ impl Broker {
         server.accept(properties[..].into(), output)?;
         let known = &mut self.clients[client];
         known.access = admitted.access.clone();
+        known.user.clone_from(&admitted.user);
         known.will = entry.will;
         info!(
             peer = ?link.peer.address,
@@ -171,7 +172,7 @@ impl Broker {
     }
 
     /// Finds what there is of a client, and gives its session to a connection. Another connection of this client makes way.
-    fn session_of(&mut self, entry: &Entry, link: &mut Link) -> ClientId {
+    fn session_of(&mut self, entry: &Entry, admitted: &Admitted, link: &mut Link) -> ClientId {
         let known = self.names.get(&*entry.name).copied();
         let other = known.and_then(|id| self.clients.get(id)).and_then(|client| client.link);
         if let Some(other) = other
@@ -184,7 +185,8 @@ impl Broker {
             self.links[other] = Some(link);
         }
         if let Some(client) = known {
-            if entry.clean_start {
+            // What waits for one user is not for another.
+            if entry.clean_start || self.clients[client].user != admitted.user {
                 let now = self.now;
                 self.clients[client].session.iter_mut().for_each(|session| session.end(now));
             }
@@ -285,8 +287,8 @@ impl Broker {
     /// Has a session that will outlive its connection survive a restart, too.
     fn remember(&mut self, id: ClientId, link: &mut Link) {
         let Some(client) = self.clients.get_mut(id) else { return };
-        let stays = link.server.session().expiry_interval() > 0;
-        self.ledger.keep(client, stays);
+        client.expiry = link.server.session().expiry_interval();
+        self.ledger.keep(client, client.expiry > 0);
         let watched = client.is_watched(&self.settings);
         link.server.session_mut().store_mut().notes = watched.then(Vec::new);
     }

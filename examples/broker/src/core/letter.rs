@@ -117,40 +117,65 @@ pub struct Copy<'a> {
 }
 
 impl Copy<'_> {
-    /// Sends it, with what is left of its time, and without what the version has no place for.
+    /// Sends it.
     pub fn send(
         &self,
         now: Instant,
         server: &mut Machine,
         output: &mut Output,
     ) -> Result<Option<PacketId>, UsageError> {
-        let Terms { qos, retain, ref ids, .. } = *self.terms;
+        let Terms { qos, retain, .. } = *self.terms;
         let is_5 = server.version() == Version::V5_0;
-        let mut message = Message { qos, retain, ..self.message };
-        let mut changed = Vec::new();
         if !is_5 {
-            message.properties = Properties::EMPTY;
-        } else if !ids.is_empty() || self.has_aged(now) {
-            changed.extend(message.properties.iter().map(|property| match property {
-                Property::MessageExpiryInterval(_) => Property::MessageExpiryInterval(self.left(now)),
-                property => property,
-            }));
-            changed.extend(ids.iter().map(|id| Property::SubscriptionIdentifier(*id)));
-            message.properties = changed[..].into();
+            let message = Message { qos, retain, properties: Properties::EMPTY, ..self.message };
+            return self.send_as(&message, false, is_5, server, output);
         }
+        let is_own = self.is_own(now);
+        self.with(now, |message| self.send_as(message, is_own, is_5, server, output))
+    }
+
+    fn send_as(
+        &self,
+        message: &Message<'_>,
+        is_own: bool,
+        is_5: bool,
+        server: &mut Machine,
+        output: &mut Output,
+    ) -> Result<Option<PacketId>, UsageError> {
         let keep = match self.kept {
-            Some(kept) if qos > Qos::AtMostOnce && changed.is_empty() => {
-                Kept::Shared { message: kept.clone(), retain, is_5 }
+            Some(kept) if message.qos > Qos::AtMostOnce && !is_own => {
+                Kept::Shared { message: kept.clone(), retain: message.retain, is_5 }
             }
-            Some(_) if qos > Qos::AtMostOnce => Kept::Own(PublishBuf::try_from(&message)?),
+            Some(_) if message.qos > Qos::AtMostOnce => Kept::Own(PublishBuf::try_from(message)?),
             _ => Kept::None,
         };
         match self.kept {
             Some(kept) if message.payload.len() >= SHARED => {
-                server.publish_kept(&message, keep, &mut output.share(kept.frame.bytes()))
+                server.publish_kept(message, keep, &mut output.share(kept.frame.bytes()))
             }
-            _ => server.publish_kept(&message, keep, output),
+            _ => server.publish_kept(message, keep, output),
         }
+    }
+
+    /// Whether its properties are not those of the message for all.
+    fn is_own(&self, now: Instant) -> bool {
+        !self.terms.ids.is_empty() || self.has_aged(now)
+    }
+
+    /// Gives the message as the subscriber gets it: with its identifiers, and with what is left of its time.
+    pub fn with<T>(&self, now: Instant, use_it: impl FnOnce(&Message<'_>) -> T) -> T {
+        let Terms { qos, retain, ref ids, .. } = *self.terms;
+        let message = Message { qos, retain, ..self.message };
+        if !self.is_own(now) {
+            return use_it(&message);
+        }
+        let properties = message.properties.iter().map(|property| match property {
+            Property::MessageExpiryInterval(_) => Property::MessageExpiryInterval(self.left(now)),
+            property => property,
+        });
+        let ids = ids.iter().map(|id| Property::SubscriptionIdentifier(*id));
+        let properties: Vec<_> = properties.chain(ids).collect();
+        use_it(&Message { properties: properties[..].into(), ..message })
     }
 
     fn has_aged(&self, now: Instant) -> bool {

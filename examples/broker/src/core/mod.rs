@@ -27,6 +27,7 @@ pub mod ledger;
 pub mod letter;
 pub mod link;
 mod publish;
+mod restore;
 pub mod retained;
 pub mod settings;
 mod statistics;

@@ -119,8 +119,9 @@ impl Broker {
     pub(super) fn pass_on(&mut self, client: Client) {
         let waiting = client.queue.into_kept().map(|it| (it.message, it.terms.shared, it.terms.qos));
         // Of QoS 2 it may have been taken already [MQTT-4.8.2-5].
-        let flying = client.flying.into_values().map(|it| (it.message, it.shared, it.qos));
-        for (message, shared, qos) in flying.filter(|it| it.2 == Qos::AtLeastOnce).chain(waiting) {
+        let flying = client.flying.into_values().filter(|it| it.qos == Qos::AtLeastOnce);
+        let flying = flying.filter_map(|it| Some((it.message?, it.shared, it.qos)));
+        for (message, shared, qos) in flying.chain(waiting) {
             let Some(name) = shared else { continue };
             let Some(group) = self.topics.group(&name) else { continue };
             let clients = &self.clients;

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, btree_map};
+use std::iter::zip;
 use std::ops::Bound;
 
 #[cfg(test)]
@@ -18,7 +19,11 @@ struct Key(Box<str>);
 
 impl Ord for Key {
     fn cmp(&self, other: &Self) -> Ordering {
-        self.0.split('/').cmp(other.0.split('/'))
+        let (a, b) = (self.0.as_bytes(), other.0.as_bytes());
+        // Names that are near each other have a long beginning in common, for which this is a quicker look.
+        let same = zip(a.chunks_exact(16), b.chunks_exact(16)).take_while(|(a, b)| a == b).count() * 16;
+        let rank = |&byte: &u8| (byte != b'/', byte);
+        a[same..].iter().map(rank).cmp(b[same..].iter().map(rank))
     }
 }
 
@@ -56,23 +61,44 @@ impl<V> Retained<V> {
         self.messages.is_empty()
     }
 
-    /// All messages whose topic names match a filter. [`Matching::after`] goes on where another search has stopped.
+    /// The messages whose topic names match a filter, in the order of the names.
     pub fn matching<'a>(&'a self, filter: &'a str) -> Matching<'a, V> {
         let Self { messages } = self;
-        Matching { messages, range: messages.range(..), filter, visited: 0, seeks: 0 }
+        let range = messages.range(..);
+        Matching { messages, filter, range, last: None, most: usize::MAX, looks: 0, seeks: 0 }
     }
 }
 
-/// The messages that match a filter, in order of their topic names.
+/// A search, which can be done in parts.
+///
+/// ```
+/// use broker::core::retained::Retained;
+///
+/// let mut retained = Retained::default();
+/// for topic in ["a", "a/b", "a/c", "b"] {
+///     retained.insert(topic, topic.len());
+/// }
+/// let mut part = retained.matching("a/#").at_most(2);
+/// assert_eq!(part.by_ref().map(|(topic, _)| topic).collect::<Vec<_>>(), ["a", "a/b"]);
+/// // The one who asked has had enough for now; `retained` may change meanwhile.
+/// let seen = part.rest().map(String::from).unwrap();
+/// let mut part = retained.matching("a/#").after(&seen);
+/// assert_eq!(part.by_ref().map(|(topic, _)| topic).collect::<Vec<_>>(), ["a/c"]);
+/// assert_eq!(part.rest(), None);
+/// ```
 pub struct Matching<'a, V> {
     messages: &'a BTreeMap<Key, V>,
-    range: btree_map::Range<'a, Key, V>,
     filter: &'a str,
-    visited: usize,
+    /// Where it looks next.
+    range: btree_map::Range<'a, Key, V>,
+    /// Where it looked last, unless it is over.
+    last: Option<&'a str>,
+    most: usize,
+    looks: usize,
     seeks: usize,
 }
 
-impl<V> Matching<'_, V> {
+impl<'a, V> Matching<'a, V> {
     /// Goes on after this topic name, be there a message or not.
     #[must_use]
     pub fn after(self, topic: &str) -> Self {
@@ -80,9 +106,20 @@ impl<V> Matching<'_, V> {
         Self { range: self.messages.range((after, Bound::Unbounded)), ..self }
     }
 
-    /// What the search has cost so far: how many topic names were looked at, and how often some were skipped.
+    /// Pauses after a look at so many topic names, those that do not match included. It takes a few to get on.
+    #[must_use]
+    pub fn at_most(self, most: usize) -> Self {
+        Self { most, ..self }
+    }
+
+    /// After which topic name to go on, unless the search is over.
+    pub fn rest(&self) -> Option<&'a str> {
+        self.last
+    }
+
+    /// What it has cost so far: how many topic names were looked at, and how often some were skipped.
     pub fn cost(&self) -> (usize, usize) {
-        (self.visited, self.seeks)
+        (self.looks, self.seeks)
     }
 }
 
@@ -90,34 +127,37 @@ impl<'a, V> Iterator for Matching<'a, V> {
     type Item = (&'a str, &'a V);
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
+        while self.looks < self.most {
+            self.last = None;
             let (Key(topic), message) = self.range.next()?;
-            self.visited += 1;
+            self.last = Some(topic);
+            self.looks += 1;
             match compare(self.filter, topic) {
                 Compared::Matches => return Some((topic, message)),
                 Compared::Before => {}
                 Compared::Skip { keep, then } => {
-                    let bound = Bound::Included(Key([&topic[..keep], then].concat().into()));
-                    self.range = self.messages.range((bound, Bound::Unbounded));
+                    let next = Key([&topic[..keep], then].concat().into());
+                    self.range = self.messages.range(next..);
                     self.seeks += 1;
                 }
                 Compared::Behind => self.range = btree_map::Range::default(),
             }
         }
+        None
     }
 }
 
 /// Where a topic name is among those that match a filter.
 enum Compared<'f> {
     Matches,
-    /// The next one may match.
+    /// Before, and the next one may match.
     Before,
-    /// None matches before this one: so much of the topic name, and this.
+    /// None matches that comes before this: so much of the topic name, with this after it.
     Skip {
         keep: usize,
         then: &'f str,
     },
-    /// Nor does one that follows.
+    /// Behind them all.
     Behind,
 }
 
@@ -126,34 +166,33 @@ fn compare<'f>(filter: &'f str, topic: &str) -> Compared<'f> {
         // [MQTT-4.7.2-1]. The character after `$` is `%`.
         return Compared::Skip { keep: 0, then: "%" };
     }
-    let (mut levels, mut asked) = (topic.split('/'), filter.split('/'));
-    // Where the next levels begin, in the topic name and the filter, and what is to be skipped if no more can match
-    // that have the same levels for each `+`.
-    let (mut at, mut asked_at, mut others) = (0, 0, Compared::Behind);
+    let (mut asked, mut levels) = (filter.split('/'), topic.split('/'));
+    // Where the levels at hand begin, in the filter and in the topic name.
+    let (mut asked_at, mut at) = (0, 0);
+    // The answer if nothing more can match before one of the levels that stand for `+` changes.
+    let mut behind = Compared::Behind;
     loop {
-        let level = match (asked.next(), levels.next()) {
+        let (asked, level) = match (asked.next(), levels.next()) {
             (None, None) | (Some("#"), _) => return Compared::Matches,
-            (None, Some(_)) => return others,
+            (None, Some(_)) => return behind,
             (Some(_), None) => return Compared::Before,
-            (Some("+"), Some(level)) => {
-                // No topic name has U+0000: it is behind all that is beneath this level.
-                others = Compared::Skip { keep: at + level.len(), then: "\0" };
-                asked_at += 2;
-                at += level.len() + 1;
-                continue;
-            }
-            (Some(asked), Some(level)) => match level.cmp(asked) {
+            (Some(asked), Some(level)) => (asked, level),
+        };
+        if asked == "+" {
+            // No topic name has U+0000, so that this comes after all that is beneath the level.
+            behind = Compared::Skip { keep: at + level.len(), then: "\0" };
+        } else {
+            match level.cmp(asked) {
+                // What matches has all levels of the filter up to its next wildcard.
                 Ordering::Less => {
-                    // All levels up to the next wildcard have to be the same.
-                    let asked = &filter[asked_at..];
-                    let then = asked.split(['+', '#']).next().unwrap_or_default();
+                    let then = filter[asked_at..].split(['+', '#']).next().unwrap_or_default();
                     return Compared::Skip { keep: at, then: then.strip_suffix('/').unwrap_or(then) };
                 }
-                Ordering::Equal => level,
-                Ordering::Greater => return others,
-            },
-        };
+                Ordering::Equal => {}
+                Ordering::Greater => return behind,
+            }
+        }
+        asked_at += asked.len() + 1;
         at += level.len() + 1;
-        asked_at += level.len() + 1;
     }
 }

@@ -23,8 +23,10 @@ pub struct Topics<K, V> {
 pub struct Subscribers<K, V> {
     plain: Roster<K, V>,
     /// By the whole text, `$share/NAME/FILTER`.
-    groups: Option<Box<Roster<Arc<str>, Group<K, V>>>>,
+    groups: Option<Box<Groups<K, V>>>,
 }
+
+type Groups<K, V> = Roster<Arc<str>, Group<K, V>>;
 
 /// The subscribers that share a subscription: each message is for one of them.
 pub struct Group<K, V> {
@@ -99,6 +101,9 @@ impl<K: Copy + Eq + Hash, V> Topics<K, V> {
 
     /// Visits the subscribers of each filter that matches a topic name. Who has several such filters comes several
     /// times.
+    ///
+    /// It takes time for each node of the tree of filters that matches the beginning of the name, which are at most
+    /// two to the power of its levels: who lets in filters should limit these.
     pub fn for_each_match(&mut self, topic: &str, visit: impl FnMut(&mut Subscribers<K, V>)) {
         self.filters.for_each_match(topic, visit);
     }

@@ -3,8 +3,12 @@
 use std::io;
 use std::ops::Range;
 
+pub mod load;
+pub mod rows;
 mod sqlite;
 
+pub use load::{Image, Stored, load};
+pub use rows::{LetterRow, LetterState, MessageRow, SessionRow, SubscriptionRow};
 pub use sqlite::Sqlite;
 
 /// Tables of rows: key and value are bytes.
@@ -46,14 +50,19 @@ pub struct Batch {
 impl Batch {
     /// Writes a row, over the one with that key if there is one.
     pub fn put(&mut self, table: Table, key: &[u8], value: &[u8]) {
-        let change = (table, self.keep(key), Some(self.keep(value)));
-        self.changes.push(change);
+        self.put_with(table, key, |out| out.extend_from_slice(value));
     }
 
     /// Deletes the row with that key if there is one.
     pub fn delete(&mut self, table: Table, key: &[u8]) {
-        let change = (table, self.keep(key), None);
-        self.changes.push(change);
+        let key = self.keep(|out| out.extend_from_slice(key));
+        self.changes.push((table, key, None));
+    }
+
+    fn put_with(&mut self, table: Table, key: &[u8], value: impl FnOnce(&mut Vec<u8>)) {
+        let key = self.keep(|out| out.extend_from_slice(key));
+        let value = self.keep(value);
+        self.changes.push((table, key, Some(value)));
     }
 
     pub fn is_empty(&self) -> bool {
@@ -66,16 +75,16 @@ impl Batch {
     }
 
     /// The changes: table, key, and the value that is put there.
-    fn changes(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
+    pub fn changes(&self) -> impl Iterator<Item = (Table, &[u8], Option<&[u8]>)> {
         let changes = self.changes.iter();
         changes.map(|(table, key, value)| {
             (*table, &self.bytes[key.clone()], value.clone().map(|value| &self.bytes[value]))
         })
     }
 
-    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
+    fn keep(&mut self, write: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
         let start = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
+        write(&mut self.bytes);
         start..self.bytes.len()
     }
 }

@@ -4,7 +4,10 @@
 //! outlives the process, or with `sync` on the medium, which outlives the machine. After some thousand commits the
 //! library carries the log over to the file, and writes it anew from its start; the room of deleted rows is used again.
 
+#[cfg(unix)]
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::{fs, io};
 
 use rusqlite::{Connection, ErrorCode};
@@ -14,6 +17,8 @@ use super::{Batch, Disk, Table};
 /// Says that a file is one of ours, and how its rows are laid out: a broker that knows another layout keeps off.
 const APPLICATION: i32 = i32::from_be_bytes(*b"MQTT");
 const LAYOUT: i32 = 1;
+/// What is left of the log once a large one was carried over.
+const LOG: u32 = 8 << 20;
 
 pub struct Sqlite {
     connection: Connection,
@@ -24,14 +29,29 @@ impl Sqlite {
     /// Opens what is in a directory, which is made if there is none. It belongs to one process at a time.
     ///
     /// With `sync`, what is committed survives the loss of power, too, for the price of a wait for the medium each time.
+    /// Without, that may undo the last batches, but none in part.
     pub fn open(directory: &Path, sync: bool) -> io::Result<Self> {
-        fs::create_dir_all(directory).map_err(|error| told(directory, error.kind(), &error))?;
+        let mut builder = fs::DirBuilder::new();
+        // Messages are nobody else's business.
+        #[cfg(unix)]
+        builder.mode(0o700);
+        builder.recursive(true).create(directory).map_err(|error| told(directory, error.kind(), &error))?;
         let file = directory.join("broker.sqlite");
-        match prepare(&file, sync) {
-            Ok(Ok(connection)) => Ok(Self { connection, file }),
-            Ok(Err(why)) => Err(told(&file, io::ErrorKind::InvalidData, &why)),
-            Err(error) => Err(explain(&file, error)),
+        let fail = |error| explain(&file, error);
+        let (connection, marks) = connect(&file).map_err(fail)?;
+        let foreign = match marks {
+            Marks { application: APPLICATION, layout: LAYOUT, .. } => None,
+            Marks { application: APPLICATION, layout, .. } => {
+                Some(format!("layout {layout}, but this broker knows {LAYOUT} only"))
+            }
+            Marks { application: 0, layout: 0, tables: 0 } => None,
+            _ => Some("a database of another program".into()),
+        };
+        if let Some(why) = foreign {
+            return Err(told(&file, io::ErrorKind::InvalidData, &why));
         }
+        arrange(&connection, sync, marks.application == 0).map_err(fail)?;
+        Ok(Self { connection, file })
     }
 
     fn read(&self, table: Table, each: &mut dyn FnMut(&[u8], &[u8])) -> rusqlite::Result<()> {
@@ -56,31 +76,42 @@ impl Disk for Sqlite {
     }
 }
 
-/// A connection, or why the file is none for us.
-fn prepare(file: &Path, sync: bool) -> rusqlite::Result<Result<Connection, String>> {
+/// What tells whose database it is; all is 0 in a new one.
+struct Marks {
+    application: i32,
+    layout: i32,
+    /// Counts changes to the tables.
+    tables: i32,
+}
+
+fn connect(file: &Path) -> rusqlite::Result<(Connection, Marks)> {
     let connection = Connection::open(file)?;
+    connection.busy_timeout(Duration::ZERO)?;
     connection.pragma_update(None, "locking_mode", "exclusive")?;
-    let number = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i32>(0));
-    match (number("application_id")?, number("user_version")?, number("schema_version")?) {
-        (0, 0, 0) => {}
-        (APPLICATION, LAYOUT, _) => {}
-        (APPLICATION, other, _) => {
-            return Ok(Err(format!("layout {other}, but this broker knows {LAYOUT} only")));
-        }
-        _ => return Ok(Err("a database of another program".into())),
-    }
+    let number = |name| connection.pragma_query_value(None, name, |row| row.get(0));
+    let (application, layout) = (number("application_id")?, number("user_version")?);
+    let marks = Marks { application, layout, tables: number("schema_version")? };
+    Ok((connection, marks))
+}
+
+fn arrange(connection: &Connection, sync: bool, is_new: bool) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "auto_vacuum", "full")?;
     connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "journal_size_limit", LOG)?;
     connection.pragma_update(None, "synchronous", if sync { "full" } else { "normal" })?;
-    connection.execute_batch(&format!(
-        "BEGIN IMMEDIATE;
-        CREATE TABLE IF NOT EXISTS rows (
-            tab INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (tab, key)
-        ) STRICT, WITHOUT ROWID;
-        PRAGMA application_id = {APPLICATION};
-        PRAGMA user_version = {LAYOUT};
-        COMMIT;"
-    ))?;
-    Ok(Ok(connection))
+    // On a full disk one that is there can still be opened.
+    if is_new {
+        connection.execute_batch(&format!(
+            "BEGIN IMMEDIATE;
+            CREATE TABLE rows (
+                tab INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL, PRIMARY KEY (tab, key)
+            ) STRICT, WITHOUT ROWID;
+            PRAGMA application_id = {APPLICATION};
+            PRAGMA user_version = {LAYOUT};
+            COMMIT;"
+        ))?;
+    }
+    Ok(())
 }
 
 fn change(connection: &mut Connection, batch: &Batch) -> rusqlite::Result<()> {

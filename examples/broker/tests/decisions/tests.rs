@@ -9,11 +9,11 @@ use super::Machine;
 /// A broker, and the packets of its clients, which all speak by hand.
 #[derive(Default)]
 pub struct World {
-    machine: Machine,
-    now: Instant,
+    pub machine: Machine,
+    pub now: Instant,
     last: u64,
     versions: HashMap<u64, Version>,
-    input: HashMap<u64, Vec<u8>>,
+    pub input: HashMap<u64, Vec<u8>>,
 }
 
 impl World {
@@ -35,7 +35,7 @@ impl World {
         (id, present)
     }
 
-    fn send<'a>(&mut self, id: u64, packet: impl Into<Packet<'a>>) {
+    pub fn send<'a>(&mut self, id: u64, packet: impl Into<Packet<'a>>) {
         let bytes = packet.into().to_vec(self.versions[&id]).unwrap();
         self.machine.receive(id, self.now, &bytes);
     }
@@ -51,7 +51,7 @@ impl World {
         Some(found)
     }
 
-    fn next<T>(&mut self, id: u64, look: impl FnOnce(Packet<'_>) -> T) -> T {
+    pub fn next<T>(&mut self, id: u64, look: impl FnOnce(Packet<'_>) -> T) -> T {
         self.look(id, look).expect("a packet")
     }
 
@@ -90,7 +90,7 @@ impl World {
         self.machine.close(id, self.now);
     }
 
-    fn pass(&mut self, seconds: u64) {
+    pub fn pass(&mut self, seconds: u64) {
         for _ in 0..seconds {
             self.now = self.now + std::time::Duration::from_secs(1);
             self.machine.handle_timeout(self.now);

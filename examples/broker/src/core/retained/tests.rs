@@ -15,6 +15,7 @@ proptest! {
         changes in vec((any::<bool>(), any::<prop::sample::Index>()), 0..80),
         filters in vec(filter(), 1..20),
         after in topic(),
+        most in 3..6_usize,
     ) {
         let (mut retained, mut expected) = (Retained::default(), Map::new());
         for (value, (is_insert, at)) in changes.iter().enumerate() {
@@ -36,6 +37,20 @@ proptest! {
             let later: Vec<_> = retained.matching(filter).after(&after).map(|(name, &value)| (name, value)).collect();
             let is_later = |name: &str| name.split('/').gt(after.split('/'));
             prop_assert!(found.iter().copied().filter(|(name, _)| is_later(name)).eq(later));
+            prop_assert_eq!(in_parts(&retained, filter, most), found);
+        }
+    }
+}
+
+/// A search with many pauses.
+fn in_parts<'a>(retained: &'a Retained<usize>, filter: &'a str, most: usize) -> Vec<(&'a str, usize)> {
+    let mut part = retained.matching(filter).at_most(most);
+    let mut found = Vec::new();
+    loop {
+        found.extend(part.by_ref().map(|(name, &value)| (name, value)));
+        match part.rest() {
+            Some(seen) => part = retained.matching(filter).after(seen).at_most(most),
+            None => return found,
         }
     }
 }

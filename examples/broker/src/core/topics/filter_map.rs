@@ -13,8 +13,9 @@ use smol_str::SmolStr;
 /// secret key.
 pub struct FilterMap<T> {
     nodes: Slab<Node<T>>,
-    /// The nodes by parent and level, other than those for `+`.
-    children: HashTable<usize>,
+    /// The nodes by parent and level, other than those for `+`; with their hashes, so that it grows without a look at
+    /// them.
+    children: HashTable<(u64, usize)>,
     hasher: RandomState,
     /// Of use in [`Self::for_each_match`] only: a match allocates nothing.
     stack: Vec<(usize, usize)>,
@@ -80,10 +81,11 @@ impl<T> FilterMap<T> {
             self.nodes[parent].children -= 1;
             if self.nodes[parent].plus == id {
                 self.nodes[parent].plus = ROOT;
-            } else if let Ok(entry) =
-                self.children.find_entry(hash(&self.hasher, parent, &level), |&it| it == id)
-            {
-                entry.remove();
+            } else {
+                let hash = self.hasher.hash_one((parent, level.as_str()));
+                if let Ok(child) = self.children.find_entry(hash, |&(_, it)| it == id) {
+                    child.remove();
+                }
             }
             id = parent;
         }
@@ -103,11 +105,13 @@ impl<T> FilterMap<T> {
             // A wildcard at the first level is not for names that begin with `$` [MQTT-4.7.2-1].
             let is_hidden = id == ROOT && topic.starts_with('$');
             let node = &mut self.nodes[id];
-            if !is_hidden {
-                node.below.as_deref_mut().map(&mut visit);
+            if let Some(value) = node.below.as_deref_mut().filter(|_| !is_hidden) {
+                visit(value);
             }
             let Some(rest) = topic.get(at..) else {
-                node.here.as_deref_mut().map(&mut visit);
+                if let Some(value) = &mut node.here {
+                    visit(value);
+                }
                 continue;
             };
             let level = rest.split('/').next().unwrap_or_default();
@@ -128,8 +132,10 @@ impl<T> FilterMap<T> {
             "+" => Some(node.plus).filter(|&plus| plus != ROOT),
             _ if node.children == 0 => None,
             _ => {
-                let is_it = |&id: &usize| self.nodes[id].parent == parent && self.nodes[id].level == level;
-                self.children.find(hash(&self.hasher, parent, level), is_it).copied()
+                let hash = self.hasher.hash_one((parent, level));
+                let is_it = |node: &Node<T>| node.parent == parent && node.level == level;
+                let child = self.children.find(hash, |&(it, id)| it == hash && is_it(&self.nodes[id]));
+                child.map(|&(_, id)| id)
             }
         }
     }
@@ -144,8 +150,8 @@ impl<T> FilterMap<T> {
         if level == "+" {
             nodes[parent].plus = child;
         } else {
-            let rehash = |&id: &usize| hash(hasher, nodes[id].parent, &nodes[id].level);
-            children.insert_unique(hash(hasher, parent, level), child, rehash);
+            let hash = hasher.hash_one((parent, level));
+            children.insert_unique(hash, (hash, child), |&(hash, _)| hash);
         }
         child
     }
@@ -168,8 +174,4 @@ impl<T> Node<T> {
 /// The levels of a filter that have a node: all but `#`.
 fn levels(filter: &str) -> impl Iterator<Item = &str> {
     filter.split('/').filter(|&level| level != "#")
-}
-
-fn hash(hasher: &RandomState, parent: usize, level: &str) -> u64 {
-    hasher.hash_one((parent, level))
 }

@@ -5,19 +5,23 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::mem;
 
+use smallvec::SmallVec;
+
 /// How many are looked through one by one; more than that have an index.
 const FEW: usize = 16;
 
 /// Most filters have one subscriber and some have 100,000: both are to be small, and quick to change.
 pub struct Roster<K, V> {
-    list: Vec<(K, V)>,
+    /// Most often, there is one.
+    list: SmallVec<[(K, V); 1]>,
     /// Where in the list each key is, if there are many.
+    #[expect(clippy::box_collection, reason = "most have none, and a box is smaller")]
     index: Option<Box<HashMap<K, usize>>>,
 }
 
 impl<K, V> Default for Roster<K, V> {
     fn default() -> Self {
-        Self { list: Vec::new(), index: None }
+        Self { list: SmallVec::new(), index: None }
     }
 }
 
@@ -75,7 +79,7 @@ impl<K: Clone + Eq + Hash, V> Roster<K, V> {
         }
         if self.list.len() < self.list.capacity() / 4 {
             // What a crowd took is given back when it has left.
-            self.list.shrink_to(self.list.len() * 2);
+            self.list.shrink_to_fit();
             self.make_index();
         }
         Some(value)
@@ -93,10 +97,6 @@ impl<K: Clone + Eq + Hash, V> Roster<K, V> {
 
     fn push(&mut self, key: K, value: V) -> usize {
         let at = self.list.len();
-        if at == 0 {
-            // Most often, there won't be a second one.
-            self.list.reserve_exact(1);
-        }
         self.list.push((key.clone(), value));
         match &mut self.index {
             Some(index) => drop(index.insert(key, at)),

@@ -69,6 +69,26 @@ proptest! {
     }
 }
 
+proptest! {
+    /// A roster is a map, with an index or without.
+    #[test]
+    fn a_roster_is_a_map(changes in vec((any::<bool>(), 0..64_u8), 0..400)) {
+        let (mut roster, mut expected) = (Roster::default(), BTreeMap::new());
+        let leave = (0..64).map(|key| (false, key));
+        for (value, (is_insert, key)) in changes.into_iter().chain(leave).enumerate() {
+            if is_insert {
+                prop_assert_eq!(roster.insert(key, value), expected.insert(key, value));
+            } else {
+                prop_assert_eq!(roster.remove(&key), expected.remove(&key));
+            }
+            prop_assert_eq!(roster.get_mut(&key), expected.get_mut(&key));
+            let entries: BTreeMap<_, _> = roster.as_slice().iter().copied().collect();
+            prop_assert_eq!((entries.len(), &entries), (roster.as_slice().len(), &expected));
+        }
+        prop_assert!(roster.is_empty());
+    }
+}
+
 #[test]
 fn a_crowd_comes_and_goes() {
     let mut topics = Topics::default();

@@ -1,0 +1,124 @@
+//! A broker as it was before.
+
+use std::collections::HashMap;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sans_mqtt::*;
+
+use super::client::{Client, Flying, Subscribed, Testament};
+use super::ledger::Ledger;
+use super::letter::{Letter, Stored, Terms};
+use super::link::Tables;
+use super::{Broker, Deadline};
+use crate::disk::load::{self, load};
+use crate::disk::rows::{LetterState, MessageRow};
+use crate::disk::Disk;
+
+impl Broker {
+    /// Takes over what is on a disk, and keeps it up to date from now on. The clock of the connections has to be one that all
+    /// brokers have which use the disk: milliseconds since 1970.
+    ///
+    /// # Errors
+    ///
+    /// Those of the disk, and damaged rows.
+    pub fn restore(&mut self, disk: Box<dyn Disk>) -> io::Result<()> {
+        let image = load(&*disk)?;
+        self.ledger = Ledger::new(disk);
+        (self.ledger.last_session, self.ledger.last_message) = (image.last_session, image.last_message);
+        self.ledger.take_batch(image.orphans);
+        let stored = image.messages.into_iter().map(|(row, message)| {
+            let stored = Stored::from(message);
+            let _ = stored.row.set(row);
+            (row, Arc::new(stored))
+        });
+        let messages = stored.collect();
+        for (row, session) in image.sessions {
+            self.restore_session(row, session, &messages);
+        }
+        for (topic, message) in image.retained {
+            let message = Stored::from(message);
+            if let Some(at) = message.expires {
+                self.deadlines.insert((at, Deadline::Retained(topic.as_str().into())));
+            }
+            self.retained.insert(&topic, Arc::new(message));
+        }
+        self.ledger.commit()
+    }
+
+    fn restore_session(&mut self, row: u64, stored: load::Stored, messages: &HashMap<u64, Arc<Stored>>) {
+        let mut client = Client::new(&stored.session.client_id);
+        client.row = Some(row);
+        client.user = stored.session.user.map(Into::into);
+        client.expiry = stored.session.expiry_interval;
+        let delay = stored.session.will_delay;
+        client.will = stored.session.will.map(|frame| Testament { frame, delay });
+        let mut session = Session::new(Tables::new(&self.settings));
+        let _ = session.restore(&Record::Begin { lost: true });
+        for (number, letter) in stored.letters {
+            self.number = self.number.max(number);
+            let qos = letter.qos;
+            if let LetterState::Released(id) = letter.state {
+                let _ = session.restore(&Record::Release { id });
+                client.take_off(id, Flying { number, message: None, size: 0, qos, shared: None });
+                continue;
+            }
+            let Some(message) = messages.get(&letter.message) else { continue };
+            *self.ledger.references.entry(letter.message).or_default() += 1;
+            let (retain, ids) = (letter.retain, letter.ids.into());
+            let terms = Terms { qos, retain, ids, shared: letter.shared.map(|name| name.as_ref().into()) };
+            let letter = (Letter { message: message.clone(), terms, number }, letter.state);
+            match letter {
+                (letter, LetterState::Sent(id)) => {
+                    let _ = letter.copy(message.message()).with(self.now, |message| {
+                        session.restore(&Record::Publish { id, qos, message: Some(*message) })
+                    });
+                    client.take_off(id, Flying::from(letter));
+                }
+                (letter, _) => client.queue.push(letter),
+            }
+        }
+        for id in stored.incoming {
+            let _ = session.restore(&Record::Take { id });
+        }
+        let at = |millis: Option<u64>| millis.map(Instant::from_millis);
+        let (mut will, mut end) = (at(stored.session.will_at), at(stored.session.end_at));
+        // It had a connection to the last, which is lost.
+        if end.is_none() && client.expiry != u32::MAX {
+            end = Some(self.now + Duration::from_secs(client.expiry.into()));
+        }
+        if let (None, Some(testament)) = (will, &client.will) {
+            let due = self.now + Duration::from_secs(testament.delay.into());
+            will = Some(end.map_or(due, |end| end.min(due)));
+        }
+        session.set_timers(Timers { will, end });
+        client.session = Some(session);
+        let name = client.name.clone();
+        let subscriptions = stored.subscriptions.into_iter().map(|(filter, it)| {
+            let subscribed = Subscribed {
+                qos: it.qos,
+                no_local: it.no_local,
+                retain_as_published: it.retain_as_published,
+                id: it.id,
+            };
+            (filter.into_boxed_str(), subscribed)
+        });
+        client.subscriptions = subscriptions.collect();
+        self.ledger.put_session(&client);
+        let id = self.clients.insert(client);
+        self.names.insert(name, id);
+        for (text, subscribed) in &self.clients[id].subscriptions {
+            let (filter, share) = super::subscribe::split(text);
+            self.topics.insert(filter, share, id, *subscribed);
+        }
+        self.settle(id);
+    }
+}
+
+impl From<MessageRow> for Stored {
+    fn from(row: MessageRow) -> Self {
+        let (received, expires) = (Instant::from_millis(row.received), row.expires.map(Instant::from_millis));
+        Self::from_frame(row.publish, received, expires)
+    }
+}
