@@ -13,6 +13,8 @@ use serde::Serialize;
 pub struct Usage {
     /// Seconds of processor time, in the kernel, too.
     pub cpu: f64,
+    /// Seconds in which it could have run, and others did.
+    pub waited: f64,
     /// Resident memory, in bytes.
     pub memory: u64,
     /// Open file descriptors.
@@ -22,9 +24,13 @@ pub struct Usage {
 pub fn usage(pid: u32) -> io::Result<Usage> {
     let process = Process::new(i32::try_from(pid).map_err(io::Error::other)?).map_err(io::Error::other)?;
     let stat = process.stat().map_err(io::Error::other)?;
-    let ticks = (stat.utime + stat.stime) as f64;
+    // It has nanoseconds, which `utime` has not.
+    let threads = process.tasks().map_err(io::Error::other)?.flatten().filter_map(|it| it.schedstat().ok());
+    let (ran, waited) =
+        threads.fold((0, 0), |(ran, waited), it| (ran + it.sum_exec_runtime, waited + it.run_delay));
     Ok(Usage {
-        cpu: ticks / procfs::ticks_per_second() as f64,
+        cpu: ran as f64 / 1e9,
+        waited: waited as f64 / 1e9,
         memory: stat.rss * procfs::page_size(),
         descriptors: process.fd_count().map_err(io::Error::other)?,
     })

@@ -32,7 +32,9 @@ pub async fn live(world: Rc<World>, number: usize) {
         if healthy.is_connected {
             healthy.is_connected = false;
             world.connected.set(world.connected.get() - 1);
-            add(&world.counts.broken);
+            if world.stage.get() < Stage::Over {
+                add(&world.counts.broken);
+            }
         }
         sleep(Duration::from_millis(fastrand::u64(50..500))).await;
     }

@@ -22,7 +22,7 @@ mod report;
 mod world;
 
 /// How long all clients may take to connect, and what is acknowledged to arrive, at the end.
-const PATIENCE: f64 = 60.0;
+const PATIENCE: f64 = 30.0;
 /// The broker is killed in the first part of the run only, so that the memory of the second half is that of one process.
 const KILLING: f64 = 0.4;
 

@@ -90,8 +90,8 @@ fn table(results: &Results) -> Result<String, std::fmt::Error> {
     writeln!(text, "{}: {rounds} rounds, {seconds_per_run} s per run.", programs.join(", "))?;
     for version in versions(results) {
         writeln!(text, "\n## MQTT {version}\n")?;
-        text.push_str("| | broker | deliveries/s | µs of CPU each | busy: broker, generator | p50 ms | p99 ms | MiB | |\n");
-        text.push_str("|---|---|--:|--:|--:|--:|--:|--:|---|\n");
+        text.push_str("| | broker | deliveries/s | µs of CPU each | busy: broker, generator | disturbed | p50 ms | p99 ms | MiB | |\n");
+        text.push_str("|---|---|--:|--:|--:|--:|--:|--:|--:|---|\n");
         for row in rows.iter().filter(|row| row.version == version) {
             line(&mut text, row)?;
         }
@@ -104,13 +104,14 @@ fn line(text: &mut String, row: &Row) -> std::fmt::Result {
     let percent = |of: fn(&Outcome) -> f64| cell(median(full, |it| of(it) * 100.0), 0);
     writeln!(
         text,
-        "| {} | {} | {} | {} | {} %, {} % | {} | {} | {} | {} |",
+        "| {} | {} | {} | {} | {} %, {} % | {} % | {} | {} | {} | {} |",
         row.scenario,
         row.broker,
         cell(median(full, |it| it.rate), 0),
         cell(median(full, |it| it.cpu), 1),
-        percent(|it| it.broker_load),
-        percent(|it| it.generator_load),
+        percent(|it| it.broker_busy),
+        percent(|it| it.generator_busy),
+        percent(|it| it.disturbed),
         cell(median(calm, |it| it.p50), 2),
         cell(median(calm, |it| it.p99), 2),
         cell(median(full, |it| it.memory as f64 / f64::from(1 << 20)), 1),

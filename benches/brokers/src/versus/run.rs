@@ -14,7 +14,7 @@ use tokio::time::{sleep, timeout};
 
 use super::load::{Pace, Publisher, Run, Scenario, Subscriber};
 use crate::link::{Clock, Task, carry};
-use crate::process;
+use crate::process::{self, Usage};
 use crate::program::Running;
 
 /// How many clients connect at once.
@@ -29,9 +29,12 @@ pub struct Outcome {
     pub rate: f64,
     /// Processor time of the broker per delivery, in microseconds.
     pub cpu: f64,
-    /// Which part of its processor the broker used, and the generator of its own.
-    pub broker_load: f64,
-    pub generator_load: f64,
+    /// In which part of the time the broker ran, or would have if nobody else had, and the generator: what is nearer to 1 is
+    /// what limits the rate.
+    pub broker_busy: f64,
+    pub generator_busy: f64,
+    /// In which part of the time others ran in place of the broker: how far to trust the rate.
+    pub disturbed: f64,
     /// Resident memory of the broker at the end, in bytes.
     pub memory: u64,
     /// In milliseconds.
@@ -102,12 +105,14 @@ async fn measure(broker: &Running, version: Version, run: &Rc<Run>, length: Dura
     if let Some(failure) = run.failure.take() {
         return Err(io::Error::other(failure));
     }
+    let busy = |end: Usage, begin: Usage| end.cpu - begin.cpu + end.waited - begin.waited;
     let (seconds, deliveries) = (end.at - begin.at, (end.deliveries - begin.deliveries).max(1) as f64);
     Ok(Outcome {
         rate: deliveries / seconds,
         cpu: (end.broker.cpu - begin.broker.cpu) * 1e6 / deliveries,
-        broker_load: (end.broker.cpu - begin.broker.cpu) / seconds,
-        generator_load: (end.generator.cpu - begin.generator.cpu) / seconds,
+        broker_busy: busy(end.broker, begin.broker) / seconds,
+        generator_busy: busy(end.generator, begin.generator) / seconds,
+        disturbed: (end.broker.waited - begin.broker.waited) / seconds,
         memory: broker.usage()?.memory,
         p50,
         p99,
@@ -120,8 +125,8 @@ async fn measure(broker: &Running, version: Version, run: &Rc<Run>, length: Dura
 struct Snapshot {
     at: f64,
     deliveries: u64,
-    broker: process::Usage,
-    generator: process::Usage,
+    broker: Usage,
+    generator: Usage,
 }
 
 impl Snapshot {
