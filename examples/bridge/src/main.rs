@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use broker::Shared;
 use broker::net::carry::{Pace, Turn, carry};
+use broker::net::peer::Peer;
 use broker::output::Output;
 use sans_mqtt::{Cause, Disconnect, Sink, Wait};
 use side::Side;
@@ -75,9 +76,9 @@ async fn main() -> ExitCode {
 impl Bridge {
     /// The near side is a client of the broker here like any other, over a transport in memory.
     async fn stay_at_home(&self) {
-        for id in (0..u64::MAX).rev() {
+        loop {
             let (ours, theirs) = io::duplex(64 << 10);
-            tokio::spawn(self.shared.clone().serve(id, theirs));
+            tokio::spawn(self.shared.clone().serve(Peer::default(), theirs));
             match self.drive(NEAR, ours).await {
                 Ok(Cause::Local) => return,
                 Ok(cause) => eprintln!("bridge: here: {cause}"),

@@ -14,18 +14,23 @@ use tokio::sync::Notify;
 use tokio::time::sleep;
 use tracing::error;
 
-use access::{Gate, Peer};
-use core::Broker;
+use access::Gate;
 use core::link::LinkId;
 use core::settings::Settings;
+use core::{Broker, Stage};
 use net::carry::{Pace, Turn, carry};
 use net::clock::Clock;
+use net::listen::Doors;
+use net::peer::Peer;
+use net::rate::Rate;
+use options::{LimitOptions, Options};
 use output::Output;
 
 pub mod access;
 pub mod core;
 pub mod disk;
 pub mod net;
+pub mod options;
 pub mod output;
 
 /// How exact the broker's own times are.
@@ -36,47 +41,39 @@ const TICK: Duration = Duration::from_millis(200);
 pub struct Shared {
     broker: Arc<Mutex<Broker>>,
     pub clock: Clock,
+    pace: Pace,
     failed: Arc<Notify>,
 }
 
 impl Default for Shared {
     fn default() -> Self {
         let clock = Clock::default();
-        Self::new(Broker::new(Settings::default(), Gate::default(), clock.now()), clock)
+        let broker = Broker::new(Settings::default(), Gate::default(), clock.now());
+        Self::new(broker, clock, &Options::default().limits)
     }
 }
 
 impl Shared {
     /// A broker whose times are those of `clock`.
-    pub fn new(broker: Broker, clock: Clock) -> Self {
-        Self { broker: Arc::new(Mutex::new(broker)), clock, failed: Arc::default() }
+    pub fn new(broker: Broker, clock: Clock, limits: &LimitOptions) -> Self {
+        let pace = Pace {
+            send_timeout: Duration::from_secs(limits.send_timeout.into()),
+            messages: Rate::per_second(limits.message_rate),
+            bytes: Rate::per_second(limits.byte_rate),
+        };
+        Self { broker: Arc::new(Mutex::new(broker)), clock, pace, failed: Arc::default() }
     }
 
-    pub fn lock(&self) -> MutexGuard<'_, Broker> {
-        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Serves whoever connects.
+    /// Serves whoever connects, without limits.
     pub async fn listen(self, listener: TcpListener) {
         tokio::spawn(self.clone().tick());
-        loop {
-            match listener.accept().await {
-                Ok((socket, address)) => {
-                    let _ = socket.set_nodelay(true);
-                    let peer = Peer { address: Some(address), ..Peer::default() };
-                    tokio::spawn(self.clone().serve(peer, socket));
-                }
-                // Too many open files, for example, pass.
-                Err(_) => sleep(Duration::from_millis(100)).await,
-            }
-        }
+        Doors::new(self, &Options::default().limits, None).open(listener.into()).await;
     }
 
     /// Does what is due, for ever.
     pub async fn tick(self) {
         loop {
-            let now = self.clock.now();
-            let done = self.lock().handle_timeout(now);
+            let done = self.lock().handle_timeout(self.clock.now());
             self.check(done);
             sleep(TICK).await;
         }
@@ -87,6 +84,28 @@ impl Shared {
         self.failed.notified().await;
     }
 
+    /// Tells all clients that the broker stops.
+    pub fn shut_down(&self) {
+        let done = self.lock().shut_down(self.clock.now());
+        self.check(done);
+    }
+
+    /// Who comes from now on has to pass another gate.
+    pub fn set_gate(&self, gate: Gate) {
+        self.lock().set_gate(gate);
+    }
+
+    /// Serves one client to the end of its connection.
+    pub async fn serve(self, mut peer: Peer, transport: impl AsyncRead + AsyncWrite) {
+        let known = access::Peer { address: peer.address, certificate: peer.certificate.take() };
+        let id = self.lock().open(known, self.clock.now());
+        let mut open = Open { shared: &self, id, peer, stage: Stage::Before };
+        let turn =
+            |came: &[u8], is_eof, output: &mut Output, waker: &Waker| open.turn(came, is_eof, output, waker);
+        // How it ended is in the log of the broker.
+        let _ = carry(transport, self.clock, &self.pace, turn).await;
+    }
+
     fn check(&self, done: io::Result<()>) {
         if let Err(error) = done {
             error!(%error, "the disk fails");
@@ -94,14 +113,8 @@ impl Shared {
         }
     }
 
-    /// Serves one client to the end of its connection.
-    pub async fn serve(self, peer: Peer, transport: impl AsyncRead + AsyncWrite) {
-        let id = self.lock().open(peer, self.clock.now());
-        let open = Open { shared: &self, id };
-        let turn =
-            |came: &[u8], is_eof, output: &mut Output, waker: &Waker| open.turn(came, is_eof, output, waker);
-        // How it ended is in the log of the broker.
-        let _ = carry(transport, self.clock, &Pace::default(), turn).await;
+    fn lock(&self) -> MutexGuard<'_, Broker> {
+        self.broker.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -109,14 +122,19 @@ impl Shared {
 struct Open<'a> {
     shared: &'a Shared,
     id: LinkId,
+    peer: Peer,
+    stage: Stage,
 }
 
 impl Open<'_> {
-    fn turn(&self, came: &[u8], is_eof: bool, output: &mut Output, waker: &Waker) -> io::Result<Turn> {
+    fn turn(&mut self, came: &[u8], is_eof: bool, output: &mut Output, waker: &Waker) -> io::Result<Turn> {
         let (id, shared) = (self.id, self.shared);
         let mut broker = shared.lock();
-        let turn = broker.turn(id, shared.clock.now(), came, is_eof, output, waker);
-        let turn = turn.inspect_err(|_| shared.failed.notify_one())?;
+        let done = broker.turn(id, shared.clock.now(), came, is_eof, output, waker);
+        let turn = done.inspect_err(|error| {
+            error!(%error, "the disk fails");
+            shared.failed.notify_one();
+        })?;
         if let Some(job) = broker.job(id) {
             let shared = shared.clone();
             tokio::task::spawn_blocking(move || {
@@ -124,14 +142,22 @@ impl Open<'_> {
                 shared.lock().decide(id, verdict);
             });
         }
+        drop(broker);
+        if turn.stage != self.stage {
+            self.stage = turn.stage;
+            match turn.stage {
+                Stage::Before => {}
+                Stage::In => self.peer.accept(),
+                Stage::Refused => self.peer.refuse(shared.clock),
+            }
+        }
         Ok(Turn { reads: turn.reads, due: turn.due, messages: turn.messages, is_over: turn.is_over })
     }
 }
 
 impl Drop for Open<'_> {
     fn drop(&mut self) {
-        let now = self.shared.clock.now();
-        let done = self.shared.lock().close(self.id, now);
+        let done = self.shared.lock().close(self.id, self.shared.clock.now());
         self.shared.check(done);
     }
 }

@@ -1,25 +1,103 @@
-//! `broker [ADDRESS]`: an address with a port, or a port alone; 127.0.0.1:1883 if nothing is said.
+//! The program: options, logs, listeners, signals.
 
-use std::env;
+use std::io::{self, Write};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use broker::Shared;
-use tokio::net::TcpListener;
+use broker::access::Gate;
+use broker::core::Broker;
+use broker::disk::Sqlite;
+use broker::net::clock::Clock;
+use broker::net::listen::{Doors, Listener};
+use broker::net::log;
+use broker::net::signal::{Signals, Wish};
+use broker::net::tls::Tls;
+use broker::options::Options;
+use clap::Parser;
+use tokio::runtime::Builder;
+use tokio::task::JoinSet;
+use tracing::{error, info};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
-    let address = env::args().nth(1).unwrap_or_else(|| "1883".into());
-    let address = if address.contains(':') { address } else { format!("127.0.0.1:{address}") };
-    let listener = match TcpListener::bind(&address).await {
-        Ok(listener) => listener,
-        Err(error) => {
-            eprintln!("broker: can't listen on {address}: {error}");
-            return ExitCode::FAILURE;
-        }
+/// Why the broker can't work.
+enum Failure {
+    /// What was asked of it.
+    Options(String),
+    /// The system.
+    System(String),
+}
+
+fn main() -> ExitCode {
+    let (sentence, code) = match start(&Options::parse()) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(Failure::Options(sentence)) => (sentence, 2),
+        Err(Failure::System(sentence)) => (sentence, 1),
     };
-    if let Ok(address) = listener.local_addr() {
-        println!("listening on {address}");
+    eprintln!("broker: {sentence}");
+    ExitCode::from(code)
+}
+
+fn start(options: &Options) -> Result<(), Failure> {
+    options.check().map_err(Failure::Options)?;
+    log::start(&options.log).map_err(Failure::Options)?;
+    let tls = options.tls.cert.is_some().then(|| Tls::new(&options.tls));
+    let tls = tls.transpose().map_err(Failure::Options)?.map(Arc::new);
+    let runtime = match options.threads {
+        1 => Builder::new_current_thread().enable_all().build(),
+        threads => Builder::new_multi_thread().worker_threads(threads.into()).enable_all().build(),
+    };
+    let runtime = runtime.map_err(|error| Failure::System(format!("can't start: {error}")))?;
+    runtime.block_on(run(options, tls))
+}
+
+async fn run(options: &Options, tls: Option<Arc<Tls>>) -> Result<(), Failure> {
+    let mut signals =
+        Signals::new().map_err(|error| Failure::System(format!("can't hear signals: {error}")))?;
+    let clock = Clock::default();
+    let gate = Gate::new(&options.access).map_err(|error| Failure::Options(error.to_string()))?;
+    let mut broker = Broker::new(options.settings(), gate, clock.now());
+    if let Some(directory) = &options.sessions.persistence {
+        let disk = Sqlite::open(directory, options.sessions.sync);
+        let restored = disk.and_then(|disk| broker.restore(Box::new(disk)));
+        restored.map_err(|error| Failure::System(error.to_string()))?;
     }
-    Shared::default().listen(listener).await;
-    ExitCode::SUCCESS
+    let shared = Shared::new(broker, clock, &options.limits);
+    let doors = Doors::new(shared.clone(), &options.limits, tls.clone());
+    let mut listeners = Vec::new();
+    for address in options.listeners() {
+        let failed = |error| Failure::System(format!("can't listen on {address}: {error}"));
+        let listener = Listener::bind(&address).await.map_err(failed)?;
+        let address = listener.address().map_err(failed)?;
+        // Other programs wait for this line. If nobody reads it, that is fine, too.
+        let _ = writeln!(io::stdout(), "listening on {address}");
+        listeners.push(listener);
+    }
+    // When this is dropped, nobody is let in any more.
+    let mut tasks = JoinSet::new();
+    tasks.spawn(shared.clone().tick());
+    for listener in listeners {
+        tasks.spawn(doors.clone().open(listener));
+    }
+    loop {
+        let wish = tokio::select! {
+            wish = signals.next() => wish,
+            () = shared.failed() => return Err(Failure::System("the disk fails".into())),
+        };
+        if wish == Wish::Stop {
+            break;
+        }
+        let tls = tls.as_ref().map_or(Ok(()), |tls| tls.reload());
+        let gate = Gate::new(&options.access).map_err(|error| error.to_string());
+        match tls.and(gate) {
+            Ok(gate) => {
+                shared.set_gate(gate);
+                info!("read the files again");
+            }
+            Err(sentence) => error!("the files of before stay in use: {sentence}"),
+        }
+    }
+    info!("stopping");
+    tasks.shutdown().await;
+    doors.close().await;
+    Ok(())
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use broker::Shared;
-use broker::access::Peer;
+use broker::net::peer::Peer;
 use sans_mqtt::{Connect, Packet, Publish, Qos, Subscribe, Subscription, Version, Will};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{sleep, timeout};

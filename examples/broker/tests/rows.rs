@@ -62,19 +62,8 @@ fn message() -> impl Strategy<Value = MessageRow> {
 }
 
 fn subscription() -> impl Strategy<Value = SubscriptionRow> {
-    let handling = prop_oneof![
-        Just(RetainHandling::Send),
-        Just(RetainHandling::SendIfNew),
-        Just(RetainHandling::DoNotSend),
-    ];
-    (qos(), any::<bool>(), any::<bool>(), handling, any::<Option<u32>>()).prop_map(
-        |(qos, no_local, retain_as_published, retain_handling, id)| SubscriptionRow {
-            qos,
-            no_local,
-            retain_as_published,
-            retain_handling,
-            id,
-        },
+    (qos(), any::<bool>(), any::<bool>(), any::<Option<u32>>()).prop_map(
+        |(qos, no_local, retain_as_published, id)| SubscriptionRow { qos, no_local, retain_as_published, id },
     )
 }
 
@@ -85,15 +74,15 @@ fn letter() -> impl Strategy<Value = LetterRow<'static>> {
         packet_id().prop_map(LetterState::Sent),
         packet_id().prop_map(LetterState::Released),
     ];
-    let share = option::of(("[a-z/#]{1,9}", "[a-z]{1,9}").prop_map(|(a, b)| (Cow::from(a), Cow::from(b))));
-    (0..20_u64, qos(), any::<bool>(), vec(any::<u32>(), 0..4), state, share).prop_map(
-        |(message, qos, retain, ids, state, share)| LetterRow {
+    let shared = option::of("[a-z/#]{1,9}".prop_map(Cow::from));
+    (0..20_u64, qos(), any::<bool>(), vec(any::<u32>(), 0..4), state, shared).prop_map(
+        |(message, qos, retain, ids, state, shared)| LetterRow {
             message,
             qos,
             retain,
             ids: ids.into(),
             state,
-            share,
+            shared,
         },
     )
 }
@@ -101,20 +90,23 @@ fn letter() -> impl Strategy<Value = LetterRow<'static>> {
 fn session() -> impl Strategy<Value = Stored> {
     let row = (
         ".{0,20}",
+        option::of(".{0,20}"),
         any::<u32>(),
         any::<Option<u64>>(),
         option::of(publish()),
         any::<u32>(),
         any::<Option<u64>>(),
     );
-    let row = row.prop_map(|(client_id, expiry_interval, end_at, will, will_delay, will_at)| SessionRow {
-        client_id: client_id.into(),
-        expiry_interval,
-        end_at,
-        will,
-        will_delay,
-        will_at,
-    });
+    let row =
+        row.prop_map(|(client_id, user, expiry_interval, end_at, will, will_delay, will_at)| SessionRow {
+            client_id: client_id.into(),
+            user: user.map(Into::into),
+            expiry_interval,
+            end_at,
+            will,
+            will_delay,
+            will_at,
+        });
     let incoming = btree_map(packet_id().prop_map(PacketId::get), Just(()), 0..4);
     let (subscriptions, letters) =
         (btree_map("[a-z/+#$]{1,20}", subscription(), 0..4), btree_map(any::<u64>(), letter(), 0..6));
@@ -286,20 +278,18 @@ fn numbers_of_orphans_count() {
 fn the_layout_is_that_of_number_1() {
     let mut batch = Batch::default();
     let id = PacketId::MIN;
-    let share = Some(("a/#".into(), "s".into()));
+    let shared = Some("$share/s/a/#".into());
     let state = LetterState::Sent(id);
     let ids = Cow::from(&[300][..]);
-    batch.put_letter(1, 2, &LetterRow { message: 3, qos: Qos::ExactlyOnce, retain: true, ids, state, share });
+    batch.put_letter(
+        1,
+        2,
+        &LetterRow { message: 3, qos: Qos::ExactlyOnce, retain: true, ids, state, shared },
+    );
     batch.put_subscription(
         1,
         "a",
-        &SubscriptionRow {
-            qos: Qos::AtLeastOnce,
-            no_local: false,
-            retain_as_published: true,
-            retain_handling: RetainHandling::DoNotSend,
-            id: Some(5),
-        },
+        &SubscriptionRow { qos: Qos::AtLeastOnce, no_local: false, retain_as_published: true, id: Some(5) },
     );
     let publish = PublishBuf::try_from(&Message { topic: "a", payload: b"x", ..Message::default() }).unwrap();
     let will = Some(publish.clone());
@@ -307,6 +297,7 @@ fn the_layout_is_that_of_number_1() {
         1,
         &SessionRow {
             client_id: "c".into(),
+            user: Some("u".into()),
             expiry_interval: 60,
             end_at: None,
             will,
@@ -318,9 +309,9 @@ fn the_layout_is_that_of_number_1() {
     batch.put_retained("a", &MessageRow { received: 1, expires: None, publish });
     let rows: Vec<_> = batch.changes().map(|(_, key, value)| (key, value.unwrap())).collect();
     let expected: [(&[u8], &[u8]); 5] = [
-        (b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02", b"\x03\x02\x01\x01\xAC\x02\x01\x01\x01\x03a/#\x01s"),
-        (b"\0\0\0\0\0\0\0\x01a", b"\x01\0\x01\x02\x01\x05"),
-        (b"\0\0\0\0\0\0\0\x01", b"\x01c\x3C\0\x01\x07\x30\x05\0\x01a\0x\x05\x01\xC8\x01"),
+        (b"\0\0\0\0\0\0\0\x01\0\0\0\0\0\0\0\x02", b"\x03\x02\x01\x01\xAC\x02\x01\x01\x01\x0C$share/s/a/#"),
+        (b"\0\0\0\0\0\0\0\x01a", b"\x01\0\x01\x01\x05"),
+        (b"\0\0\0\0\0\0\0\x01", b"\x01c\x01\x01u\x3C\0\x01\x07\x30\x05\0\x01a\0x\x05\x01\xC8\x01"),
         (b"\0\0\0\0\0\0\0\x01\0\x01", b""),
         (b"a", b"\x01\0\x07\x30\x05\0\x01a\0x"),
     ];

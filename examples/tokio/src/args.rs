@@ -27,6 +27,7 @@ URL is mqtt://HOST[:PORT], or mqtts://HOST[:PORT] for TLS.
   --no-fsync          files need not survive a power failure, only the end of the program
   --id NAME           the client identifier
   --user NAME         the user name; the password is taken from the environment: MQTT_PASSWORD
+  --scram             5: show by SCRAM-SHA-256 that the password is known, instead of sending it
   --ca FILE           the certificates (PEM) to trust, instead of those of the system
   --cert FILE         the certificate (PEM) of this client
   --key FILE          and its private key
@@ -70,6 +71,7 @@ impl Args {
             (None, None, None, None, None);
         let (mut durability, mut qos, mut version) = (Durability::Power, Qos::AtLeastOnce, Version::V5_0);
         let (mut files, mut certificate, mut key, mut patience) = (TlsFiles::default(), None, None, None);
+        let mut scram = false;
         let mut words = Vec::new();
         let mut parser = lexopt::Parser::from_env();
         while let Some(arg) = parser.next()? {
@@ -80,6 +82,7 @@ impl Args {
                 Long("no-fsync") => durability = Durability::Process,
                 Long("id") => client_id = Some(parser.value()?.string()?),
                 Long("user") => user_name = Some(parser.value()?.string()?),
+                Long("scram") => scram = true,
                 Long("ca") => files.ca = Some(parser.value()?.into()),
                 Long("cert") => certificate = Some(parser.value()?.into()),
                 Long("key") => key = Some(parser.value()?.into()),
@@ -113,6 +116,10 @@ impl Args {
         options.version = version;
         options.user_name = user_name;
         options.password = std::env::var("MQTT_PASSWORD").ok().filter(|_| options.user_name.is_some());
+        options.scram = scram;
+        if scram && (options.password.is_none() || version != Version::V5_0) {
+            return Err("--scram takes --user, MQTT_PASSWORD, and version 5".into());
+        }
         options.patience = patience.unwrap_or(options.patience);
         Ok(Some(Self { options, session, durability, client_id, qos, command }))
     }

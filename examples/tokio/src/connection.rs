@@ -7,9 +7,12 @@ use sans_mqtt::{
     Acknowledge, Client, Connect, Disconnect, Instant, PacketId, Properties, Property, PublishBuf,
     ReasonCode, RetainHandling, Session, Subscription, UsageError, Version,
 };
+use scram::METHOD;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::mpsc;
 
+use crate::Error;
+use crate::authentication::Authentication;
 use crate::handle::{Ack, Filter, Options, Reply};
 use crate::journal::Journal;
 
@@ -20,6 +23,8 @@ pub(crate) struct Connection {
     /// What the application is to hear as soon as the journal is written.
     pub(crate) replies: Vec<Reply<()>>,
     pub(crate) acks: mpsc::UnboundedSender<Ack>,
+    /// An authentication that goes on.
+    pub(crate) authentication: Option<Authentication>,
     /// Whether it is to end.
     pub(crate) is_leaving: bool,
 }
@@ -30,28 +35,37 @@ impl Connection {
         mqtt.set_acknowledge(Acknowledge::Manual);
         // As many as there are messages that are not acknowledged.
         let (acks, acked) = mpsc::unbounded_channel();
-        let connection = Self { mqtt, output: BytesMut::new(), replies: Vec::new(), acks, is_leaving: false };
+        let (output, replies, authentication) = (BytesMut::new(), Vec::new(), None);
+        let connection = Self { mqtt, output, replies, acks, authentication, is_leaving: false };
         (connection, acked)
     }
 
     /// Sends CONNECT.
-    pub(crate) fn connect(&mut self, now: Instant, options: &Options) -> Result<(), UsageError> {
+    pub(crate) fn connect(&mut self, now: Instant, options: &Options) -> Result<(), Error> {
         let session = self.mqtt.session();
         let client_id = session.store().client_id().to_owned();
         let expiry = u32::try_from(options.session_expiry.as_secs()).unwrap_or(u32::MAX);
-        let properties = [Property::SessionExpiryInterval(expiry)];
+        let mut properties = vec![Property::SessionExpiryInterval(expiry)];
         let is_5 = options.version == Version::V5_0;
+        let (authentication, data) = Authentication::begin(options)?.unzip();
+        if let Some(data) = &data {
+            properties.extend([Property::AuthenticationMethod(METHOD), Property::AuthenticationData(data)]);
+        }
+        // Who this is, is in the data.
+        let login = Some(options).filter(|_| data.is_none());
         let connect = Connect {
             // Before 5.0 a clean session ends with its connection.
             clean_start: is_5 && !session.exists(),
             keep_alive: options.keep_alive,
-            properties: if is_5 { (&properties).into() } else { Properties::EMPTY },
+            properties: if is_5 { properties[..].into() } else { Properties::EMPTY },
             client_id: &client_id,
-            user_name: options.user_name.as_deref(),
-            password: options.password.as_deref().map(str::as_bytes),
+            user_name: login.and_then(|options| options.user_name.as_deref()),
+            password: login.and_then(|options| options.password.as_deref()).map(str::as_bytes),
             will: None,
         };
-        self.mqtt.connect(now, &connect, &mut self.output)
+        self.mqtt.connect(now, &connect, &mut self.output)?;
+        self.authentication = authentication;
+        Ok(())
     }
 
     /// Does something with which the application comes to `position`.

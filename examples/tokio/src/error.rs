@@ -24,12 +24,16 @@ pub enum Error {
     NotMqtt(String, ProtocolError),
     #[error("the server refused the connection: {0}")]
     Refused(ReasonCode),
+    #[error("no authentication with the server: {0}")]
+    Scram(#[from] scram::Error),
     #[error("another client with the same identifier has taken over the session")]
     TakenOver,
     #[error("the connection is over: {0}")]
     Over(Cause),
     #[error("the connection is lost: {0}")]
     Lost(io::Error),
+    #[error("the connection is over before the server has answered")]
+    Interrupted,
     #[error("the session in {path}: {1}", path = .0.display())]
     Journal(PathBuf, io::Error),
     #[error(transparent)]

@@ -46,6 +46,8 @@ pub struct Options {
     pub version: Version,
     pub user_name: Option<String>,
     pub password: Option<String>,
+    /// Whether to show by SCRAM-SHA-256 that the password is known, instead of sending it: 5.0 only, and with a user name.
+    pub scram: bool,
     /// The longest silence on the connection, in seconds.
     pub keep_alive: u16,
     /// How long the server is to keep the session while this client is away.
@@ -66,6 +68,7 @@ impl Options {
             version: Version::V5_0,
             user_name: None,
             password: None,
+            scram: false,
             keep_alive: 60,
             session_expiry: Duration::from_secs(24 * 60 * 60),
             first_pause: Duration::from_millis(250),
@@ -211,6 +214,11 @@ impl Handle {
         self.command(Command::Flush).await
     }
 
+    /// Authenticates again, by SCRAM as at first, in the same connection. A server that refuses ends it.
+    pub async fn reauthenticate(&self) -> Result<(), Error> {
+        self.command(Command::Reauthenticate).await
+    }
+
     /// Ends the client in good order, wherever it is. What is in the journal goes on the next time.
     pub fn disconnect(&self) {
         self.stop.notify_one();
@@ -230,6 +238,7 @@ pub(crate) enum Command {
     Publish { message: PublishBuf, position: Option<u64>, reply: Reply<()> },
     Subscribe(Filter),
     Flush(Reply<()>),
+    Reauthenticate(Reply<()>),
 }
 
 #[derive(Debug)]

@@ -6,8 +6,10 @@
 //! | `task` | the loop around a [`sans_mqtt::Client`]: one connection after the other |
 //! | [`journal`] | the session in a file, which a crash does no harm to |
 //! | [`endpoint`] | the way to the server: TCP, or TLS over it |
+//! | `authentication` | SCRAM, then and again |
 //! | [`codec`] | something else: packets as a `Stream` and a `Sink`, with `tokio_util::codec` |
 
+mod authentication;
 pub mod codec;
 mod connection;
 pub mod endpoint;

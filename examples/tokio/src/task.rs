@@ -62,6 +62,7 @@ impl Task {
                 Ok(stream) => {
                     let (mut connection, acks) = Connection::new(&self.options, session);
                     let end = self.converse(&mut connection, acks, stream).await;
+                    connection.abandon();
                     if connection.mqtt.agreement().is_some() {
                         last_seen = time::Instant::now();
                         if began.elapsed() > pause {
@@ -214,6 +215,7 @@ impl Task {
         Ok(match event {
             Mqtt::Connected(connack) => {
                 let session_present = connack.session_present;
+                connection.authenticated(connack.properties)?;
                 for filter in &mut self.filters {
                     // What it has not answered may not be in the session.
                     if !(session_present && filter.standing == Standing::Granted) {
@@ -221,6 +223,10 @@ impl Task {
                     }
                 }
                 Some(Event::Connected { session_present })
+            }
+            Mqtt::Auth(auth) => {
+                connection.challenged(&auth)?;
+                None
             }
             Mqtt::Publish(incoming, token) => {
                 let message = PublishBuf::try_from(&mqtt.message(&incoming))?;
@@ -287,6 +293,7 @@ impl Task {
                 },
                 Command::Subscribe(filter) => self.filters.push(filter),
                 Command::Flush(reply) => self.flushes.push(reply),
+                Command::Reauthenticate(reply) => connection.reauthenticate(&self.options, reply),
             }
         }
         if connection.mqtt.session().in_flight() == 0 && self.next.is_none() {

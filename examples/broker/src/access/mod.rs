@@ -4,16 +4,30 @@
 //! is admitted has an [`Access`], which says what may be published and read. It does no I/O once it is made, and can be
 //! replaced by a new one at any time.
 
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use sans_mqtt::{Connect, ReasonCode};
 
+mod acl;
 mod error;
+mod hash;
 mod options;
+mod passwords;
+mod rules;
+mod token;
 
 pub use error::AccessError;
 pub use options::AccessOptions;
+pub use passwords::{HashKind, entry};
+pub use rules::Access;
+
+use acl::Acl;
+use passwords::Passwords;
+use rules::Rules;
+use token::{Token, Tokens};
 
 /// What is known of a client besides its packets.
 #[derive(Clone, Debug, Default)]
@@ -24,9 +38,17 @@ pub struct Peer {
     pub certificate: Option<String>,
 }
 
-/// Decides on clients that want to come in. By default everybody may, and do everything.
+/// Decides on clients that want to come in. By default everybody may, and do everything. Cheap to clone.
 #[derive(Clone, Default)]
-pub struct Gate {}
+pub struct Gate(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    options: AccessOptions,
+    passwords: Option<Passwords>,
+    tokens: Option<Tokens>,
+    acl: Option<Acl>,
+}
 
 /// What becomes of a client.
 pub enum Verdict {
@@ -44,6 +66,7 @@ pub type Exchange = Box<dyn FnOnce(&[u8]) -> Verdict + Send>;
 /// Who has come in. By default somebody without a name, who may do everything.
 #[derive(Clone, Default)]
 pub struct Admitted {
+    /// The user name, if somebody has vouched for it.
     pub user: Option<String>,
     pub access: Access,
     /// The Authentication Data of CONNACK, or of AUTH with Success.
@@ -54,49 +77,174 @@ pub struct Admitted {
     pub client_id: Option<String>,
 }
 
-/// What somebody may do. By default everything. Cheap to clone.
-#[derive(Clone, Default)]
-pub struct Access {}
-
 impl Gate {
     /// Reads the files.
     ///
     /// # Errors
     ///
     /// Names the file, the line, and what is wrong with it.
-    pub fn new(_options: &AccessOptions) -> Result<Self, AccessError> {
-        Ok(Self::default())
+    pub fn new(options: &AccessOptions) -> Result<Self, AccessError> {
+        let inner = Inner {
+            options: options.clone(),
+            passwords: options.password_file.as_deref().map(Passwords::load).transpose()?,
+            tokens: Tokens::load(options)?,
+            acl: options.acl_file.as_deref().map(Acl::load).transpose()?,
+        };
+        let first_user = inner.acl.as_ref().and_then(|acl| acl.first_user.clone());
+        match (first_user, &options.acl_file) {
+            (Some((line, user)), Some(path)) if !inner.knows_users() => {
+                let what = format!(
+                    "nobody can log in as {user}: there is no password file, no key for tokens, \
+                    and certificates do not count"
+                );
+                Err(AccessError::Line { path: path.clone(), line, what })
+            }
+            _ => Ok(Self(Arc::new(inner))),
+        }
     }
 
     /// Decides on a CONNECT: looks at its client identifier, user name, password, Authentication Method and Data.
-    pub fn connect(&self, _connect: &Connect<'_>, _peer: &Peer) -> Verdict {
-        Verdict::Accept(Admitted::default())
+    ///
+    /// A user name counts only if somebody vouches for it: a password, a token, or a certificate.
+    pub fn connect(&self, connect: &Connect<'_>, peer: &Peer) -> Verdict {
+        let certified = peer.certificate.as_deref().filter(|_| self.0.options.use_identity_as_username);
+        let client_id = connect.client_id.to_owned();
+        if let Some(method) = connect.properties.authentication_method() {
+            if method != scram::METHOD || !self.0.passwords.as_ref().is_some_and(Passwords::have_keys) {
+                return Verdict::Reject(ReasonCode::BAD_AUTHENTICATION_METHOD);
+            }
+            let data = connect.properties.authentication_data().unwrap_or_default();
+            return self.scram(data, certified.or(connect.user_name), move |gate, user, signature| {
+                gate.admit(
+                    &client_id,
+                    Visitor { user: Some(user), data: Some(signature), ..Visitor::default() },
+                )
+            });
+        }
+        if certified.is_some() {
+            return self
+                .admit(&client_id, Visitor { user: certified.map(String::from), ..Visitor::default() });
+        }
+        let is_verified = self.0.passwords.is_some() || self.0.tokens.is_some();
+        match (connect.user_name, connect.password) {
+            (user, Some(password)) if is_verified => {
+                let (gate, user, password) = (self.clone(), user.map(String::from), password.to_owned());
+                Verdict::Later(Box::new(move || match gate.log_in(user, &password) {
+                    Some(visitor) => gate.admit(&client_id, visitor),
+                    None => Verdict::Reject(ReasonCode::BAD_USER_NAME_OR_PASSWORD),
+                }))
+            }
+            (Some(_), None) if is_verified => Verdict::Reject(ReasonCode::BAD_USER_NAME_OR_PASSWORD),
+            _ if !self.0.options.allow_anonymous.unwrap_or(!self.0.knows_users()) => {
+                Verdict::Reject(ReasonCode::NOT_AUTHORIZED)
+            }
+            _ => self.admit(&client_id, Visitor::default()),
+        }
     }
 
     /// Decides on a client that begins to authenticate again (AUTH with Re-authenticate): it has to be who it is already.
-    pub fn reauthenticate(&self, _method: &str, _data: &[u8], who: &Admitted) -> Verdict {
-        Verdict::Accept(who.clone())
+    pub fn reauthenticate(&self, method: &str, data: &[u8], who: &Admitted) -> Verdict {
+        let Some(user) = who.user.as_deref().filter(|_| method == scram::METHOD) else {
+            return Verdict::Reject(ReasonCode::NOT_AUTHORIZED);
+        };
+        let who = who.clone();
+        self.scram(data, Some(user), move |_, _, signature| {
+            Verdict::Accept(Admitted { data: Some(signature), ..who })
+        })
+    }
+
+    /// Has somebody who perhaps has said its name show with SCRAM that it is that.
+    fn scram(
+        &self,
+        first: &[u8],
+        name: Option<&str>,
+        then: impl FnOnce(&Self, String, Vec<u8>) -> Verdict + Send + 'static,
+    ) -> Verdict {
+        let begin = || {
+            let exchange = scram::Exchange::begin(first).ok()?;
+            let user = exchange.user().to_owned();
+            let keys = self.0.passwords.as_ref()?.keys(&user)?;
+            let (challenge, expected) = exchange.challenge(&keys).ok()?;
+            Some((user, challenge, expected))
+        };
+        let Some((user, challenge, expected)) =
+            begin().filter(|(user, ..)| name.is_none_or(|name| name == user))
+        else {
+            return Verdict::Reject(ReasonCode::NOT_AUTHORIZED);
+        };
+        let gate = self.clone();
+        Verdict::Continue(
+            challenge,
+            Box::new(move |proof| match expected.verify(proof) {
+                Ok(signature) => then(&gate, user, signature),
+                Err(_) => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
+            }),
+        )
+    }
+
+    /// Who somebody is by a password or a token. Takes long.
+    fn log_in(&self, user: Option<String>, password: &[u8]) -> Option<Visitor> {
+        if let Some(tokens) = self.0.tokens.as_ref().filter(|_| Tokens::is_token(password)) {
+            let token = tokens.verify(password)?;
+            let is_same = user.is_none_or(|user| user == token.user);
+            let Token { user, until, rules } = token;
+            return is_same.then_some(Visitor { user: Some(user), until, rules, data: None });
+        }
+        let (user, passwords) = (user?, self.0.passwords.as_ref()?);
+        passwords.verify(&user, password).then(|| Visitor { user: Some(user), ..Visitor::default() })
+    }
+
+    /// Lets somebody in who is known now, if the client identifier is in order.
+    fn admit(&self, asked: &str, visitor: Visitor) -> Verdict {
+        let Visitor { user, rules, until, data } = visitor;
+        let Some(client_id) = self.0.client_id(asked, user.as_deref()) else {
+            return Verdict::Reject(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
+        };
+        let access = match (&self.0.acl, rules) {
+            (Some(acl), rules) => acl.access(user.as_deref(), &client_id, rules.unwrap_or_default()),
+            (None, Some(rules)) => Access::new([Arc::new(rules)]),
+            (None, None) => Access::default(),
+        };
+        let client_id = Some(client_id).filter(|client_id| client_id != asked);
+        Verdict::Accept(Admitted { user, access, data, until, client_id })
     }
 }
 
-impl Access {
-    /// Whether everything is allowed, so that there is nothing to ask.
-    pub fn is_unlimited(&self) -> bool {
-        true
+/// Somebody who is let in if nothing else is wrong.
+#[derive(Default)]
+struct Visitor {
+    user: Option<String>,
+    /// What it may do besides what the ACL file says.
+    rules: Option<Rules>,
+    until: Option<SystemTime>,
+    data: Option<Vec<u8>>,
+}
+
+impl Inner {
+    /// Whether there is any way to log in.
+    fn knows_users(&self) -> bool {
+        self.passwords.is_some() || self.tokens.is_some() || self.options.use_identity_as_username
     }
 
-    /// Whether messages with this topic may come from the client.
-    pub fn may_publish(&self, _topic: &str) -> bool {
-        true
-    }
-
-    /// Whether messages with this topic may go to the client.
-    pub fn may_read(&self, _topic: &str) -> bool {
-        true
-    }
-
-    /// Whether there is any topic that matches this filter (without `$share/NAME/`) and may be read.
-    pub fn may_subscribe(&self, _filter: &str) -> bool {
-        true
+    /// The client identifier that somebody gets; `None` if that is against the rules.
+    fn client_id(&self, asked: &str, user: Option<&str>) -> Option<String> {
+        let options = &self.options;
+        let client_id = if options.use_username_as_client_id { user? } else { asked };
+        let is_first_part = |prefix: &String| client_id.starts_with(prefix);
+        if !options.client_id_prefix.is_empty() && !options.client_id_prefix.iter().any(is_first_part)
+            || options.max_client_id_length.is_some_and(|length| client_id.len() > length)
+        {
+            None
+        } else if !client_id.is_empty() {
+            Some(client_id.into())
+        } else if options.allow_zero_length_client_id && !options.use_username_as_client_id {
+            // Nobody is to guess a name that was made up.
+            Some(format!("guest-{:016x}", RandomState::new().build_hasher().finish()))
+        } else {
+            None
+        }
     }
 }
+
+#[cfg(test)]
+mod tests;

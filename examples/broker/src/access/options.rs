@@ -16,12 +16,12 @@ pub struct AccessOptions {
     #[arg(long, value_name = "FILE")]
     pub acl_file: Option<PathBuf>,
 
-    /// Let in clients without a user name, too, although there are ways to log in
-    #[arg(long)]
-    pub allow_anonymous: bool,
+    /// Let in clients without a user name [default: if there is no way to log in]
+    #[arg(long, value_name = "true|false")]
+    pub allow_anonymous: Option<bool>,
 
     /// Take the common name of a client's certificate for its user name
-    #[arg(long)]
+    #[arg(long, value_name = "true|false", default_value_t = false, action = ArgAction::Set)]
     pub use_identity_as_username: bool,
 
     /// Take tokens (JWT, HS256) as passwords that are signed with the secret in this file
@@ -49,11 +49,11 @@ pub struct AccessOptions {
     pub max_client_id_length: Option<usize>,
 
     /// Make up a client identifier for clients that have none
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = ArgAction::Set)]
+    #[arg(long, value_name = "true|false", default_value_t = true, action = ArgAction::Set)]
     pub allow_zero_length_client_id: bool,
 
     /// Make the user name the client identifier, so that nobody takes over the session of another user
-    #[arg(long)]
+    #[arg(long, value_name = "true|false", default_value_t = false, action = ArgAction::Set)]
     pub use_username_as_client_id: bool,
 }
 
@@ -62,7 +62,7 @@ impl Default for AccessOptions {
         Self {
             password_file: None,
             acl_file: None,
-            allow_anonymous: false,
+            allow_anonymous: None,
             use_identity_as_username: false,
             token_secret: None,
             token_key: None,

@@ -35,8 +35,7 @@ impl Broker {
                     Ok(id) => {
                         statistics.sent += 1;
                         if let (Some(id), true) = (id, client.is_watched(settings)) {
-                            let letter =
-                                Letter { message: draft.kept()?.clone(), terms, number: *number };
+                            let letter = Letter { message: draft.kept()?.clone(), terms, number: *number };
                             ledger.put_sent(client, &letter, id, false);
                             client.take_off(id, letter.into());
                         }

@@ -72,12 +72,7 @@ impl Broker {
     }
 
     /// Does what was decided about who is at the door, or is in and has shown a new key.
-    pub(super) fn judge(
-        &mut self,
-        id: LinkId,
-        link: &mut Link,
-        verdict: Verdict,
-    ) -> Result<(), UsageError> {
+    pub(super) fn judge(&mut self, id: LinkId, link: &mut Link, verdict: Verdict) -> Result<(), UsageError> {
         let entry = link.entry.get_or_insert_default();
         match verdict {
             Verdict::Accept(admitted) if link.server.is_open() => {
@@ -105,12 +100,7 @@ impl Broker {
         }
     }
 
-    fn admit_again(
-        &mut self,
-        link: &mut Link,
-        admitted: Admitted,
-        method: &str,
-    ) -> Result<(), UsageError> {
+    fn admit_again(&mut self, link: &mut Link, admitted: Admitted, method: &str) -> Result<(), UsageError> {
         link.entry = None;
         link.until = admitted.until.map(|until| self.instant(until));
         if let Some(client) = link.client.and_then(|id| self.clients.get_mut(id)) {
@@ -118,8 +108,7 @@ impl Broker {
         }
         link.who = admitted;
         let data = link.who.data.as_deref().map(Property::AuthenticationData);
-        let properties: Vec<_> =
-            [Property::AuthenticationMethod(method)].into_iter().chain(data).collect();
+        let properties: Vec<_> = [Property::AuthenticationMethod(method)].into_iter().chain(data).collect();
         let (reason, properties) = (ReasonCode::SUCCESS, properties[..].into());
         link.server.auth(&Auth { reason, properties }, &mut link.output)
     }

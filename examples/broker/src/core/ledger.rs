@@ -94,7 +94,8 @@ impl Ledger {
     fn put_letter(&mut self, row: u64, message: u64, number: u64, terms: &Terms, state: LetterState) {
         let Terms { qos, retain, ids, shared } = terms;
         let shared = shared.as_deref().map(Cow::Borrowed);
-        let letter = LetterRow { message, qos: *qos, retain: *retain, ids: Cow::Borrowed(ids), state, shared };
+        let letter =
+            LetterRow { message, qos: *qos, retain: *retain, ids: Cow::Borrowed(ids), state, shared };
         self.batch.put_letter(row, number, &letter);
     }
 

@@ -9,8 +9,8 @@ use super::client::{ClientId, Testament};
 use super::letter::Kept;
 
 use super::settings::Settings;
-use crate::output::Output;
 use crate::access::{Admitted, Exchange, Peer, Verdict};
+use crate::output::Output;
 
 slotmap::new_key_type! {
     /// A transport.

@@ -86,7 +86,7 @@ pub enum Stage {
     /// At the door.
     Before,
     In,
-    /// Turned away, or never asked to come in.
+    /// Turned away.
     Refused,
 }
 
@@ -112,6 +112,11 @@ impl Broker {
             broker.deadlines.insert((now, Deadline::Statistics));
         }
         broker
+    }
+
+    /// Who comes from now on has to pass another gate.
+    pub fn set_gate(&mut self, gate: Gate) {
+        self.gate = gate;
     }
 
     /// A transport was opened.
@@ -152,7 +157,7 @@ impl Broker {
         self.now = now;
         // It is taken out, so that the others can be dealt with.
         let Some(mut link) = self.links.get_mut(id).and_then(Option::take) else {
-            let (due, stage) = (None, Stage::Refused);
+            let (due, stage) = (None, Stage::Before);
             return Ok(Turn { reads: false, due, is_over: true, messages: 0, stage });
         };
         link.set_waker(waker);
@@ -166,6 +171,11 @@ impl Broker {
             self.deliver_waiting(&mut link);
         }
         self.write_down(&mut link);
+        let stage = match (link.client, link.wait) {
+            (Some(_), _) => Stage::In,
+            (None, Wait::Closed(Cause::Refused(_) | Cause::Failed(_))) => Stage::Refused,
+            (None, _) => Stage::Before,
+        };
         if link.is_over() {
             self.leave(&mut link);
         }
@@ -181,11 +191,7 @@ impl Broker {
             due: link.due(),
             is_over: link.is_over(),
             messages: u32::try_from(self.statistics.received - before).unwrap_or(u32::MAX),
-            stage: match link.client {
-                Some(_) => Stage::In,
-                None if link.is_over() => Stage::Refused,
-                None => Stage::Before,
-            },
+            stage,
         };
         if let Some(place) = self.links.get_mut(id) {
             *place = Some(link);

@@ -12,9 +12,9 @@ use super::ledger::Ledger;
 use super::letter::{Letter, Stored, Terms};
 use super::link::Tables;
 use super::{Broker, Deadline};
+use crate::disk::Disk;
 use crate::disk::load::{self, load};
 use crate::disk::rows::{LetterState, MessageRow};
-use crate::disk::Disk;
 
 impl Broker {
     /// Takes over what is on a disk, and keeps it up to date from now on. The clock of the connections has to be one that all

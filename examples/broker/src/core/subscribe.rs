@@ -28,11 +28,7 @@ pub fn has_control(text: &str) -> bool {
 }
 
 impl Broker {
-    pub(super) fn subscribe(
-        &mut self,
-        link: &mut Link,
-        subscribe: &Subscribe<'_>,
-    ) -> Result<(), UsageError> {
+    pub(super) fn subscribe(&mut self, link: &mut Link, subscribe: &Subscribe<'_>) -> Result<(), UsageError> {
         let Some(client) = link.client else { return Ok(()) };
         let version = link.server.version();
         if subscribe.filters.iter().any(|asked| has_control(asked.filter)) {
@@ -76,8 +72,8 @@ impl Broker {
         client.subscriptions.insert(text.into(), subscribed);
         self.ledger.put_subscription(client, text, &subscribed);
         self.topics.insert(filter, share, id, subscribed);
-        let wants = retain_handling == RetainHandling::Send
-            || retain_handling == RetainHandling::SendIfNew && !known;
+        let wants =
+            retain_handling == RetainHandling::Send || retain_handling == RetainHandling::SendIfNew && !known;
         if wants && share.is_none() {
             let messages: Vec<_> = self.retained.matching(filter).map(|(_, it)| Arc::clone(it)).collect();
             for message in &messages {
@@ -99,7 +95,8 @@ impl Broker {
         unsubscribe: &Unsubscribe<'_>,
     ) -> Result<(), UsageError> {
         let Some(id) = link.client else { return Ok(()) };
-        let reasons: Vec<_> = unsubscribe.filters.iter().map(|text| self.unsubscribe_from(id, text)).collect();
+        let reasons: Vec<_> =
+            unsubscribe.filters.iter().map(|text| self.unsubscribe_from(id, text)).collect();
         link.server.unsuback(&reasons, Properties::EMPTY, &mut link.output)
     }
 

@@ -51,14 +51,9 @@ impl Bucket {
         (ready > now).then(|| Instant::from_millis(ready.div_ceil(1000)))
     }
 
-    /// Takes one if there is one.
-    pub fn try_take(&mut self, rate: Rate, now: Instant) -> bool {
-        let mut after = *self;
-        let has_one = after.take(rate, now, 1).is_none();
-        if has_one {
-            *self = after;
-        }
-        has_one
+    /// Whether there is one to be taken.
+    pub fn has_one(mut self, rate: Rate, now: Instant) -> bool {
+        self.take(rate, now, 1).is_none()
     }
 
     pub fn is_full(&self, now: Instant) -> bool {

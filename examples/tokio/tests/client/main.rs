@@ -4,6 +4,7 @@
 mod broken;
 mod killed;
 mod mistakes;
+mod scram;
 mod script;
 mod server;
 mod stalled;

@@ -1,0 +1,123 @@
+//! Tokens (JWT) in place of passwords.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header};
+use serde::Deserialize;
+
+use super::rules::{Right, Rules};
+use super::{AccessError, AccessOptions};
+
+/// How many bytes a secret has at least: as many as the hash (RFC 7518, section 3.2).
+const SECRET: usize = 32;
+
+/// The keys that tokens are verified with, each for one algorithm: which one it is, is not for the token to say.
+pub(super) struct Tokens(Vec<(DecodingKey, Validation)>);
+
+/// What a token says.
+pub(super) struct Token {
+    pub(super) user: String,
+    pub(super) until: Option<SystemTime>,
+    /// What its bearer may do; `None` if it does not say.
+    pub(super) rules: Option<Rules>,
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    sub: String,
+    exp: f64,
+    /// Filters of the topics that may be published, and read.
+    publ: Option<Vec<String>>,
+    subs: Option<Vec<String>>,
+}
+
+impl Tokens {
+    /// `None`: there are no keys.
+    pub(super) fn load(options: &AccessOptions) -> Result<Option<Self>, AccessError> {
+        let mut keys = Vec::new();
+        if let Some(path) = &options.token_secret {
+            keys.push((Algorithm::HS256, secret(path)?));
+        }
+        if let Some(path) = &options.token_key {
+            keys.push(public_key(path)?);
+        }
+        let keys: Vec<_> =
+            keys.into_iter().map(|(algorithm, key)| (key, validation(algorithm, options))).collect();
+        Ok(Some(Self(keys)).filter(|tokens| !tokens.0.is_empty()))
+    }
+
+    /// Whether this is a token at all, and not a password.
+    pub(super) fn is_token(password: &[u8]) -> bool {
+        decode_header(password).is_ok()
+    }
+
+    /// What the token says, if it is in order now.
+    pub(super) fn verify(&self, token: &[u8]) -> Option<Token> {
+        let algorithm = decode_header(token).ok()?.alg;
+        let (key, validation) = self.0.iter().find(|(_, validation)| validation.algorithms == [algorithm])?;
+        let Claims { sub, exp, publ, subs } = decode(token, key, validation).ok()?.claims;
+        let until = Duration::try_from_secs_f64(exp).ok();
+        let until = until.and_then(|until| SystemTime::UNIX_EPOCH.checked_add(until));
+        let rules = if publ.is_some() || subs.is_some() {
+            let mut rules = Rules::default();
+            for (right, filters) in [(Right::Write, publ), (Right::Read, subs)] {
+                filters.unwrap_or_default().iter().try_for_each(|filter| rules.add(right, filter)).ok()?;
+            }
+            Some(rules)
+        } else {
+            None
+        };
+        Some(Token { user: sub, until, rules })
+    }
+}
+
+fn validation(algorithm: Algorithm, options: &AccessOptions) -> Validation {
+    let AccessOptions { token_issuer, token_audience, .. } = options;
+    let mut validation = Validation::new(algorithm);
+    let mut required = vec!["exp", "sub"];
+    (validation.validate_nbf, validation.leeway) = (true, 0);
+    if let Some(issuer) = token_issuer {
+        validation.set_issuer(&[issuer]);
+        required.push("iss");
+    }
+    if let Some(audience) = token_audience {
+        validation.set_audience(&[audience]);
+        required.push("aud");
+    }
+    validation.set_required_spec_claims(&required);
+    validation
+}
+
+fn secret(path: &Path) -> Result<DecodingKey, AccessError> {
+    let bytes = read(path)?;
+    let wrong = |what: String| AccessError::File(path.into(), what);
+    let secret = bytes.trim_ascii();
+    if secret.starts_with(b"-----BEGIN") {
+        return Err(wrong("this is a key, and no secret: it is for --token-key".into()));
+    }
+    if secret.len() < SECRET {
+        return Err(wrong(format!("a secret of {} bytes can be guessed; it takes {SECRET}", secret.len())));
+    }
+    Ok(DecodingKey::from_secret(secret))
+}
+
+fn public_key(path: &Path) -> Result<(Algorithm, DecodingKey), AccessError> {
+    let pem = read(path)?;
+    let wrong = |what: &str| AccessError::File(path.into(), what.into());
+    if pem.windows(11).any(|window| window == b"PRIVATE KEY") {
+        return Err(wrong("this is a private key, which is only for whoever makes tokens"));
+    }
+    let (rsa, ec, ed) =
+        (DecodingKey::from_rsa_pem(&pem), DecodingKey::from_ec_pem(&pem), DecodingKey::from_ed_pem(&pem));
+    // The point of a key for ES256: longer ones are for other algorithms.
+    let ec = ec.ok().filter(|key| key.try_get_as_bytes().is_ok_and(|point| point.len() == 65));
+    let rsa = rsa.ok().map(|key| (Algorithm::RS256, key));
+    rsa.or(ec.map(|key| (Algorithm::ES256, key)))
+        .or(ed.ok().map(|key| (Algorithm::EdDSA, key)))
+        .ok_or_else(|| wrong("there is no public key (PEM) for RS256, ES256 or EdDSA in it"))
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, AccessError> {
+    std::fs::read(path).map_err(|error| AccessError::Unreadable(path.into(), error))
+}

@@ -1,0 +1,109 @@
+//! Where to listen, as it is written on the command line.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// What is spoken on a listener below MQTT.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Scheme {
+    Tcp,
+    Tls,
+    Ws,
+    Wss,
+}
+
+impl Scheme {
+    const ALL: [(Self, &str, u16); 4] =
+        [(Self::Tcp, "tcp", 1883), (Self::Tls, "tls", 8883), (Self::Ws, "ws", 80), (Self::Wss, "wss", 443)];
+
+    pub fn is_tls(self) -> bool {
+        matches!(self, Self::Tls | Self::Wss)
+    }
+}
+
+/// `1883`, `127.0.0.1:1883`, `[::1]:1883`, `tls://example.org`.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Address {
+    pub scheme: Scheme,
+    /// A name or an IP address, without brackets.
+    pub host: String,
+    pub port: u16,
+}
+
+impl Address {
+    pub fn local(port: u16) -> Self {
+        Self { scheme: Scheme::Tcp, host: "127.0.0.1".into(), port }
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(port) = text.parse() {
+            return Ok(Self::local(port));
+        }
+        let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
+        let known = Scheme::ALL.into_iter().find(|(_, name, _)| *name == scheme);
+        let (scheme, _, default) =
+            known.ok_or_else(|| format!("{scheme}:// is none of tcp://, tls://, ws:// and wss://"))?;
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        // The colons of an IPv6 address stand in brackets.
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) if !port.ends_with(']') => {
+                (host, port.parse().map_err(|_| format!("{port:?} is not a port (0 to 65535)"))?)
+            }
+            _ => (rest, default),
+        };
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host = bare.unwrap_or(host);
+        if host.is_empty() || host.contains(['/', '[', ']']) || bare.is_none() && host.contains(':') {
+            return Err(
+                "it is not of the form HOST:PORT; an IPv6 address stands in brackets, [::1]:1883".into()
+            );
+        }
+        Ok(Self { scheme, host: host.into(), port })
+    }
+}
+
+/// As other programs know it: TCP without its scheme.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some((_, name, _)) = Scheme::ALL.iter().find(|it| it.0 == self.scheme && it.0 != Scheme::Tcp) {
+            write!(f, "{name}://")?;
+        }
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_read_and_written() {
+        for (text, expected) in [
+            ("1883", "127.0.0.1:1883"),
+            ("0", "127.0.0.1:0"),
+            ("0.0.0.0:1", "0.0.0.0:1"),
+            ("[::1]:1883", "[::1]:1883"),
+            ("[::]", "[::]:1883"),
+            ("localhost", "localhost:1883"),
+            ("tcp://a:7", "a:7"),
+            ("tls://a", "tls://a:8883"),
+            ("ws://[::1]/", "ws://[::1]:80"),
+            ("wss://a:1", "wss://a:1"),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().to_string(), expected);
+        }
+        for text in
+            ["", ":1883", "::1", "a:b", "a:65536", "70000:", "http://a", "ws://a/mqtt", "[::1", "a]:1"]
+        {
+            assert!(text.parse::<Address>().is_err(), "{text:?}");
+        }
+    }
+}
