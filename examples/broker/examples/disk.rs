@@ -76,9 +76,9 @@ fn come_and_go(disk: &mut impl Disk, row: &MessageRow, messages: u64) -> io::Res
 
 fn fill(disk: &mut impl Disk, row: &MessageRow, messages: u64) -> io::Result<()> {
     let mut batch = Batch::default();
-    let (will, will_delay, will_at) = (None, 0, None);
+    let (user, end_at, will, will_delay, will_at) = (None, None, None, 0, None);
     let client_id = Cow::from("mobile device");
-    let session = SessionRow { client_id, expiry_interval: 3600, end_at: None, will, will_delay, will_at };
+    let session = SessionRow { client_id, user, expiry_interval: 3600, end_at, will, will_delay, will_at };
     batch.put_session(SESSION, &session);
     for number in 0..messages {
         put(&mut batch, row, number);
@@ -101,8 +101,8 @@ fn empty(disk: &mut impl Disk, messages: u64) -> io::Result<()> {
 }
 
 fn put(batch: &mut Batch, row: &MessageRow, number: u64) {
-    let (qos, retain, ids, share) = (Qos::AtLeastOnce, false, Cow::default(), None);
-    let letter = LetterRow { message: number, qos, retain, ids, state: LetterState::Queued, share };
+    let (qos, retain, ids, shared) = (Qos::AtLeastOnce, false, Cow::default(), None);
+    let letter = LetterRow { message: number, qos, retain, ids, state: LetterState::Queued, shared };
     batch.put_message(number, row);
     batch.put_letter(SESSION, number, &letter);
 }
