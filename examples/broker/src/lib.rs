@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 use tracing::error;
 
@@ -36,12 +36,17 @@ pub mod output;
 /// How exact the broker's own times are.
 const TICK: Duration = Duration::from_millis(200);
 
+/// How many logins are looked at at a time.
+const JOBS: usize = 4;
+
 /// A broker for all tasks.
 #[derive(Clone)]
 pub struct Shared {
     broker: Arc<Mutex<Broker>>,
     pub clock: Clock,
     pace: Pace,
+    /// Password hashes take memory: not all who come at once are looked at at once.
+    jobs: Arc<Semaphore>,
     failed: Arc<Notify>,
 }
 
@@ -61,7 +66,13 @@ impl Shared {
             messages: Rate::per_second(limits.message_rate),
             bytes: Rate::per_second(limits.byte_rate),
         };
-        Self { broker: Arc::new(Mutex::new(broker)), clock, pace, failed: Arc::default() }
+        Self {
+            broker: Arc::new(Mutex::new(broker)),
+            clock,
+            pace,
+            jobs: Arc::new(Semaphore::new(JOBS)),
+            failed: Arc::default(),
+        }
     }
 
     /// Serves whoever connects, without limits.
@@ -137,9 +148,11 @@ impl Open<'_> {
         })?;
         if let Some(job) = broker.job(id) {
             let shared = shared.clone();
-            tokio::task::spawn_blocking(move || {
-                let verdict = job();
-                shared.lock().decide(id, verdict);
+            tokio::spawn(async move {
+                let _permit = shared.jobs.clone().acquire_owned().await;
+                if let Ok(verdict) = tokio::task::spawn_blocking(job).await {
+                    shared.lock().decide(id, verdict);
+                }
             });
         }
         drop(broker);

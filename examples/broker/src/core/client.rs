@@ -30,6 +30,8 @@ pub struct Client {
     /// By topic filter, as it was subscribed to.
     pub subscriptions: HashMap<Box<str>, Subscribed>,
     pub access: Access,
+    /// Retained messages that it still has to get.
+    pub searches: VecDeque<Search>,
     pub queue: Queue,
     /// What is on its way, if anything has to be known of that.
     pub flying: HashMap<PacketId, Flying>,
@@ -56,6 +58,15 @@ pub struct Subscribed {
     pub id: Option<u32>,
 }
 
+/// A search for retained messages, which goes on as fast as its client takes them.
+pub struct Search {
+    pub filter: Box<str>,
+    pub qos: Qos,
+    pub id: Option<u32>,
+    /// The topic that it has come to.
+    pub after: Option<Box<str>>,
+}
+
 /// A message that waits for its acknowledgement.
 pub struct Flying {
     pub number: u64,
@@ -77,6 +88,7 @@ impl Client {
             will: None,
             subscriptions: HashMap::new(),
             access: Access::default(),
+            searches: VecDeque::new(),
             queue: Queue::default(),
             flying: HashMap::new(),
             flying_bytes: 0,

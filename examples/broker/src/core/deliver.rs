@@ -1,13 +1,19 @@
 //! To one client.
 
+use std::sync::Arc;
+
 use sans_mqtt::*;
 use tracing::debug;
 
 use super::Broker;
-use super::client::{Client, ClientId, Flying};
+use super::client::{Client, ClientId, Flying, Search};
 use super::letter::{Draft, Letter, Terms};
 use super::link::Link;
 use super::settings::Settings;
+
+/// How many retained topics are looked at before what was found is sent, and how often that is done in one turn.
+const PART: usize = 256;
+const PARTS: usize = 16;
 
 impl Broker {
     /// Gives a message to a client: at once, or it waits. `false`: it is none of its business, or lost to it.
@@ -17,7 +23,7 @@ impl Broker {
         draft: &mut Draft<'_>,
         terms: Terms,
     ) -> Result<bool, EncodeError> {
-        let Self { clients, links, settings, ledger, statistics, now, number, .. } = self;
+        let Self { clients, links, settings, ledger, statistics, now, number, has_own_mail, .. } = self;
         let Some(client) = clients.get_mut(to) else { return Ok(false) };
         if !client.access.may_read(draft.message.topic) {
             return Ok(false);
@@ -26,6 +32,7 @@ impl Broker {
         let qos = terms.qos;
         // Its place is empty while it has its own turn: then it waits, for a moment.
         let link = client.link.and_then(|id| links.get_mut(id)).and_then(Option::as_mut);
+        *has_own_mail |= client.link.is_some() && link.is_none();
         if let Some(link) = link.filter(|link| client.queue.is_clear(qos) && link.server.is_open()) {
             let in_flight = link.server.session().in_flight();
             let size = draft.message.payload.len();
@@ -74,8 +81,49 @@ impl Broker {
         Ok(true)
     }
 
-    /// Sends what waits for the client, as far as that is possible now.
-    pub(super) fn deliver_waiting(&mut self, link: &mut Link) {
+    /// Sends what waits for the client, and retained messages that it has asked for, as far as that is possible now.
+    pub(super) fn deliver(&mut self, link: &mut Link) {
+        self.has_own_mail = false;
+        for _ in 0..PARTS {
+            self.deliver_waiting(link);
+            if !self.search(link) {
+                return;
+            }
+        }
+        // The others have their turn before.
+        link.wake();
+    }
+
+    /// Has the next few retained messages wait for the client. `false`: there are none, or it has enough.
+    fn search(&mut self, link: &Link) -> bool {
+        let Some(id) = link.client else { return false };
+        let Some(client) = self.clients.get_mut(id).filter(|client| client.queue.is_empty()) else {
+            return false;
+        };
+        let Some(mut search) = client.searches.pop_front() else { return false };
+        let matching = self.retained.matching(&search.filter).at_most(PART.min(self.settings.max_queued));
+        let mut matching = match &search.after {
+            Some(after) => matching.after(after),
+            None => matching,
+        };
+        let messages: Vec<_> = matching.by_ref().map(|(_, message)| Arc::clone(message)).collect();
+        search.after = matching.rest().map(Into::into);
+        let Search { qos, id: of_subscription, .. } = search;
+        if search.after.is_some() {
+            client.searches.push_front(search);
+        }
+        for message in &messages {
+            if message.has_expired(self.now) {
+                continue;
+            }
+            let mut draft = Draft::of(message);
+            let (qos, ids) = (qos.min(draft.message.qos), Vec::from_iter(of_subscription));
+            let _ = self.post(id, &mut draft, Terms { qos, retain: true, ids, shared: None });
+        }
+        true
+    }
+
+    fn deliver_waiting(&mut self, link: &mut Link) {
         let Self { clients, settings, ledger, statistics, now, .. } = self;
         let Some(client) = link.client.and_then(|id| clients.get_mut(id)) else { return };
         for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {

@@ -50,6 +50,8 @@ pub struct Broker {
     statistics: Statistics,
     /// Of the last letter.
     number: u64,
+    /// Whether something came for the client that has its turn.
+    has_own_mail: bool,
     /// Whom a message goes to: kept for its memory only.
     targets: Vec<(ClientId, Subscribed)>,
     shared: Vec<(ClientId, Subscribed, Arc<str>)>,
@@ -105,6 +107,7 @@ impl Broker {
             ledger: Ledger::default(),
             statistics: Statistics::new(now),
             number: 0,
+            has_own_mail: false,
             targets: Vec::new(),
             shared: Vec::new(),
         };
@@ -168,7 +171,7 @@ impl Broker {
         let before = self.statistics.received;
         self.handle(id, &mut link, came);
         if link.server.is_open() {
-            self.deliver_waiting(&mut link);
+            self.deliver(&mut link);
         }
         self.write_down(&mut link);
         let stage = match (link.client, link.wait) {
@@ -223,6 +226,8 @@ impl Broker {
                     if self.answer(id, link, event).is_err() {
                         // Who can't take the answer can only be sent away.
                         link.end(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR);
+                    } else if self.has_own_mail {
+                        self.deliver(link);
                     }
                 }
                 Step::Wait(wait) => {

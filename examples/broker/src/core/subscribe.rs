@@ -1,13 +1,10 @@
 //! Subscriptions.
 
-use std::sync::Arc;
-
 use sans_mqtt::*;
 use tracing::debug;
 
 use super::Broker;
-use super::client::{ClientId, Subscribed};
-use super::letter::{Draft, Terms};
+use super::client::{ClientId, Search, Subscribed};
 use super::link::Link;
 
 /// A topic filter as it was subscribed to: what has to match, and the name of the share. Before 5.0 there is nothing of the
@@ -75,16 +72,9 @@ impl Broker {
         let wants =
             retain_handling == RetainHandling::Send || retain_handling == RetainHandling::SendIfNew && !known;
         if wants && share.is_none() {
-            let messages: Vec<_> = self.retained.matching(filter).map(|(_, it)| Arc::clone(it)).collect();
-            for message in &messages {
-                if message.has_expired(self.now) {
-                    continue;
-                }
-                let mut draft = Draft::of(message);
-                let qos = qos.min(draft.message.qos);
-                let terms = Terms { qos, retain: true, ids: Vec::from_iter(sub_id), shared: None };
-                let _ = self.post(id, &mut draft, terms);
-            }
+            // The same asked for once more begins anew, so that there are never more searches than subscriptions.
+            client.searches.retain(|search| &*search.filter != filter);
+            client.searches.push_back(Search { filter: filter.into(), qos, id: sub_id, after: None });
         }
         ReasonCode::new(qos as u8)
     }
@@ -111,6 +101,7 @@ impl Broker {
         }
         self.ledger.forget_subscription(client, text);
         let (filter, share) = split(text);
+        client.searches.retain(|search| &*search.filter != filter || share.is_some());
         self.topics.remove(filter, share, id);
         ReasonCode::SUCCESS
     }
