@@ -65,8 +65,6 @@ class Stage:
         try:
             self.channels[name], chosen = await self.network.open(step["open"], link, offers)
         except (Refused, asyncio.TimeoutError) as error:
-            if selects is None:
-                return
             self.fail(step, f"the handshake failed: {error}")
         self.links[name] = link
         if step["open"] == "websocket" and chosen != selects:

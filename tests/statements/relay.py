@@ -56,10 +56,13 @@ class Relay:
             asyncio.create_task(self.pipe(connection, "client", reader, to_broker)),
             asyncio.create_task(self.pipe(connection, "server", from_broker, writer)),
         ]
-        await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
-        self.falsifier.ends(connection)
-        to_broker.close()
-        await asyncio.wait(pipes, timeout=0.2)
+        try:
+            await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
+            self.falsifier.ends(connection)
+            to_broker.close()
+            await asyncio.wait(pipes, timeout=0.2)
+        except asyncio.CancelledError:
+            pass  # all is over
         writer.close()
 
     async def pipe(self, connection, sender, reader, writer):
@@ -70,7 +73,7 @@ class Relay:
                 while (parts := split(buffer, connection.version)) is not None:
                     one, buffer = parts
                     for packet in self.through(connection, sender, one):
-                        if packet is CUT:
+                        if packet is CUT or writer.is_closing():
                             return
                         writer.write(packet)
                 await writer.drain()
