@@ -16,7 +16,7 @@ START_SECONDS = 10
 # What 2.0.11 does wrong, by the beginning of the scenario's id without its version.
 FAULTS_OF_MOSQUITTO = {
     "web-text-frame": "takes frames of text for binary ones",
-    "expiry-behind-quota": "a message that expires in the queue holds up those behind it",
+    "expiry-behind-quota": "the message behind one that expires in the queue is not sent",
     "no-local-beside-local": "a new subscription with the same filter does not change No Local",
     "subscription-identifier-replaced": "a new subscription with the same filter does not change Retain As Published",
     "receive-maximum": "a PUBREC already makes room for another message of QoS 2",
