@@ -11,6 +11,7 @@ from .match import Names, matches
 from .websocket import Refused
 
 PONG = {"type": "PINGRESP"}
+NOTICED = 0.2  # seconds after which a broker knows that a connection is closed
 
 
 class Failed(Exception):
@@ -31,7 +32,7 @@ class Stage:
         self.network, self.run, self.names = network, run, Names()
         self.links, self.channels = {}, {}
         self.arrived = asyncio.Event()
-        self.number = 0
+        self.number, self.around = 0, []
         self.clients, self.retained = {}, {}
 
     async def play(self):
@@ -64,8 +65,6 @@ class Stage:
         try:
             self.channels[name], chosen = await self.network.open(step["open"], link, offers)
         except (Refused, asyncio.TimeoutError) as error:
-            if selects is None:
-                return
             self.fail(step, f"the handshake failed: {error}")
         self.links[name] = link
         if step["open"] == "websocket" and chosen != selects:
@@ -113,6 +112,7 @@ class Stage:
         self.no_more(name)
         await self.channels.pop(name).close()
         del self.links[name]
+        await self.network.sleep(NOTICED)
 
     async def wait(self, step):
         await self.network.sleep(step["wait"])
@@ -126,15 +126,21 @@ class Stage:
         while True:
             for first, steps in zip(firsts, step["either"]):
                 if self.fits(first):
-                    return await self.steps(steps)
+                    return await self.within(step, steps)
             others = [self.links[name].inbox[0] for name in sorted(names) if self.links[name].inbox]
             if len(others) == len(names) or not await self.arrival(deadline):
                 break
         for first, steps in zip(firsts, step["either"]):
             if "nothing" in first and not others:
                 # The time of its first step has passed by now.
-                return await self.steps(steps[1:])
+                return await self.within(step, steps[1:])
         self.fail(step, ", ".join(map(told, others)) or "nothing")
+
+    async def within(self, step, steps):
+        """Plays an alternative; what its steps show they show for the whole."""
+        self.around.append(step)
+        await self.steps(steps)
+        self.around.pop()
 
     def fits(self, step):
         inbox = self.links[step.get("on", "a")].inbox
@@ -192,7 +198,8 @@ class Stage:
     def fail(self, step, seen):
         where = f"step {self.number}, on {step.get('on', 'a')}" if "either" not in step else f"step {self.number}"
         text = f"{where}: {json.dumps(bare(step), ensure_ascii=False)}, but came: {seen}"
-        raise Failed(text.replace(self.run, "{run}"), rules_of(step))
+        shown = rules_of(step) + [rule for one in self.around for rule in one.get("shows", ())]
+        raise Failed(text.replace(self.run, "{run}"), dict.fromkeys(shown))
 
     async def end(self):
         """Nothing may have come that no step asked for: each connection has but an answer to PINGREQ."""

@@ -19,7 +19,7 @@ sys.dont_write_bytecode = True
 VECTORS = Path(__file__).resolve().parents[2] / "spec-vectors"
 sys.path.insert(0, str(VECTORS))
 
-from brokers import BROKERS, running
+from brokers import BROKERS, fault, running
 from generator import plays  # noqa: F401  its import writes the scenarios
 from generator import rules as all_rules
 from generator import scene, statements
@@ -48,11 +48,13 @@ async def play(broker, chosen):
             return await play_all(chosen, Network(tcp, web))
 
 
-def as_json(result):
+def as_json(result, broker):
     """A result as results.json has it. A failure in a step that shows nothing is blamed on all that the scenario shows."""
     if result.verdict == "ok":
         return {"verdict": "ok"}
-    return {"verdict": result.verdict, "rules": result.rules or result.scenario["rules"], "why": result.why}
+    known = fault(broker, result.scenario["id"]) if result.failed else ""
+    why = f"{known}; {result.why}" if known else result.why
+    return {"verdict": result.verdict, "rules": result.rules or result.scenario["rules"], "why": why}
 
 
 def table(chosen, results, titles, quiet):
@@ -90,7 +92,7 @@ def main():
         broker = BROKERS[name]()
         titles[name] = broker.prepare()
         played = asyncio.run(play(broker, chosen))
-        results[name] = {result.scenario["id"]: as_json(result) for result in played}
+        results[name] = {result.scenario["id"]: as_json(result, broker) for result in played}
     table(chosen, results, titles, options.quiet)
     for name, title in titles.items():
         missed = {id: one for id, one in results[name].items() if one["verdict"] != "ok"}

@@ -234,7 +234,7 @@ def subscribe_wildcards(s):
 @scene(FILE, "5.0", "No Local: a client does not get its own messages, but all others.")
 def no_local(s):
     s.subscribe("b", ("t", 1), no_local=True)
-    s.publish("b", "t", b"own", 1)
+    s.publish("b", "t", b"own")
     s.publish("a", "t", b"other", 1)
     s.gets("b", "t", b"other", 1, shows="5:3.8.3-3")
     s.nothing("b", shows="5:3.8.3-3")
@@ -257,10 +257,10 @@ def no_local_beside_local(s):
 def no_local_own_session(s):
     s.connect("b", clean=False)
     s.subscribe("b", ("t", 1), no_local=True)
-    s.publish("b", "t", b"own", 1)
+    s.publish("b", "t", b"own")
     s.cut("b")
     s.connect("b", clean=False, present=True)
-    s.publish("b", "t", b"own", 1)
+    s.publish("b", "t", b"own")
     s.nothing("b", shows="5:3.8.3-3")
 
 
@@ -321,7 +321,7 @@ def subscription_options_kept(s):
     s.subscribe("b", ("t", 1), properties=[prop(IDENTIFIER, 3)], retain_as_published=True, no_local=True)
     s.cut("b")
     s.connect("b", clean=False, present=True)
-    s.publish("b", "t", b"own", 1)
+    s.publish("b", "t", b"own")
     s.publish("a", "t", b"other", 1, retain=True)
     shows = "5:3.3.4-3 5:3.3.1-13 5:3.8.3-3"
     s.gets("b", "t", b"other", 1, retain=True, properties=[prop(IDENTIFIER, 3)], shows=shows)

@@ -131,7 +131,7 @@ def delayed(s, delay, expiry, **more):
 def will_delay(s):
     delayed(s, 1, 30)
     s.cut("a")
-    s.nothing("b", seconds=0.7, shows="5:3.1.2-8")
+    s.nothing("b", seconds=0.5, shows="5:3.1.2-8")
     s.gets("b", "w", b"will", shows="5:3.1.2-8 5:3.1.2-7")
 
 
@@ -139,7 +139,7 @@ def will_delay(s):
 def will_delay_longer_than_session(s):
     delayed(s, 60, 1)
     s.cut("a")
-    s.nothing("b", seconds=0.7, shows="5:3.1.2-8")
+    s.nothing("b", seconds=0.5, shows="5:3.1.2-8")
     s.gets("b", "w", b"will", shows="5:3.1.2-8")
 
 
@@ -192,7 +192,7 @@ def will_delay_clean_start(s):
 def will_delay_asked_for(s):
     delayed(s, 1, 30)
     s.leave("a", "0x04")
-    s.nothing("b", seconds=0.7)
+    s.nothing("b", seconds=0.5)
     s.gets("b", "w", b"will", shows="5:3.1.2-8")
 
 
