@@ -1,4 +1,5 @@
-"""Writes rules.json, codec/*.json, session/*.json and connection/*.json, or with --check tells whether the files on disk are what it would write.
+"""Writes rules.json and all vectors, conversations and scenarios, or with --check tells whether the files on disk are
+what it would write.
 
 Python 3.10 or newer, standard library only. The output is the same on every run.
 """
@@ -9,7 +10,7 @@ from pathlib import Path
 sys.dont_write_bytecode = True
 
 from generator import check, codes, connections, framing, outgoing, properties, rules, sessions, shapes, talk
-from generator import talks, text, topics, traps
+from generator import plays, scene, statements, talks, text, topics, traps
 from generator.book import Book
 
 HERE = Path(__file__).resolve().parent
@@ -28,10 +29,16 @@ def main(arguments):
         raise SystemExit("usage: generate.py [--check]")
     book, known = collect(), rules.load()
     complaints = check.check(book, known) + talks.check(talk.CONVERSATIONS, known)
-    files = {**book.texts(), **talk.texts(), "rules.json": rules.text(known)}
-    folders = ("codec", "session", "connection")
+    complaints += plays.check(scene.SCENARIOS, known)
+    evidence = statements.Evidence(book.ids.values(), talk.CONVERSATIONS, scene.SCENARIOS)
+    complaints += statements.unaccounted(known, evidence)
+    results = statements.load_results()
+    files = {**book.texts(), **talk.texts(), **scene.texts(), "rules.json": rules.text(known)}
+    files["STATEMENTS.md"] = statements.text(known, evidence, results)
+    folders = ("codec", "session", "connection", "broker", "transport")
     stale = {f"{name}/{path.name}" for name in folders for path in (HERE / name).glob("*.json")} - set(files)
     if arguments:
+        complaints += statements.outdated(scene.SCENARIOS, results)
         for name, content in files.items():
             path = HERE / name
             if not path.exists() or path.read_bytes() != content.encode("utf-8"):
@@ -51,7 +58,8 @@ def main(arguments):
         key = f"{vector['direction']} {vector['verdict']}"
         counts[key] = counts.get(key, 0) + 1
     print(
-        f"{len(book.ids)} vectors, {sum(map(len, talk.CONVERSATIONS.values()))} conversations, {len(known)} rules:",
+        f"{len(book.ids)} vectors, {sum(map(len, talk.CONVERSATIONS.values()))} conversations, "
+        f"{sum(map(len, scene.SCENARIOS.values()))} scenarios, {len(known)} rules:",
         ", ".join(f"{value} {key}" for key, value in sorted(counts.items())),
     )
 

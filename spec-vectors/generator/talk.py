@@ -29,6 +29,19 @@ def conversation(file, role, versions, says):
     return add
 
 
+def rule_ids(text, new):
+    """The rules of one version that a text names: "3:2.3.1-2 5:2.2.1-3 DR-5"."""
+    own = "5" if new else "3"
+    out = []
+    for word in text.split():
+        version, colon, rule = word.partition(":")
+        if not colon:
+            out.append(word)
+        elif version == own:
+            out.append(rule if rule[0].isalpha() else f"MQTT-{rule}")
+    return out
+
+
 class Talk:
     def __init__(self, role, version, name, says):
         self.role, self.version, self.new = role, version, version == "5.0"
@@ -60,15 +73,7 @@ class Talk:
         self.steps.append(step)
 
     def rules(self, text):
-        own = "5" if self.new else "3"
-        out = []
-        for word in text.split():
-            version, colon, rule = word.partition(":")
-            if not colon:
-                out.append(word)
-            elif version == own:
-                out.append(rule if rule[0].isalpha() else f"MQTT-{rule}")
-        return out
+        return rule_ids(text, self.new)
 
     def input(self, *packets, shows=""):
         self.step("in", joined(packets), shows)

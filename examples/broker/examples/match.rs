@@ -1,6 +1,7 @@
 //! What subscriptions and retained messages cost: `cargo run --release -p broker --example match`.
 //!
-//! Times are those of the processor, so that other programs do not count. Bytes are those asked of the allocator; what it needs itself is not among them.
+//! Times are those of the processor, so that other programs hardly count. Bytes are those asked of the allocator; what
+//! it needs itself is not among them.
 
 use std::alloc::System;
 use std::hint::black_box;
@@ -153,8 +154,8 @@ fn worst_case() {
             topics.for_each_match(black_box(&name), |subscribers| found += subscribers.plain().len() as u32);
         }
         let (time, found) = (start.elapsed() / rounds, found / rounds);
-        let each = time / nodes;
-        println!("{depth:18}  {nodes:14}  {found:14}  {time:>10.1?}  {each:>11.0?}");
+        let node = time / nodes;
+        println!("{depth:18}{nodes:16}{found:16}{time:>11.1?}{node:>17.0?}");
     }
 }
 

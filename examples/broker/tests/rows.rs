@@ -11,7 +11,7 @@ use broker::disk::{
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
-use sans_mqtt::{Message, PacketId, Property, PublishBuf, Qos, RetainHandling};
+use sans_mqtt::{Message, PacketId, Property, PublishBuf, Qos};
 
 /// A disk in memory.
 #[derive(Clone, Default)]
@@ -217,7 +217,7 @@ proptest! {
             for value in [&value[..at.index(value.len())], &value[..end], &[value, &b"x"[..]].concat()] {
                 let error = with(key.clone(), value.into()).unwrap_err();
                 prop_assert_eq!(error.kind(), io::ErrorKind::InvalidData);
-                let row = format!("row \"{}\" of {table:?}: ", key.escape_ascii());
+                let row = format!("memory: row \"{}\" of {table:?}: ", key.escape_ascii());
                 prop_assert!(error.to_string().starts_with(&row), "{}", error);
             }
             let mut value = value.clone();

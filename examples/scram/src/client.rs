@@ -55,7 +55,7 @@ impl Client {
         let mut attributes = Attributes::new(challenge);
         let (nonce, salt) = (attributes.next('r')?, decode(attributes.next('s')?)?);
         let iterations: NonZeroU32 = attributes.next('i')?.parse().map_err(|_| Error::Malformed)?;
-        if !nonce.strip_prefix(&self.nonce).is_some_and(|servers| !servers.is_empty()) {
+        if nonce.strip_prefix(&self.nonce).is_none_or(str::is_empty) {
             return Err(Error::Nonce);
         }
         if !ITERATIONS.contains(&iterations.get()) {

@@ -45,19 +45,13 @@ impl Hash {
                 Ok(Self::Sha512 { salt, hash })
             }
             ["", "6" | "7", ..] => Err(mosquitto),
-            ["", kind, _, ..] => {
-                let phc =
-                    PasswordHash::new(text).map_err(|_| "the hash is not complete, or of no known form")?;
-                let is_known = match kind {
-                    "argon2d" | "argon2i" | "argon2id" => Params::try_from(&phc).is_ok(),
-                    "pbkdf2-sha256" | "pbkdf2-sha512" => pbkdf2::Params::try_from(&phc).is_ok(),
-                    _ => return Err("of this kind of hashes none can be verified"),
-                };
-                if !is_known || phc.salt.is_none() || phc.hash.is_none() {
-                    return Err("the hash is not complete, or has parameters that there are not");
-                }
-                Ok(Self::Phc(phc.into()))
+            ["", "argon2d" | "argon2i" | "argon2id", ..] => {
+                phc(text, |phc| Params::try_from(phc).is_ok()).map(Self::Phc)
             }
+            ["", "pbkdf2-sha256" | "pbkdf2-sha512", ..] => {
+                phc(text, |phc| pbkdf2::Params::try_from(phc).is_ok()).map(Self::Phc)
+            }
+            ["", _, _, ..] => Err("of this kind of hashes none can be verified"),
             _ => Err("this is no hash of a password; `broker passwd` writes lines with one"),
         }
     }
@@ -87,6 +81,15 @@ impl Hash {
         let hash = Argon2::default().hash_password(password.as_bytes(), &salt);
         hash.map(|hash| hash.to_string()).map_err(|error| error.to_string())
     }
+}
+
+fn phc(
+    text: &str,
+    are_parameters: fn(&PasswordHash<'_>) -> bool,
+) -> Result<PasswordHashString, &'static str> {
+    let phc = PasswordHash::new(text).ok();
+    let phc = phc.filter(|phc| phc.salt.is_some() && phc.hash.is_some() && are_parameters(phc));
+    phc.map(Into::into).ok_or("the hash is not complete, or has parameters that there are not")
 }
 
 fn decode(base64: &str) -> Option<Vec<u8>> {

@@ -4,12 +4,12 @@
 //! is admitted has an [`Access`], which says what may be published and read. It does no I/O once it is made, and can be
 //! replaced by a new one at any time.
 
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use sans_mqtt::{Connect, ReasonCode};
+use uuid::Uuid;
 
 mod acl;
 mod error;
@@ -239,7 +239,7 @@ impl Inner {
             Some(client_id.into())
         } else if options.allow_zero_length_client_id && !options.use_username_as_client_id {
             // Nobody is to guess a name that was made up.
-            Some(format!("guest-{:016x}", RandomState::new().build_hasher().finish()))
+            Some(format!("{}{}", options.auto_id_prefix, Uuid::new_v4()))
         } else {
             None
         }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgAction, Args};
 
 /// Who may come in, and what they may do. Without any of this everybody may do everything.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Eq, PartialEq)]
 #[command(next_help_heading = "Access")]
 pub struct AccessOptions {
     /// Users and hashes of their passwords, as `broker passwd` and mosquitto_passwd write them
@@ -52,6 +52,10 @@ pub struct AccessOptions {
     #[arg(long, value_name = "true|false", default_value_t = true, action = ArgAction::Set)]
     pub allow_zero_length_client_id: bool,
 
+    /// What the client identifiers begin with that are made up
+    #[arg(long, value_name = "PREFIX", default_value = "auto-")]
+    pub auto_id_prefix: String,
+
     /// Make the user name the client identifier, so that nobody takes over the session of another user
     #[arg(long, value_name = "true|false", default_value_t = false, action = ArgAction::Set)]
     pub use_username_as_client_id: bool,
@@ -71,7 +75,35 @@ impl Default for AccessOptions {
             client_id_prefix: Vec::new(),
             max_client_id_length: None,
             allow_zero_length_client_id: true,
+            auto_id_prefix: "auto-".into(),
             use_username_as_client_id: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::AccessOptions;
+
+    #[derive(Parser)]
+    struct CommandLine {
+        #[command(flatten)]
+        access: AccessOptions,
+    }
+
+    fn parse(line: &str) -> AccessOptions {
+        CommandLine::try_parse_from(line.split(' ')).unwrap().access
+    }
+
+    #[test]
+    fn command_line() {
+        assert_eq!(parse("broker"), AccessOptions::default());
+        let options = parse(
+            "broker --client-id-prefix a --client-id-prefix b --allow-zero-length-client-id false --token-issuer us",
+        );
+        assert_eq!(options.client_id_prefix, ["a", "b"]);
+        assert!(!options.allow_zero_length_client_id && options.token_issuer.as_deref() == Some("us"));
     }
 }

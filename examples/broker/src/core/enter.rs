@@ -6,7 +6,6 @@ use std::time::{Duration, SystemTime};
 
 use sans_mqtt::*;
 use tracing::{debug, info};
-use uuid::Uuid;
 
 use super::client::{Client, ClientId, Testament};
 use super::letter::{Draft, Stored};
@@ -119,8 +118,6 @@ impl Broker {
         let is_assigned = entry.name.is_empty();
         if let Some(client_id) = &admitted.client_id {
             entry.name.clone_from(client_id);
-        } else if is_assigned {
-            entry.name = format!("{}{}", self.settings.name_prefix, Uuid::new_v4());
         }
         if entry.will.as_ref().is_some_and(|will| !admitted.access.may_publish(will.frame.message().topic)) {
             link.end(ReasonCode::NOT_AUTHORIZED);

@@ -25,8 +25,6 @@ pub struct Settings {
     pub max_payload: usize,
     /// How many levels a topic may have.
     pub max_levels: usize,
-    /// What the names begin with that are made up for clients without one.
-    pub name_prefix: String,
     /// How many subscriptions a client may have.
     pub max_subscriptions: usize,
     /// How many messages are retained; what comes then is not.
@@ -54,7 +52,6 @@ impl Default for Settings {
             max_queued_bytes: 64 << 20,
             max_payload: usize::MAX,
             max_levels: 200,
-            name_prefix: "auto-".into(),
             max_subscriptions: 100_000,
             max_retained: 1_000_000,
             sys_interval: Duration::from_secs(10),

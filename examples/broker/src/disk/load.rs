@@ -112,8 +112,9 @@ fn rows(disk: &dyn Disk, table: Table, mut each: impl FnMut(&[u8], &[u8]) -> Che
     disk.scan(table, &mut |key, value| {
         if result.is_ok() {
             result = each(key, value).map_err(|why| {
-                let key = key.escape_ascii();
-                io::Error::new(io::ErrorKind::InvalidData, format!("row \"{key}\" of {table:?}: {why}"))
+                let (place, key) = (disk.place().display(), key.escape_ascii());
+                let why = format!("{place}: row \"{key}\" of {table:?}: {why}");
+                io::Error::new(io::ErrorKind::InvalidData, why)
             });
         }
     })?;

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ops::Range;
+use std::path::Path;
 
 pub mod load;
 pub mod rows;
@@ -27,6 +28,9 @@ impl Table {
         [Self::Sessions, Self::Subscriptions, Self::Letters, Self::Incoming, Self::Messages, Self::Retained];
 }
 
+/// How many bytes an empty batch may hold on to.
+const ROOM: usize = 64 << 10;
+
 /// Where rows are kept.
 pub trait Disk: Send {
     /// Carries out a batch and empties it. Once this has returned, the end of the process can't undo it.
@@ -36,11 +40,16 @@ pub trait Disk: Send {
 
     /// Shows all rows of a table, in the order of their keys.
     fn scan(&self, table: Table, each: &mut dyn FnMut(&[u8], &[u8])) -> io::Result<()>;
+
+    /// Where it is, for a message about damage.
+    fn place(&self) -> &Path {
+        Path::new("memory")
+    }
 }
 
 /// Changes that happen together or not at all, in the order in which they were asked for.
 ///
-/// To be used again and again: it keeps its room.
+/// To be used again and again: it keeps its room, unless that has become large.
 #[derive(Clone, Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
@@ -71,6 +80,7 @@ impl Batch {
 
     pub fn clear(&mut self) {
         self.bytes.clear();
+        self.bytes.shrink_to(ROOM);
         self.changes.clear();
     }
 

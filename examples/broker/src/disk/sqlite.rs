@@ -1,8 +1,8 @@
 //! The tables in a file of SQLite.
 //!
 //! One file with all tables, and its write-ahead log beside it. What is committed is in the log: in the page cache, which
-//! outlives the process, or with `sync` on the medium, which outlives the machine. After some thousand commits the
-//! library carries the log over to the file, and writes it anew from its start; the room of deleted rows is used again.
+//! outlives the process, or with `sync` on the medium, which outlives a loss of power. After some 4 MiB the library
+//! carries the log over to the file, and writes it anew from its start; the room of deleted rows is given back.
 
 #[cfg(unix)]
 use std::os::unix::fs::DirBuilderExt;
@@ -74,6 +74,10 @@ impl Disk for Sqlite {
     fn scan(&self, table: Table, each: &mut dyn FnMut(&[u8], &[u8])) -> io::Result<()> {
         self.read(table, each).map_err(|error| explain(&self.file, error))
     }
+
+    fn place(&self) -> &Path {
+        &self.file
+    }
 }
 
 /// What tells whose database it is; all is 0 in a new one.
@@ -95,11 +99,13 @@ fn connect(file: &Path) -> rusqlite::Result<(Connection, Marks)> {
 }
 
 fn arrange(connection: &Connection, sync: bool, is_new: bool) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "auto_vacuum", "full")?;
+    // One that is there is not written to: it can be opened on a full disk.
+    if is_new {
+        connection.pragma_update(None, "auto_vacuum", "full")?;
+    }
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "journal_size_limit", LOG)?;
     connection.pragma_update(None, "synchronous", if sync { "full" } else { "normal" })?;
-    // On a full disk one that is there can still be opened.
     if is_new {
         connection.execute_batch(&format!(
             "BEGIN IMMEDIATE;

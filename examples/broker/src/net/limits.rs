@@ -111,6 +111,11 @@ impl Limits {
         });
     }
 
+    /// How many addresses are remembered.
+    pub fn addresses(&self) -> usize {
+        self.addresses.len()
+    }
+
     fn count(&mut self, ip: IpAddr, change: impl Fn(&mut Count)) {
         if let Some(address) = self.addresses.get_mut(&group(ip)) {
             change(&mut self.all);

@@ -9,15 +9,16 @@ use smol_str::SmolStr;
 
 /// A tree with a node for every level, and one hash table for all children of all nodes.
 ///
-/// Nothing recurses, as a filter can have 32,768 levels. The levels come from the network, hence the hasher with a
-/// secret key.
+/// Nothing recurses, as a filter can have 65,536 levels. The levels come from the network, hence the hasher with a
+/// secret key. The places of nodes that are gone are for others, and given back when the last one is gone.
 pub struct FilterMap<T> {
     nodes: Slab<Node<T>>,
     /// The nodes by parent and level, other than those for `+`; with their hashes, so that it grows without a look at
     /// them.
     children: HashTable<(u64, usize)>,
     hasher: RandomState,
-    /// Of use in [`Self::for_each_match`] only: a match allocates nothing.
+    /// For [`Self::for_each_match`], which allocates nothing: the nodes to visit, and where in the topic name that
+    /// begins which is beneath them.
     stack: Vec<(usize, usize)>,
 }
 
@@ -51,11 +52,10 @@ impl<T> FilterMap<T> {
     /// How many nodes there are besides the root.
     #[cfg(test)]
     pub fn nodes(&self) -> usize {
-        assert_eq!(
-            self.children.len() + self.nodes.iter().filter(|(_, it)| it.plus != ROOT).count() + 1,
-            self.nodes.len()
-        );
-        self.nodes.len() - 1
+        let nodes = self.nodes.len() - 1;
+        let plus = self.nodes.iter().filter(|(_, node)| node.plus != ROOT).count();
+        assert_eq!(self.children.len() + plus, nodes, "all are somebody's children");
+        nodes
     }
 
     pub fn get_mut(&mut self, filter: &str) -> Option<&mut T> {
@@ -89,8 +89,7 @@ impl<T> FilterMap<T> {
             }
             id = parent;
         }
-        if self.nodes.len() == 1 {
-            // What the others took is given back.
+        if self.nodes[ROOT].is_empty() {
             *self = Self::default();
         }
         Some(*value)
@@ -98,7 +97,6 @@ impl<T> FilterMap<T> {
 
     /// Visits the value of each filter that matches a topic name.
     pub fn for_each_match(&mut self, topic: &str, mut visit: impl FnMut(&mut T)) {
-        // Where the rest of the topic begins that a node and what is beneath it are to match.
         let mut stack = mem::take(&mut self.stack);
         stack.push((ROOT, 0));
         while let Some((id, at)) = stack.pop() {

@@ -23,16 +23,24 @@ fn all(topics: &mut Topics<u32, u32>, topic: &str) -> BTreeSet<(Option<String>, 
     found
 }
 
-/// Valid ones of few levels and many overlaps.
+/// With what sorts before `/` and behind it, and is long.
+const LEVELS: [&str; 8] = ["", "a", "a!", "ab", "b", "$", "$a", "long-and-longer-and-longest"];
+
+/// Valid topic names of few levels, so that many are alike.
 pub(crate) fn topic() -> impl Strategy<Value = String> {
-    let levels = vec(prop::sample::select(vec!["", "a", "b", "ab", "$a", "$"]), 1..5);
-    levels.prop_map(|levels| levels.join("/")).prop_filter("valid", |it| TopicName::new(it).is_ok())
+    let levels = vec(prop::sample::select(&LEVELS), 1..5).prop_map(|levels| levels.join("/"));
+    levels.prop_filter("valid", |it| TopicName::new(it).is_ok())
 }
 
+/// Valid topic filters that match many of them.
 pub(crate) fn filter() -> impl Strategy<Value = String> {
-    let level = prop::sample::select(vec!["", "a", "b", "ab", "$a", "$", "+", "+", "#"]);
-    let levels = vec(level, 1..5).prop_map(|levels| levels.join("/"));
-    levels.prop_filter("valid", |it| TopicFilter::new(it, Version::V3_1_1).is_ok())
+    let level = prop_oneof![4 => prop::sample::select(&LEVELS), 2 => Just("+")];
+    let levels = (vec(level, 0..4), prop::option::of(Just("#")));
+    let filters = levels.prop_map(|(mut levels, last)| {
+        levels.extend(last);
+        levels.join("/")
+    });
+    filters.prop_filter("valid", |it| TopicFilter::new(it, Version::V3_1_1).is_ok())
 }
 
 proptest! {
@@ -101,6 +109,15 @@ fn a_crowd_comes_and_goes() {
     }
     let expected = (0..100).map(|it| (None, it * 1000, it * 1000));
     assert_eq!(all(&mut topics, "a"), expected.collect());
+}
+
+#[test]
+fn a_filter_without_a_node_of_its_own_outlives_the_others() {
+    let mut topics = Topics::default();
+    topics.insert("#", None, 1, 1);
+    topics.insert("a", None, 2, 2);
+    topics.remove("a", None, 2);
+    assert_eq!(all(&mut topics, "a"), [(None, 1, 1)].into());
 }
 
 #[test]
