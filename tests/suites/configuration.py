@@ -1,70 +1,71 @@
 """mosquitto's configuration in the words of our command line."""
 
-import shlex
-
 
 class Unknown(Exception):
     """We have no such thing."""
 
 
-# Both call it the same but for the dashes; the value follows.
-ALIKE = {
-    "password_file", "acl_file", "max_keepalive", "max_inflight_messages", "max_inflight_bytes", "max_queued_messages",
-    "max_queued_bytes", "max_packet_size", "message_size_limit", "retain_available", "max_connections",
-}  # fmt: skip
-RENAMED = {
-    "maximum_qos": "max-qos",
-    "max_qos": "max-qos",
-    "global_max_connections": "max-connections",
-    "accept_protocol_versions": "protocol-versions",
-    "allow_zero_length_clientid": "allow-zero-length-client-id",
-    "max_topic_alias": "topic-alias-maximum",
-    "certfile": "certificate",
-    "keyfile": "key",
+# What goes by the same name but for the dashes, and by another.
+ALIKE = (
+    "acl_file", "allow_anonymous", "max_connections", "max_inflight_bytes", "max_inflight_messages", "max_keepalive",
+    "max_packet_size", "max_queued_bytes", "max_queued_messages", "message_size_limit", "password_file",
+    "retain_available", "sys_interval", "use_identity_as_username",
+)  # fmt: skip
+OPTIONS = {
+    **{name: "--" + name.replace("_", "-") for name in ALIKE},
+    "accept_protocol_versions": "--protocol-versions",
+    "allow_zero_length_clientid": "--allow-zero-length-client-id",
+    "cafile": "--client-ca",
+    "certfile": "--cert",
+    "global_max_connections": "--max-connections",
+    "keyfile": "--key",
+    "listener_allow_anonymous": "--allow-anonymous",
+    "max_qos": "--max-qos",
+    "max_topic_alias": "--topic-alias-maximum",
+    "maximum_qos": "--max-qos",
+    "persistence_location": "--persistence",
+    "require_certificate": "--require-client-certificate",
 }
-# What a log says, and how often the disk is written, is no matter of the protocol.
-NO_MATTER = {
-    "log_type", "log_dest", "autosave_interval", "autosave_on_changes", "persistence_file", "connection_messages",
-    "per_listener_settings", "user", "port_config",
-}  # fmt: skip
+# Logs, and how mosquitto reads and writes its files.
+NO_MATTER = (
+    "autosave_interval", "autosave_on_changes", "connection_messages", "log_dest", "log_type", "per_listener_settings",
+    "persistence_file",
+)  # fmt: skip
+VERSIONS = {"3": "3.1", "4": "3.1.1", "5": "5.0"}
 
 
 def arguments(lines):
-    """What our broker is to be started with."""
-    addresses, options, anonymous, persistent, scheme = [], [], None, None, {}
+    """What our broker is to be started with. mosquitto lets nobody in unless it is told to."""
+    addresses, options = [], {"--allow-anonymous": "false"}
     for line in lines:
-        word, _, rest = line.strip().partition(" ")
-        value = rest.strip()
-        if not word or word.startswith("#"):
+        name, _, value = (part.strip() for part in line.strip().partition(" "))
+        if not name or name.startswith("#") or name in NO_MATTER:
             continue
-        if word in ("listener", "port"):
+        if name in ("listener", "port"):
             port, _, host = value.partition(" ")
             if port == "0":
                 raise Unknown("a listener on a Unix socket")
-            addresses.append((host or "127.0.0.1", port))
-        elif word == "protocol":
-            scheme[addresses[-1]] = "ws://" if value == "websockets" else ""
-        elif word in ("allow_anonymous", "listener_allow_anonymous"):
-            anonymous = value == "true"
-        elif word == "persistence":
-            persistent = value == "true"
-        elif word == "persistence_location":
-            options += ["--persistence", value]
-        elif word in ALIKE:
-            options += ["--" + word.replace("_", "-"), *shlex.split(value)[:1]]
-        elif word == "accept_protocol_versions":
-            options += ["--protocol-versions", value.replace(" ", "").strip(",")]
-        elif word in RENAMED:
-            options += ["--" + RENAMED[word], value]
-        elif word not in NO_MATTER:
-            raise Unknown(word)
-        if word == "max_inflight_messages":
-            # mosquitto tells its clients the same figure.
-            options += ["--receive-maximum", value]
-    if persistent and "--persistence" not in options:
-        options += ["--persistence", f"persistence-{addresses[0][1]}"]
-    if anonymous is True and "--password-file" in options:
-        options += ["--allow-anonymous"]
-    if anonymous is not True and "--password-file" not in options:
-        raise Unknown("nobody may come in")
-    return [f"{scheme.get(at, '')}{at[0]}:{at[1]}" for at in addresses] + options
+            addresses.append(["tcp", f"{host or '127.0.0.1'}:{port}"])
+        elif name == "protocol":
+            addresses[-1][0] = {"mqtt": "tcp", "websockets": "ws"}[value]
+        elif name == "persistence":
+            if value == "true":
+                options.setdefault("--persistence", "persistence-" + addresses[0][1].rpartition(":")[2])
+        elif name in OPTIONS:
+            if options.get(OPTIONS[name], value) != value and len(addresses) > 1:
+                raise Unknown(f"{name} for each listener")
+            options[OPTIONS[name]] = value
+        else:
+            raise Unknown(name)
+        if name == "certfile":
+            addresses[-1][0] = {"tcp": "tls", "ws": "wss"}[addresses[-1][0]]
+    if "--protocol-versions" in options:
+        numbers = options["--protocol-versions"].replace(",", " ").split()
+        options["--protocol-versions"] = ",".join(VERSIONS[number] for number in numbers)
+    if options.get("--require-client-certificate") != "true":
+        options.pop("--client-ca", None)
+    # mosquitto tells its clients the same figure.
+    if "--max-inflight-messages" in options:
+        options["--receive-maximum"] = options["--max-inflight-messages"]
+    words = (word for option in options.items() for word in option)
+    return [f"{scheme}://{address}" for scheme, address in addresses] + list(words)

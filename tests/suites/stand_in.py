@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import shutil
 import sys
 
 import configuration
@@ -9,36 +10,52 @@ import configuration
 
 def lines(words):
     """The configuration that the command line asks for."""
-    words = iter(words)
-    found = []
+    file, port, words = [], None, iter(words)
     for word in words:
         if word == "-c":
-            found = pathlib.Path(next(words)).read_text().splitlines() + found
+            file = pathlib.Path(next(words)).read_text().splitlines()
         elif word == "-p":
-            found.insert(0, f"listener {next(words)}")
+            port = next(words)
         elif word != "-v":
             raise configuration.Unknown(f"the argument {word}")
-    if not any(line.startswith(("listener ", "port ")) for line in found):
-        found.insert(0, "listener 1883")
-    # Without a file, or without a listener in it, mosquitto lets everybody in that is on this machine.
-    file = "-c" in sys.argv
-    if not file or not any("allow_anonymous" in line or line.startswith("listener") for line in found[1:]):
-        found.append("allow_anonymous true")
-    ports = [line.split()[1] for line in found if line.startswith("listener ")]
-    if file and ports.count(ports[0]) > 1:
-        # The scripts name the port of the file once more.
-        del found[0 if found[0].startswith("listener") else 1]
-    return found
+    # The scripts name a port twice when there is a file. Without listeners in it, all on this machine may come in.
+    if any(line.startswith(("listener ", "port ")) for line in file):
+        return file
+    return [f"listener {port or 1883}", "allow_anonymous true", *file]
+
+
+def chain(words):
+    """mosquitto finds the certificates between its own and the root among those of clients; ours wants them in one file."""
+    if "--cert" not in words:
+        return
+    at = words.index("--cert") + 1
+    certificate = pathlib.Path(words[at])
+    both = pathlib.Path(f"{certificate.stem}-{os.getpid()}.chain")
+    both.write_text(certificate.read_text() + (certificate.parent / "test-signing-ca.crt").read_text())
+    words[at] = str(both)
+
+
+def forget(file, folder):
+    """The scripts delete mosquitto's file to begin anew, and ours is a folder."""
+    mark = pathlib.Path(file)
+    if not mark.exists():
+        shutil.rmtree(folder, ignore_errors=True)
+        mark.touch()
 
 
 def main():
     program, words = os.environ["SUITES_BROKER"], sys.argv[1:]
     if not program.endswith("mosquitto"):
         try:
-            words = configuration.arguments(lines(words))
+            asked = lines(words)
+            words = configuration.arguments(asked)
         except configuration.Unknown as unknown:
             pathlib.Path(os.environ["SUITES_UNKNOWN"]).write_text(str(unknown))
             sys.exit(f"not known here: {unknown}")
+        chain(words)
+        for line in asked:
+            if line.startswith("persistence_file ") and "--persistence" in words:
+                forget(line.split()[1], words[words.index("--persistence") + 1])
     os.execv(program, [program, *words])
 
 

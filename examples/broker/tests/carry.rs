@@ -1,6 +1,7 @@
 //! The loop that carries bytes, over transports in memory, in a time that passes when nobody is busy.
 
 use std::io;
+use std::task::Waker;
 use std::time::Duration;
 
 use broker::net::carry::{Pace, Turn, carry};
@@ -181,4 +182,36 @@ async fn a_turn_comes_after_each_wake() {
     told.recv().await.unwrap();
     drop(ours);
     task.await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn reading_goes_on_after_a_wake_that_allows_it() {
+    let (mut ours, theirs) = duplex(100);
+    // Nothing is read until what came first is decided, elsewhere.
+    let mut turns = Vec::new();
+    let turn = |came: &[u8], is_eof, _: &mut Output, waker: &Waker| {
+        turns.push(came.to_vec());
+        let decides = came == b"may I?";
+        if decides {
+            let waker = waker.clone();
+            tokio::spawn(async move {
+                sleep(Duration::from_secs(1)).await;
+                waker.wake();
+            });
+        }
+        Ok(Turn { reads: !decides, is_over: is_eof, ..ON })
+    };
+    let ask = async {
+        ours.write_all(b"may I?").await.unwrap();
+        sleep(Duration::from_secs(2)).await;
+        ours.write_all(b"thanks").await.unwrap();
+        ours.shutdown().await.unwrap();
+        sleep(Duration::from_secs(5)).await;
+    };
+    let pace = Pace::default();
+    let done = timeout(Duration::from_secs(10), async {
+        tokio::join!(carry(theirs, Clock::default(), &pace, turn), ask)
+    });
+    done.await.unwrap().0.unwrap();
+    assert_eq!(turns, [&b""[..], b"may I?", b"", b"thanks", b""]);
 }

@@ -99,7 +99,8 @@ async fn run<T: AsyncRead + AsyncWrite>(
         let (mut is_its_turn, mut moved) = (true, 0);
         loop {
             let mut came = ReadBuf::new(&mut scratch[..pace.most_at_once()]);
-            let reads = wants.reads && !wants.is_over && reader.may_go_on(clock);
+            let wanted = wants.reads;
+            let reads = wanted && !wants.is_over && reader.may_go_on(clock);
             let has_read = reads && reader.poll(transport.as_mut(), cx, &mut came).is_ready();
             if (is_its_turn || has_read) && !wants.is_over {
                 wants = turn(came.filled(), reader.is_eof, &mut writer.output, cx.waker())?;
@@ -117,7 +118,8 @@ async fn run<T: AsyncRead + AsyncWrite>(
                 return Poll::Pending;
             }
             is_its_turn = written > 0 && writer.output.take_refused();
-            if has_read || is_its_turn {
+            // Who did not want to read has to ask the transport, now that it does.
+            if has_read || is_its_turn || wants.reads && !wanted {
                 continue;
             }
             let due = wants.due.into_iter().chain(reader.pause).filter(|_| !wants.is_over);
