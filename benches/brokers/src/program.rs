@@ -67,7 +67,7 @@ impl Program {
         let directory = tempfile::tempdir()?;
         let mut command = Command::new(&self.path);
         match self.kind {
-            Kind::Ours => command.arg(address.to_string()),
+            Kind::Ours => command.arg(address.to_string()).args(OURS),
             Kind::Mosquitto => {
                 let file = directory.path().join("mosquitto.conf");
                 std::fs::write(&file, mosquitto_conf(address))?;
@@ -155,7 +155,19 @@ fn build() -> io::Result<PathBuf> {
     path.filter(|_| output.status.success()).ok_or_else(|| io::Error::other("the broker could not be built"))
 }
 
-/// No limits of its own, for ours has none at this size either.
+/// Without limits of queues: each message counts.
+const OURS: [&str; 8] = [
+    "--log",
+    "off",
+    "--receive-maximum",
+    "1024",
+    "--max-inflight-messages",
+    "1024",
+    "--max-queued-messages",
+    "0",
+];
+
+/// The same.
 fn mosquitto_conf(address: SocketAddr) -> String {
     let (ip, port) = (address.ip(), address.port());
     format!(

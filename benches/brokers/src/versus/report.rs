@@ -90,8 +90,8 @@ fn table(results: &Results) -> Result<String, std::fmt::Error> {
     writeln!(text, "{}: {rounds} rounds, {seconds_per_run} s per run.", programs.join(", "))?;
     for version in versions(results) {
         writeln!(text, "\n## MQTT {version}\n")?;
-        text.push_str("| | broker | deliveries/s | µs of CPU each | busy: broker, generator | disturbed | p50 ms | p99 ms | MiB | |\n");
-        text.push_str("|---|---|--:|--:|--:|--:|--:|--:|--:|---|\n");
+        text.push_str("| | broker | deliveries/s | µs of CPU each | at moderate rate | busy: broker, generator | disturbed | p50 ms | p99 ms | MiB | |\n");
+        text.push_str("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n");
         for row in rows.iter().filter(|row| row.version == version) {
             line(&mut text, row)?;
         }
@@ -104,11 +104,12 @@ fn line(text: &mut String, row: &Row) -> std::fmt::Result {
     let percent = |of: fn(&Outcome) -> f64| cell(median(full, |it| of(it) * 100.0), 0);
     writeln!(
         text,
-        "| {} | {} | {} | {} | {} %, {} % | {} % | {} | {} | {} | {} |",
+        "| {} | {} | {} | {} | {} | {} %, {} % | {} % | {} | {} | {} | {} |",
         row.scenario,
         row.broker,
         cell(median(full, |it| it.rate), 0),
         cell(median(full, |it| it.cpu), 1),
+        cell(median(calm, |it| it.cpu), 1),
         percent(|it| it.broker_busy),
         percent(|it| it.generator_busy),
         percent(|it| it.disturbed),

@@ -29,8 +29,8 @@ pub struct Outcome {
     pub rate: f64,
     /// Processor time of the broker per delivery, in microseconds.
     pub cpu: f64,
-    /// In which part of the time the broker ran, or would have if nobody else had, and the generator: what is nearer to 1 is
-    /// what limits the rate.
+    /// In which part of the time the broker ran, or would have if nobody else had, and the generator: what is near 1 is what
+    /// limits the rate. The threads of a broker are added up, and wait for each other, too.
     pub broker_busy: f64,
     pub generator_busy: f64,
     /// In which part of the time others ran in place of the broker: how far to trust the rate.
@@ -166,7 +166,7 @@ fn spawn_client(
             let socket = TcpStream::connect(address).await?;
             socket.set_nodelay(true)?;
             let config = Config { receive_maximum: 1024, ..Config::default() };
-            let mut client = Client::new(version, &config, Session::new(Heap::new(u16::MAX, 8192)));
+            let mut client = Client::new(version, &config, Session::new(Heap::new(u16::MAX, u16::MAX)));
             let mut output = Vec::new();
             let connect = Connect { client_id: &name, ..Connect::default() };
             client.connect(run.clock.now(), &connect, &mut output)?;

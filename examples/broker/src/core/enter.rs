@@ -206,12 +206,16 @@ impl Broker {
         let name = self.clients.get(id).map(|client| client.name.clone()).unwrap_or_default();
         info!(peer = ?link.peer.address, client = &*name, "disconnected");
         let server = mem::replace(&mut link.server, self.settings.server(self.now));
+        let was_accepted = server.agreement().is_some();
         let mut session = server.into_session();
         if !session.exists() {
             session.end(self.now);
         }
         if let Some(client) = self.clients.get_mut(id) {
             client.link = None;
+            if was_accepted {
+                client.expiry = session.expiry_interval();
+            }
             client.queue.leave();
             client.session = Some(session);
             self.ledger.put_session(client);

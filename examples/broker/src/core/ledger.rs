@@ -52,7 +52,7 @@ impl Ledger {
         let session = SessionRow {
             client_id: Cow::Borrowed(&client.name),
             user: client.user.as_deref().map(Cow::Borrowed),
-            expiry_interval: session.map_or(client.expiry, Session::expiry_interval),
+            expiry_interval: client.expiry,
             end_at: millis(timers.end),
             will: client.will.as_ref().map(|will| will.frame.clone()),
             will_delay: client.will.as_ref().map_or(0, |will| will.delay),

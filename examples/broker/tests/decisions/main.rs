@@ -195,6 +195,19 @@ fn an_exchange_of_qos_2_goes_on_after_a_restart() {
 }
 
 #[test]
+fn a_session_survives_restarts_between_which_its_client_did_not_come() {
+    let mut world = World::default();
+    world.enter(OLD, Connect { clean_start: false, ..named("for ever") });
+    world.enter(NEW, stay("for a minute"));
+    world.restart();
+    world.restart();
+    let (_, present) = world.enter(OLD, Connect { clean_start: false, ..named("for ever") });
+    assert!(present);
+    let (_, present) = world.enter(NEW, stay("for a minute"));
+    assert!(present);
+}
+
+#[test]
 fn times_go_on_during_a_restart() {
     let mut world = World::default();
     let (watcher, _) = world.enter(NEW, stay("w"));
