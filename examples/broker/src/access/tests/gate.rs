@@ -49,7 +49,7 @@ fn passwords() {
     );
     assert_eq!(connect(&gate, None, Some("pencil")).err(), Some(ReasonCode::BAD_USER_NAME_OR_PASSWORD));
     assert_eq!(connect(&gate, None, None).err(), Some(ReasonCode::NOT_AUTHORIZED));
-    let with_guests = known(|options| options.allow_anonymous = true);
+    let with_guests = known(|options| options.allow_anonymous = Some(true));
     assert_eq!(connect(&with_guests, None, None).unwrap().user, None);
     assert!(
         connect(&with_guests, Some("anna"), Some("pen")).is_err(),
