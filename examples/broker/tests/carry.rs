@@ -81,26 +81,24 @@ async fn a_peer_that_reads_slowly_stays_and_one_that_reads_nothing_goes() {
 
 #[tokio::test(start_paused = true)]
 async fn deadlines_are_met_though_the_alarm_is_set_once() {
-    let (ours, theirs) = duplex(100);
+    let (mut ours, theirs) = duplex(100);
     let clock = Clock::default();
-    let (mut turns, mut dues) = (Vec::new(), [70_000, 30_000, 30_500, 90_000, 90_000].into_iter());
-    let turn = |_: &[u8], _, _: &mut Output, _: &_| {
-        turns.push(clock.now().as_millis());
-        let due = dues.next().map(sans_mqtt::Instant::from_millis);
-        Ok(Turn { is_over: due.is_none(), due, ..ON })
-    };
-    let mut ours = Some(ours);
-    let poke = async {
-        sleep(Duration::from_secs(10)).await;
-        ours.as_mut().unwrap().write_all(b"x").await.unwrap();
-        sleep(Duration::from_secs(30)).await;
-        ours.as_mut().unwrap().write_all(b"x").await.unwrap();
-        sleep(Duration::from_secs(60)).await;
-        drop(ours.take());
-    };
-    let pace = Pace::default();
-    let (result, ()) = tokio::join!(carry(theirs, clock, &pace, turn), poke);
-    result.unwrap();
+    let mut dues = [70_000, 30_000, 30_500, 90_000, 90_000].into_iter();
+    let task = tokio::spawn(async move {
+        let mut turns = Vec::new();
+        let turn = |_: &[u8], _, _: &mut Output, _: &_| {
+            turns.push(clock.now().as_millis());
+            let due = dues.next().map(sans_mqtt::Instant::from_millis);
+            Ok(Turn { is_over: due.is_none(), due, ..ON })
+        };
+        carry(theirs, clock, &Pace::default(), turn).await.unwrap();
+        turns
+    });
+    for pause in [10, 30] {
+        sleep(Duration::from_secs(pause)).await;
+        ours.write_all(b"x").await.unwrap();
+    }
+    let turns = task.await.unwrap();
     assert_eq!(turns, [0, 10_000, 30_000, 30_500, 40_000, 90_000]);
 }
 
@@ -131,12 +129,16 @@ async fn who_always_has_something_to_say_leaves_time_to_others() {
     ours.write_all(&vec![0; 16 << 20]).await.unwrap();
     let turn = |_: &[u8], is_eof, _: &mut Output, _: &_| Ok(Turn { is_over: is_eof, ..ON });
     let task = tokio::spawn(async move { carry(theirs, Clock::default(), &Pace::default(), turn).await });
-    let mut others = 0;
     drop(ours);
-    while !task.is_finished() {
-        tokio::task::yield_now().await;
-        others += 1;
-    }
+    let others = tokio::spawn(async move {
+        let mut turns = 0;
+        while !task.is_finished() {
+            tokio::task::yield_now().await;
+            turns += 1;
+        }
+        turns
+    });
+    let others = others.await.unwrap();
     assert!(others >= 200, "{others}");
 }
 

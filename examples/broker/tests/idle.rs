@@ -70,3 +70,20 @@ async fn who_reads_nothing_is_given_up_however_much_comes_for_it() {
     timeout(Duration::from_secs(1), watcher.read_exact(&mut will)).await.expect("it is gone").unwrap();
     assert_eq!(&will, b"\x30\x06\0\x04gone");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_whose_task_is_dropped_is_gone_for_the_broker_too() {
+    watchdog();
+    let shared = Shared::default();
+    let mut watcher = client(&shared, "watcher", None).await;
+    subscribe(&mut watcher, "gone").await;
+    let (mut ours, theirs) = duplex(1000);
+    let task = tokio::spawn(shared.clone().serve(Peer::default(), theirs));
+    let will = Some(Will { topic: "gone", ..Will::default() });
+    send(&mut ours, Connect { client_id: "dropped", keep_alive: 0, will, ..Connect::default() }).await;
+    ours.read_exact(&mut [0; 4]).await.unwrap();
+    task.abort();
+    let mut will = [0; 8];
+    timeout(Duration::from_secs(1), watcher.read_exact(&mut will)).await.expect("it is gone").unwrap();
+    assert_eq!(&will, b"\x30\x06\0\x04gone");
+}

@@ -259,8 +259,8 @@ async fn tls_carries_packets_and_websockets() {
     stream.write_all(&[CONNECT, b"\x82\x06\0\x01\0\x01#\0"].concat()).await.unwrap();
     stream.read_exact(&mut [0; 9]).await.unwrap();
     // Larger than any buffer in between.
-    let mut publish = b"\x30\x83\x80\x40\0\x01t".to_vec();
-    publish.resize(publish.len() + (1 << 20), 7);
+    let mut publish = b"\x30\x83\x80\x20\0\x01t".to_vec();
+    publish.resize(publish.len() + (512 << 10), 7);
     stream.write_all(&publish).await.unwrap();
     let mut came = vec![0; publish.len()];
     timeout(Duration::from_secs(10), stream.read_exact(&mut came)).await.unwrap().unwrap();

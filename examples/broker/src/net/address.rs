@@ -40,8 +40,8 @@ impl FromStr for Address {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        if let Ok(port) = text.parse() {
-            return Ok(Self::local(port));
+        if !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            return port(text).map(Self::local);
         }
         let (scheme, rest) = text.split_once("://").unwrap_or(("tcp", text));
         let known = Scheme::ALL.into_iter().find(|(_, name, _)| *name == scheme);
@@ -50,9 +50,7 @@ impl FromStr for Address {
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         // The colons of an IPv6 address stand in brackets.
         let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) if !port.ends_with(']') => {
-                (host, port.parse().map_err(|_| format!("{port:?} is not a port (0 to 65535)"))?)
-            }
+            Some((host, number)) if !number.ends_with(']') => (host, port(number)?),
             _ => (rest, default),
         };
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
@@ -64,6 +62,10 @@ impl FromStr for Address {
         }
         Ok(Self { scheme, host: host.into(), port })
     }
+}
+
+fn port(text: &str) -> Result<u16, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a port (0 to 65535)"))
 }
 
 /// As other programs know it: TCP without its scheme.
@@ -100,9 +102,19 @@ mod tests {
         ] {
             assert_eq!(text.parse::<Address>().unwrap().to_string(), expected);
         }
-        for text in
-            ["", ":1883", "::1", "a:b", "a:65536", "70000:", "http://a", "ws://a/mqtt", "[::1", "a]:1"]
-        {
+        for text in [
+            "",
+            "70000",
+            ":1883",
+            "::1",
+            "a:b",
+            "a:65536",
+            "70000:",
+            "http://a",
+            "ws://a/mqtt",
+            "[::1",
+            "a]:1",
+        ] {
             assert!(text.parse::<Address>().is_err(), "{text:?}");
         }
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Buf;
 use tokio::io::{self, AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::yield_now;
 use tokio::time::{Instant, Sleep, sleep_until, timeout};
 use tokio_util::io::poll_write_buf;
 
@@ -114,8 +115,8 @@ async fn run<T: AsyncRead + AsyncWrite>(
             }
             moved += came.filled().len() + written;
             if moved >= SHARE {
-                cx.waker().wake_by_ref();
-                return Poll::Pending;
+                // Woken by the waker itself, it would be back before the system is asked what has come for others.
+                return pin!(yield_now()).poll(cx).map(Ok);
             }
             is_its_turn = written > 0 && writer.output.take_refused();
             // Who did not want to read has to ask the transport, now that it does.
