@@ -51,7 +51,7 @@ impl Broker {
                     }
                     Err(error) if error.is_temporary() => {}
                     Err(error) => {
-                        debug!(client = &*client.name, %error, "message dropped");
+                        debug!(client_id = &*client.name, %error, "message dropped");
                         statistics.dropped += 1;
                         return Ok(false);
                     }
@@ -68,7 +68,7 @@ impl Broker {
             }
         }
         if !client.queue.has_room(message.size(), settings) {
-            debug!(client = &*client.name, "message dropped: too many wait");
+            debug!(client_id = &*client.name, "message dropped: too many wait");
             statistics.dropped += 1;
             return Ok(false);
         }
@@ -142,7 +142,7 @@ impl Broker {
                     Err(error) if error.is_temporary() => break,
                     Err(error) => {
                         // It will never take it, because it is too large for example.
-                        debug!(client = &*client.name, %error, "message dropped");
+                        debug!(client_id = &*client.name, %error, "message dropped");
                         statistics.dropped += 1;
                     }
                     Ok(_) => statistics.sent += 1,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sans_mqtt::*;
+use tracing::field::display;
 use tracing::{debug, info};
 
 use super::client::{Client, ClientId, Testament};
@@ -80,7 +81,7 @@ impl Broker {
             }
             Verdict::Accept(admitted) => self.enter(id, link, admitted),
             Verdict::Reject(reason) => {
-                info!(peer = ?link.peer.address, client = entry.name, %reason, "refused");
+                info!(address = link.peer.address.map(display), client_id = entry.name, %reason, "refused");
                 link.end(reason);
                 Ok(())
             }
@@ -144,8 +145,8 @@ impl Broker {
         known.user.clone_from(&admitted.user);
         known.will = entry.will;
         info!(
-            peer = ?link.peer.address,
-            client = &*known.name,
+            address = link.peer.address.map(display),
+            client_id = &*known.name,
             version = %server.version(),
             keep_alive = server.keep_alive(),
             resumed = server.agreement().is_some_and(|it| it.session_present),
@@ -164,7 +165,7 @@ impl Broker {
         if let Some(other) = other
             && let Some(mut link) = self.links.get_mut(other).and_then(Option::take)
         {
-            debug!(peer = ?link.peer.address, client = entry.name, "taken over");
+            debug!(address = link.peer.address.map(display), client_id = entry.name, "taken over");
             link.end(ReasonCode::SESSION_TAKEN_OVER);
             self.leave(&mut link);
             link.wake();
@@ -204,7 +205,7 @@ impl Broker {
         link.client = None;
         self.statistics.connected(-1);
         let name = self.clients.get(id).map(|client| client.name.clone()).unwrap_or_default();
-        info!(peer = ?link.peer.address, client = &*name, "disconnected");
+        info!(address = link.peer.address.map(display), client_id = &*name, "disconnected");
         let server = mem::replace(&mut link.server, self.settings.server(self.now));
         let was_accepted = server.agreement().is_some();
         let mut session = server.into_session();

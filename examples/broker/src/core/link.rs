@@ -1,9 +1,11 @@
 //! A transport, and what is spoken over it.
 
 use std::mem;
+use std::net::SocketAddr;
 use std::task::Waker;
 
 use sans_mqtt::*;
+use tracing::field::{DisplayValue, display};
 
 use super::client::{ClientId, Testament};
 use super::letter::Kept;
@@ -73,6 +75,11 @@ impl Link {
             who: Admitted::default(),
             until: None,
         }
+    }
+
+    /// Whose it is, for the log.
+    pub fn address(&self) -> Option<DisplayValue<SocketAddr>> {
+        self.peer.address.map(display)
     }
 
     /// Has `waker` woken when there is something to do.

@@ -29,7 +29,7 @@ impl Broker {
         }
         let reason = match self.refusal(from, &message) {
             Some(reason) => {
-                debug!(peer = ?link.peer.address, topic = message.topic, %reason, "message refused");
+                debug!(address = link.address(), topic = message.topic, %reason, "message refused");
                 reason
             }
             None => {

@@ -101,7 +101,7 @@ fn client_identifiers() {
     assert_eq!(client_id(short, "abcd"), not_valid);
     assert_eq!(client_id(|options| options.allow_zero_length_client_id = false, ""), not_valid);
     let (one, other) = (client_id(|_| {}, "").unwrap().unwrap(), client_id(|_| {}, "").unwrap().unwrap());
-    assert!(one.starts_with("guest-") && one.len() == 22 && one != other);
+    assert!(one.starts_with("auto-") && one.len() == 41 && one != other);
     let by_user = |options: &mut AccessOptions| options.use_username_as_client_id = true;
     assert_eq!(client_id(by_user, "x"), Ok(Some("anna".into())));
     assert_eq!(client_id(by_user, "anna"), Ok(None));
