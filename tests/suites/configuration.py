@@ -7,7 +7,7 @@ class Unknown(Exception):
 
 # What goes by the same name but for the dashes, and by another.
 ALIKE = (
-    "acl_file", "allow_anonymous", "max_connections", "max_inflight_bytes", "max_inflight_messages", "max_keepalive",
+    "acl_file", "allow_anonymous", "auto_id_prefix", "max_connections", "max_inflight_bytes", "max_inflight_messages", "max_keepalive",
     "max_packet_size", "max_queued_bytes", "max_queued_messages", "message_size_limit", "password_file",
     "retain_available", "sys_interval", "use_identity_as_username",
 )  # fmt: skip

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 @dataclass(frozen=True)
 class Rule:
     suite: str
-    # Patterns: of the names, and of what came instead.
+    # Patterns: of the names, and of what went wrong.
     name: str
     problem: str
     why: str
@@ -15,26 +15,111 @@ class Rule:
     hole: bool = False
 
 
-RULES = []
-
-
 def rule(suite, name, problem):
-    return next((r for r in RULES if r.suite == suite and re.search(r.name, name) and re.search(r.problem, problem or "")), None)
+    fits = (r for r in RULES if r.suite == suite and re.search(r.name, name) and re.search(r.problem, problem or ""))
+    return next(fits, None)
 
 
 def idle(suites, used):
     return [r for r in RULES if r.suite in suites and r not in used]
 
 
+ENDS = r"^Still connected$"
+ONE_OR_THE_OTHER = "both are errors, and no statement says which code it is"
+PROPERTY = "2.2.2.2: a property identifier that is not valid for the packet type makes the packet malformed, 0x81"
+LAST_WORD = "[MQTT-4.13.1-1]: the server SHOULD say why in a DISCONNECT; theirs takes any byte for a connection that lives"
+CONNACK = "[MQTT-4.13.1-1]: the server MAY say why in a CONNACK; theirs takes any byte for a connection that lives"
+UNKNOWN_ID = "3.6.2.1, 3.7.2.1: 0x92 is what says that the packet identifier is not known"
+TWO_MISTAKES = "the flags are wrong, and the packet may not come from there at all: " + ONE_OR_THE_OTHER
+PAYLOAD = "[MQTT-3.8.3-2], [MQTT-3.10.3-2]: without a topic filter it is a protocol error, 0x82"
+CONTROL = "1.5.3, 1.5.4: control characters MAY be refused; the library leaves that to the program"
+NOT_ASKED = "it acknowledges what was not sent, which breaks the protocol [MQTT-4.13.1-1]"
+ORDER = "2.2.2.2: the order of properties tells nothing; ours has the assigned client identifier last"
+LOGIN = "3.2.2.3 of 3.1.1, 3.2.2.2 of 5.0: the password is wrong (4, 0x86) or it is not allowed (5, 0x87): both are true"
+NUMBERS = "[MQTT-2.2.1-4]: a server takes any packet identifier that is free"
+
+RULES = [
+    # Exchanges for servers.
+    Rule("exchanges", "DISALLOWED PROPERTIES", r"(e0 01|20 03 00) 81.*, not .* 82", PROPERTY),
+    Rule("exchanges", "CONNECT: .* remaining length 5 bytes", ENDS, CONNACK),
+    Rule("exchanges", "remaining length 5 bytes|long", ENDS, LAST_WORD),
+    Rule("exchanges", "AUTH: F[1248]$", "81, not", "[MQTT-2.1.3-1]: flags other than those of the table are malformed, 0x81"),
+    Rule("exchanges", "proto ver 2", "20 02 00 01, not", "[MQTT-3.1.2-2] of 3.1.1: the answer is return code 1; theirs is a CONNACK of 5.0"),
+    Rule("exchanges", "Client ID with", "81 00, not .* 85", "[MQTT-1.5.4-1], [MQTT-1.5.4-2]: ill-formed text makes the packet malformed, 0x81"),
+    Rule("exchanges", r"5.0   CONNECT: 10 (\[MQTT-3.1.2-1[79]\]|Username with)", ENDS, CONNACK),
+    Rule("exchanges", "DISCONNECT: E0 RC=0x.*invalid|E0 with server-reference .UTF-8 string.( empty)?$", ENDS, LAST_WORD),
+    Rule("exchanges", "server-reference .* missing", "82, not .* 81", "it is cut off, and not a client's to send: " + ONE_OR_THE_OTHER),
+    Rule("exchanges", "FORBIDDEN", "81, not .* 82", "a packet of a type that does not exist can't be parsed: malformed (1.2), 0x81"),
+    Rule("exchanges", "(PINGRESP: D|SUBACK: 9|UNSUBACK: B)[1248]$", "82, not .* 81", TWO_MISTAKES),
+    Rule("exchanges", "PUBLISH: 30 topic 0$", "82, not .* 81", "3.3.2.1: no topic name and no Topic Alias is a protocol error, 0x82"),
+    Rule("exchanges", "QoS 0 Dup 1", "82, not .* 81", "[MQTT-3.3.1-2] names no code"),
+    Rule("exchanges", "PUBLISH: 30 topic with [+#]", "82, not .* 81", "[MQTT-3.3.2-2] names no code"),
+    Rule("exchanges", "PUBLISH DISALLOWED.*subscription-identifier", "82, not .* 81", "[MQTT-3.3.4-6]: a client may not send it at all, whatever its value: " + ONE_OR_THE_OTHER),
+    Rule("exchanges", r"no topic or qos|SUBSCRIBE: (82|A2) short 3", "82, not .* 81", PAYLOAD),
+    Rule("exchanges", r"SUBSCRIBE: 82 QoS (3|0 retain handling=3)", "82, not .* 81", "3.8.3.1: QoS 3 and Retain Handling 3 are protocol errors, 0x82"),
+    Rule("exchanges", "SUBSCRIBE: (82|A2) .*(len 0|zero (1st|2nd))|82 short 5", "82, not .* 81", "[MQTT-4.7.3-1] names no code"),
+    Rule("exchanges", "SUBSCRIBE: (82 mid 0|A2 zero mid)", "82, not .* 81", "[MQTT-2.2.1-3] names no code"),
+    Rule("exchanges", "# in sharename", "82, not .* 81", "[MQTT-4.8.2-2] names no code"),
+    Rule("exchanges", "subscription-identifier=0", "82, not .* 81", "3.8.2.1.2: the value 0 is a protocol error, 0x82"),
+    Rule("exchanges", "PUBRE[CL]", "(62 03 00 01|70 03 00 01), not", UNKNOWN_ID),
+    Rule("exchanges", "v3.1   CONNECT: 1[04] ok", "nothing, not", "3.1 has no use for these bits; that a server minds them is 3.1.1's [MQTT-3.1.2-3]"),
+    # Exchanges for clients.
+    Rule("clients", "DISALLOWED PROPERTIES", "e0 01 81, not e0 01 82", PROPERTY),
+    Rule("clients", "CONNACK: 20 long", "bytes behind the last field", "1.2: a packet that can't be parsed is malformed, and nothing is to come behind the properties"),
+    Rule("clients", "INVALID: 20 with assigned-client-identifier", "it goes on", "no statement forbids a server to say it to a client that has one"),
+    Rule("clients", "VALID: 20 with authentication-data", "it is over", "3.1.2.11.10: Authentication Data without an Authentication Method is a protocol error"),
+    Rule("clients", "VALID: 20 with authentication-method", "it is over", "[MQTT-4.12.0-6]: a client that named no method gets none"),
+    Rule("clients", "VALID: 20 with maximum-packet-size", "it is over", "with 1 byte there is nothing that a client may send [MQTT-3.1.2-24], not even an acknowledgement: it goes"),
+    Rule("clients", r"30 \[MQTT-3.1.0-1\]", "it goes on", "CONNECT, CONNACK, PUBLISH: nothing is wrong; theirs takes the CONNECT, which it has not read, for the end"),
+    Rule("clients", "topic with U.00", "it goes on|timed out", CONTROL),
+    Rule("clients", "QoS 0 Dup 1", "it is over", "[MQTT-3.3.1-2]: DUP must not be set at QoS 0"),
+    Rule("clients", "QoS 3", "81, not", "[MQTT-3.3.1-4]: QoS 3 is malformed, 0x81"),
+    Rule("clients", "topic with [+#]", "82, not .* 81", "[MQTT-3.3.2-2] names no code"),
+    Rule("clients", r"2\*subscription-identifier=1", "40 02", "3.3.2.3.8: there may be several of them, one for each subscription"),
+    Rule("clients", "PUBREC unsolicited", "62 03 00 01, not", UNKNOWN_ID),
+    Rule("clients", "UNSUBACK", "at least one is needed", "3.11.3: there is a reason code for each topic filter"),
+    Rule("clients", "UNSUBACK", "not a reason code of this packet", "[MQTT-3.11.3-2]: it has to be one of the table"),
+    Rule("clients", "UNSUBACK unsolicited", "it is over", NOT_ASKED),
+    # Scripts.
+    Rule("scripts", "", "^not to be had: ", "an option that ours is without, or has for all listeners at once", hole=True),
+    Rule("scripts", "unix-socket", "No such file", "there are no listeners on Unix sockets", hole=True),
+    Rule("scripts", "575314", "", "how long a long CONNECT takes in a debug build", hole=True),
+    Rule("scripts", "auto-id|zero-length-id|assigned-client-identifier", "", ORDER),
+    Rule("scripts", "max-connections", "Reset", "that a transport is closed by a reset is no matter of MQTT"),
+    Rule("scripts", "uname|pwfile|no-identity", "rc=[45] Expected: .*rc=[54]|rc=13[45] ", LOGIN),
+    Rule("scripts", "qos1-message-expiry", "proto_ver=5", NUMBERS + "; theirs gives one to a message that it never sends"),
+    Rule("scripts", "max-inflight-expire", "mid=1, .*mid=2", NUMBERS),
+    Rule("scripts", "11-message-expiry", "", NUMBERS),
+    Rule("scripts", "no-?local", "PUBACK, rl=3", "3.4.2.1: 0x10 MAY be said if nobody gets the message; ours says it if No Local is why"),
+    Rule("scripts", "qos1-oversize", "reason_code=151 Expected: .*149", "3.4.2.1: 0x95 is no reason code of PUBACK; 0x97 is, and means a limit of the server's own"),
+    Rule("scripts", "max-inflight-bytes", "publish2", "mosquitto counts payloads, ours whole packets: no matter of MQTT"),
+    Rule("scripts", "(subscribe|publish)-long-topic", "not decoded", "too many levels: ours refuses the topic (SUBACK, PUBACK) where theirs ends the connection; no statement asks for either"),
+    Rule("scripts", "disconnect-qos2", "PUBCOMP, rl=3", UNKNOWN_ID),
+    Rule("scripts", "publish-dollar-v5", "puback3", "a topic below $SYS that is of mosquitto's bridges"),
+    Rule("scripts", "qos2-dup", "disconnect1", "[MQTT-4.3.3-10]: until PUBREL, each PUBLISH with this packet identifier is answered with PUBREC; theirs gives up"),
+    Rule("scripts", "qos2-reuse-mid", "pub/qos2/test", "[MQTT-4.3.3-10]: it is the same message until PUBREL; theirs takes the second for another"),
+    Rule("scripts", "07-will-control", "", "$CONTROL is mosquitto's own"),
+    Rule("scripts", "07-will-delay(-reconnect)?$", "", "3.1.3.2.2: the will is published when the session ends if that is first; without a Session Expiry Interval it ends at once"),
+    Rule("scripts", "07-will-delay-recover", "pingresp", "3.1.4: with Clean Start the old session ends, and its will is published"),
+    Rule("scripts", "07-will-takeover", "LWT", "[MQTT-3.1.2-8] of 3.1.1: a connection that ended without DISCONNECT has its will published; [MQTT-3.1.4-3] of 5.0 the same"),
+    Rule("scripts", "07-will-invalid-utf8", "CONNACK", CONNACK),
+    Rule("scripts", "09-acl-(access-variants|empty-file)", "granted_qos=128", "[MQTT-3.9.3-1] of 3.1.1: 0x80 is what a refused subscription gets; theirs grants it and sends nothing"),
+    Rule("scripts", "09-acl-change", "nobody can log in", "a user name that nobody has verified counts for nothing here", hole=True),
+    Rule("scripts", "packet-size-publish", "", "2.1.4, 3.1.2.11.4: the size is that of the whole packet, which is 41 here and not 40; theirs leaves out the header"),
+    Rule("scripts", "acl-file-reload", "", "a bad file that is read again is reported, and the old rules stay; theirs ends", hole=True),
+    # The tests of paho-mqtt.
+    Rule("paho", "test_subscribe_failure", "Granted QoS", "its own server refuses the topic test/nosubscribe; no other does"),
+]  # fmt: skip
+
 # mosquitto's scripts that are of no concern to a server of the standard: how they begin, and what they try.
 OWN = {
+    "01-plugin": "plugins",
     "05-session-expiry-kick": "a plugin",
     "06-bridge": "bridges",
     "08-ssl-bridge": "bridges",
     "08-tls-psk": "keys that both sides know",
-    "09-plugin": "plugins",
     "09-extended-auth": "plugins with methods of authentication of their own",
-    "01-plugin": "plugins",
+    "09-plugin": "plugins",
     "14-dynsec": "a plugin",
     "15-persist": "a plugin",
     "16-": "the configuration file and the command line",

@@ -51,7 +51,7 @@ impl Default for Settings {
             max_queued: 1000,
             max_queued_bytes: 64 << 20,
             max_payload: usize::MAX,
-            max_levels: 200,
+            max_levels: 256,
             max_subscriptions: 100_000,
             max_retained: 1_000_000,
             sys_interval: Duration::from_secs(10),
