@@ -83,12 +83,13 @@ async fn a_peer_that_reads_slowly_stays_and_one_that_reads_nothing_goes() {
 async fn deadlines_are_met_though_the_alarm_is_set_once() {
     let (mut ours, theirs) = duplex(100);
     let clock = Clock::default();
+    let start = clock.now();
     let mut dues = [70_000, 30_000, 30_500, 90_000, 90_000].into_iter();
     let task = tokio::spawn(async move {
         let mut turns = Vec::new();
         let turn = |_: &[u8], _, _: &mut Output, _: &_| {
-            turns.push(clock.now().as_millis());
-            let due = dues.next().map(sans_mqtt::Instant::from_millis);
+            turns.push(clock.now().saturating_duration_since(start).as_millis());
+            let due = dues.next().map(|after| start + Duration::from_millis(after));
             Ok(Turn { is_over: due.is_none(), due, ..ON })
         };
         carry(theirs, clock, &Pace::default(), turn).await.unwrap();

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sans_mqtt::*;
-use tracing::field::display;
 use tracing::{debug, info};
 
 use super::client::{Client, ClientId, Testament};
