@@ -29,5 +29,6 @@ def run(place):
 
 
 def why(log, name):
-    found = re.search(rf"^(?:FAIL|ERROR): \w+ \(tests\.test_mqttv5\.{re.escape(name)}\)\n.*?^(\w[^\n]*)\n\n", log, re.M | re.S)
+    """The error that the log has below the name."""
+    found = re.search(rf"^(?:FAIL|ERROR): \w+ \(tests\.test_mqttv5\.{re.escape(name)}\)\n.*?^([\w.]+: [^\n]*)", log, re.M | re.S)
     return found[1] if found else "it did not end well"
