@@ -86,13 +86,17 @@ mod tests {
 
     fn numbers(numbers: impl IntoIterator<Item = u32>) -> Numbers {
         let mut set = Numbers::default();
-        numbers.into_iter().for_each(|number| drop(set.insert(number)));
+        for number in numbers {
+            set.insert(number);
+        }
         set
     }
 
     fn seen(numbers: impl IntoIterator<Item = u32>) -> Seen {
         let mut seen = Seen::default();
-        numbers.into_iter().for_each(|number| drop(seen.note(number)));
+        for number in numbers {
+            seen.note(number);
+        }
         seen
     }
 

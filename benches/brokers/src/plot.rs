@@ -92,7 +92,7 @@ fn bar_panel(
 ) -> Result<(), DrawingAreaErrorKind<<SVGBackend<'static> as DrawingBackend>::ErrorType>> {
     let values = || bars.groups.iter().flat_map(|(_, values)| values.iter().flatten().copied());
     let (least, most) = (values().fold(f64::MAX, f64::min), values().fold(f64::MIN_POSITIVE, f64::max));
-    let (bottom, top) = (10f64.powf(least.min(most).log10().floor()), most * 2.0);
+    let (bottom, top) = (10f64.powf(least.min(most).log10().floor()), most * 10.0);
     let mut chart = ChartBuilder::on(area)
         .caption(&bars.title, (FONT, 14))
         .margin(8)
@@ -100,7 +100,13 @@ fn bar_panel(
         .y_label_area_size(56)
         .build_cartesian_2d(0.0..bars.groups.len() as f64, (bottom..top).log_scale())?;
     let name = |x: &f64| bars.groups.get(*x as usize).map_or(String::new(), |(name, _)| name.clone());
-    chart.configure_mesh().disable_x_mesh().x_labels(bars.groups.len()).x_label_formatter(&name).draw()?;
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .x_labels(bars.groups.len() + 1)
+        .x_label_offset(36)
+        .x_label_formatter(&name)
+        .draw()?;
     let width = 0.8 / competitors.len() as f64;
     for ((n, competitor), colour) in competitors.iter().enumerate().zip(COLOURS) {
         let values = bars
@@ -117,5 +123,6 @@ fn bar_panel(
             .label(*competitor)
             .legend(move |(x, y)| Rectangle::new([(x, y - 4), (x + 8, y + 4)], colour.filled()));
     }
-    chart.configure_series_labels().background_style(WHITE.mix(0.8)).label_font((FONT, 10)).draw()
+    let legend = SeriesLabelPosition::UpperRight;
+    chart.configure_series_labels().position(legend).background_style(WHITE).label_font((FONT, 9)).draw()
 }

@@ -79,7 +79,7 @@ impl Program {
                 command.arg("-q").arg("-c").arg(file)
             }
         };
-        command.args(&self.arguments).current_dir(directory.path());
+        command.args(&self.arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         // It inherits the processor of the one who starts it, with all its threads.
         process::pin(PROCESSOR)?;
@@ -172,7 +172,7 @@ fn mosquitto_conf(address: SocketAddr) -> String {
     let (ip, port) = (address.ip(), address.port());
     format!(
         "listener {port} {ip}\nallow_anonymous true\nset_tcp_nodelay true\nlog_type none\n\
-         max_inflight_messages 0\nmax_queued_messages 0\n"
+         max_inflight_messages 1024\nmax_queued_messages 0\n"
     )
 }
 
