@@ -494,15 +494,17 @@ pub(crate) trait Section {
     fn has_topic_alias(&self, version: Version) -> bool;
 }
 
-/// Properties of the machine's own in front of the caller's.
+/// Properties of the machine's own before and behind the caller's.
 pub(crate) struct Joined<'a> {
-    pub(crate) own: &'a [Option<Property<'a>>],
+    pub(crate) before: &'a [Option<Property<'a>>],
     pub(crate) callers: Properties<'a>,
+    pub(crate) behind: &'a [Option<Property<'a>>],
 }
 
 impl<'a> Joined<'a> {
     fn iter(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
-        self.own.iter().copied().flatten().chain(self.callers.iter())
+        let own = |properties: &'a [Option<Property<'a>>]| properties.iter().copied().flatten();
+        own(self.before).chain(self.callers.iter()).chain(own(self.behind))
     }
 }
 
@@ -520,7 +522,7 @@ impl Section for Joined<'_> {
 
     fn has_topic_alias(&self, version: Version) -> bool {
         let is_alias = |property: &Property<'_>| property.id() == PropertyId::TopicAlias;
-        version.is_5() && self.own.iter().flatten().any(is_alias)
+        version.is_5() && self.before.iter().flatten().any(is_alias)
     }
 }
 

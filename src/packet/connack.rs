@@ -7,6 +7,10 @@ use crate::reason::ReasonCode;
 use crate::version::{Sender, Version};
 use crate::wire::{Check, Context, Decoded, Mode, Reader, Scope, Sink, invalid, start};
 
+/// How many of a server's own properties come before the application's. There is no order in the standard, but some
+/// compare bytes, and this is what a widely used server does.
+const LEADING: usize = 3;
+
 /// CONNACK: the server accepts or refuses a connection.
 ///
 /// ```
@@ -53,7 +57,7 @@ impl<'a> Connack<'a> {
         self.write_with(&self.properties, cx, out)
     }
 
-    /// Writes the packet with `own` properties in front of its own.
+    /// Writes the packet with `own` properties around its own.
     pub(crate) fn encode_with(
         &self,
         version: Version,
@@ -61,7 +65,8 @@ impl<'a> Connack<'a> {
         out: &mut impl Sink,
     ) -> Check {
         let cx = Context { version, sender: Some(Sender::Server), scope: Scope::CONNACK };
-        self.write_with(&Joined { own, callers: self.properties }, cx, out)
+        let (before, behind) = own.split_at_checked(LEADING).unwrap_or((own, &[]));
+        self.write_with(&Joined { before, callers: self.properties, behind }, cx, out)
     }
 
     fn write_with<S: Sink + ?Sized>(&self, properties: &impl Section, cx: Context, out: &mut S) -> Check {

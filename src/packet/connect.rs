@@ -210,7 +210,7 @@ impl<'a> Connect<'a> {
         out: &mut impl Sink,
     ) -> Check {
         let cx = Context { version, sender: Some(Sender::Client), scope: Scope::CONNECT };
-        self.write_with(&Joined { own, callers: self.properties }, cx, out)
+        self.write_with(&Joined { before: own, callers: self.properties, behind: &[] }, cx, out)
     }
 
     fn write_with<S: Sink + ?Sized>(&self, properties: &impl Section, cx: Context, out: &mut S) -> Check {

@@ -304,7 +304,8 @@ impl<'a> Publish<'a> {
         let payload_len = self.payload.len().saturating_add(more as usize);
         let topic = if known { "" } else { self.topic };
         let head = PublishHead { topic, payload_len, ..self.head() };
-        let properties = Joined { own: &[Some(Property::TopicAlias(alias))], callers: self.properties };
+        let before = &[Some(Property::TopicAlias(alias))];
+        let properties = Joined { before, callers: self.properties, behind: &[] };
         let len = head.write(cx, &properties, self.payload.len(), out)?;
         out.put(self.payload);
         Ok(len)

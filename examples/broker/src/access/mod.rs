@@ -105,7 +105,8 @@ impl Gate {
 
     /// Decides on a CONNECT: looks at its client identifier, user name, password, Authentication Method and Data.
     ///
-    /// A user name counts only if somebody vouches for it: a password, a token, or a certificate.
+    /// A user name counts only if somebody vouches for it: a password, a token, or a certificate. Whoever fails is told the same,
+    /// whatever was wrong.
     pub fn connect(&self, connect: &Connect<'_>, peer: &Peer) -> Verdict {
         let certified = peer.certificate.as_deref().filter(|_| self.0.options.use_identity_as_username);
         let client_id = connect.client_id.to_owned();
@@ -131,10 +132,10 @@ impl Gate {
                 let (gate, user, password) = (self.clone(), user.map(String::from), password.to_owned());
                 Verdict::Later(Box::new(move || match gate.log_in(user, &password) {
                     Some(visitor) => gate.admit(&client_id, visitor),
-                    None => Verdict::Reject(ReasonCode::BAD_USER_NAME_OR_PASSWORD),
+                    None => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
                 }))
             }
-            (Some(_), None) if is_verified => Verdict::Reject(ReasonCode::BAD_USER_NAME_OR_PASSWORD),
+            (Some(_), None) if is_verified => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
             _ if !self.0.options.allow_anonymous.unwrap_or(!self.0.knows_users()) => {
                 Verdict::Reject(ReasonCode::NOT_AUTHORIZED)
             }

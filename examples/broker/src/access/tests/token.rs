@@ -52,7 +52,7 @@ fn log_in(gate: &Gate, user_name: Option<&str>, token: &str) -> Result<Admitted,
 }
 
 fn is_refused(gate: &Gate, token: &str) -> bool {
-    log_in(gate, None, token).err() == Some(ReasonCode::BAD_USER_NAME_OR_PASSWORD)
+    log_in(gate, None, token).err() == Some(ReasonCode::NOT_AUTHORIZED)
 }
 
 #[test]
@@ -66,7 +66,7 @@ fn in_order() {
         assert_eq!(admitted.until, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(end)));
         assert!(admitted.access.is_unlimited());
     }
-    assert_eq!(log_in(&gate, Some("bert"), &text).err(), Some(ReasonCode::BAD_USER_NAME_OR_PASSWORD));
+    assert_eq!(log_in(&gate, Some("bert"), &text).err(), Some(ReasonCode::NOT_AUTHORIZED));
     assert!(log_in(&gate, None, &token(json!({ "nbf": now(), "iat": now(), "iss": "anybody" }))).is_ok());
     // Without a token nobody comes in.
     assert_eq!(
