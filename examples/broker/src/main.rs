@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use broker::Shared;
-use broker::access::Gate;
+use broker::access::{Gate, HashKind, entry};
 use broker::core::Broker;
 use broker::disk::Sqlite;
 use broker::net::clock::Clock;
@@ -13,7 +13,7 @@ use broker::net::listen::{Doors, Listener};
 use broker::net::log;
 use broker::net::signal::{Signals, Wish};
 use broker::net::tls::Tls;
-use broker::options::Options;
+use broker::options::{Options, Task};
 use clap::Parser;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
@@ -38,6 +38,9 @@ fn main() -> ExitCode {
 }
 
 fn start(options: &Options) -> Result<(), Failure> {
+    if let Some(Task::Passwd { user, kind }) = &options.task {
+        return passwd(user, *kind);
+    }
     options.check().map_err(Failure::Options)?;
     log::start(&options.log).map_err(Failure::Options)?;
     let tls = options.tls.cert.is_some().then(|| Tls::new(&options.tls));
@@ -48,6 +51,14 @@ fn start(options: &Options) -> Result<(), Failure> {
     };
     let runtime = runtime.map_err(|error| Failure::System(format!("can't start: {error}")))?;
     runtime.block_on(run(options, tls))
+}
+
+fn passwd(user: &str, kind: HashKind) -> Result<(), Failure> {
+    let mut password = String::new();
+    let read = io::stdin().read_line(&mut password);
+    read.map_err(|error| Failure::System(format!("can't read the password: {error}")))?;
+    let entry = entry(user, password.trim_end_matches(['\n', '\r']), kind).map_err(Failure::Options)?;
+    writeln!(io::stdout(), "{entry}").map_err(|error| Failure::System(error.to_string()))
 }
 
 async fn run(options: &Options, tls: Option<Arc<Tls>>) -> Result<(), Failure> {

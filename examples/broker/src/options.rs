@@ -3,17 +3,19 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 use sans_mqtt::{Config, Qos, Version};
 
-use crate::access::AccessOptions;
+use crate::access::{AccessOptions, HashKind};
 use crate::core::settings::Settings;
 use crate::net::address::Address;
 
 /// An MQTT broker for 3.1, 3.1.1 and 5.0.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "broker", max_term_width = 100)]
+#[command(name = "broker", max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub struct Options {
+    #[command(subcommand)]
+    pub task: Option<Task>,
     /// Where to listen: a port of this machine alone (1883), HOST:PORT, or a URL with tcp://, tls://, ws:// or wss://.
     /// Port 0 takes a free one. With [::], most systems listen for IPv4, too [default: 127.0.0.1:1883]
     #[arg(value_name = "ADDRESS")]
@@ -38,6 +40,18 @@ pub struct Options {
     pub limits: LimitOptions,
     #[command(flatten)]
     pub log: LogOptions,
+}
+
+/// What there is to do but to be a broker.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Task {
+    /// Reads a password from standard input, and writes the line for it in a password file
+    Passwd {
+        user: String,
+        /// What is kept of the password
+        #[arg(long, value_name = "KIND", default_value = "argon2id")]
+        kind: HashKind,
+    },
 }
 
 /// What is spoken, and what is announced to clients.

@@ -169,3 +169,33 @@ fn an_idle_connection_takes_little_memory() {
     println!("{count} idle connections: {each} bytes each, session and all");
     assert!(each < 8192, "{each} bytes");
 }
+
+/// Gives what it prints for a password.
+fn passwd(user: &str, password: &str, kind: &str) -> String {
+    let mut child = broker(&["passwd", user, "--kind", kind]).stdin(Stdio::piped()).spawn().unwrap();
+    writeln!(child.stdin.take().unwrap(), "{password}").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success());
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn passwords_that_it_writes_let_users_in() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("passwords");
+    std::fs::write(&file, passwd("anna", "pencil", "argon2id") + &passwd("bert", "rubber", "scram")).unwrap();
+    let mut broker = Running::start(&["0", "--password-file", file.to_str().unwrap()]);
+    let address = broker.address();
+    for (user, password, code) in
+        [("anna", "pencil", 0), ("anna", "rubber", 5), ("bert", "rubber", 0), ("carl", "pencil", 5)]
+    {
+        let mut socket = TcpStream::connect(&address).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let password = Some(password.as_bytes());
+        let connect = Connect { client_id: "c", user_name: Some(user), password, ..Connect::default() };
+        socket.write_all(&Packet::from(connect).to_vec(Version::V3_1_1).unwrap()).unwrap();
+        let mut connack = [0; 4];
+        socket.read_exact(&mut connack).unwrap();
+        assert_eq!(connack, [0x20, 2, 0, code], "{user}");
+    }
+}

@@ -1,0 +1,228 @@
+//! Nobody reads or writes a topic that is not for them, by whatever way.
+
+use std::collections::HashMap;
+use std::fs;
+use std::task::Waker;
+
+use broker::access::{AccessOptions, Gate, HashKind, Peer, entry};
+use broker::core::Broker;
+use broker::core::link::LinkId;
+use broker::core::settings::Settings;
+use broker::output::Output;
+use bytes::Buf;
+use sans_mqtt::*;
+
+const RULES: &str = "
+topic read public/#
+
+user anna
+topic readwrite house/#
+topic deny house/safe
+
+user bert
+topic read house/+/light
+topic write house/+/light
+pattern readwrite own/%u/#
+";
+
+/// A broker with these rules, and its clients.
+struct House {
+    broker: Broker,
+    links: HashMap<&'static str, LinkId>,
+    input: HashMap<&'static str, Vec<u8>>,
+}
+
+impl House {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let (users, rules) = (directory.path().join("users"), directory.path().join("rules"));
+        let line = |user| entry(user, "key", HashKind::Scram).unwrap() + "\n";
+        fs::write(&users, ["anna", "bert", "root"].map(line).concat()).unwrap();
+        fs::write(&rules, format!("{RULES}\nuser root\ntopic readwrite #\n")).unwrap();
+        let options = AccessOptions {
+            password_file: Some(users),
+            acl_file: Some(rules),
+            allow_anonymous: Some(true),
+            ..AccessOptions::default()
+        };
+        let gate = Gate::new(&options).unwrap();
+        let broker = Broker::new(Settings::default(), gate, Instant::default());
+        Self { broker, links: HashMap::new(), input: HashMap::new() }
+    }
+
+    /// Sends a packet, and has done what is to be done elsewhere.
+    fn send<'a>(&mut self, name: &'static str, packet: impl Into<Packet<'a>>) {
+        let (id, now) = (self.links[name], Instant::default());
+        let mut came = packet.into().to_vec(Version::V5_0).unwrap();
+        for _ in 0..2 {
+            let mut output = Output::default();
+            self.broker.turn(id, now, &came, false, &mut output, Waker::noop()).unwrap();
+            self.input.entry(name).or_default().extend(output.copy_to_bytes(output.remaining()));
+            came.clear();
+            if let Some(job) = self.broker.job(id) {
+                let verdict = job();
+                self.broker.decide(id, verdict);
+            }
+        }
+    }
+
+    fn enter(&mut self, name: &'static str, connect: Connect<'_>) -> ReasonCode {
+        self.links.insert(name, self.broker.open(Peer::default(), Instant::default()));
+        self.input.remove(name);
+        self.send(name, connect);
+        let mut reason = None;
+        self.look(name, |packet| {
+            if let Packet::Connack(connack) = packet {
+                reason = Some(connack.reason);
+            }
+        });
+        reason.expect("CONNACK")
+    }
+
+    fn look(&mut self, name: &'static str, mut look: impl FnMut(Packet<'_>)) {
+        let mut output = Output::default();
+        let id = self.links[name];
+        self.broker.turn(id, Instant::default(), &[], false, &mut output, Waker::noop()).unwrap();
+        let mut input = self.input.remove(name).unwrap_or_default();
+        input.extend(output.copy_to_bytes(output.remaining()));
+        let mut rest = &input[..];
+        while let Split::Frame(frame, behind) = Frame::split(rest, usize::MAX).unwrap() {
+            look(Packet::decode(Version::V5_0, frame).unwrap());
+            rest = behind;
+        }
+        assert!(rest.is_empty());
+    }
+
+    /// The topics of the messages that came, and the reason codes of answers.
+    fn heard(&mut self, name: &'static str) -> Vec<String> {
+        let mut heard = Vec::new();
+        self.look(name, |packet| match packet {
+            Packet::Publish(publish) => heard.push(publish.topic.to_owned()),
+            Packet::Puback(ack) => heard.push(ack.reason.to_string()),
+            packet => panic!("{packet:?}"),
+        });
+        heard
+    }
+
+    /// Whether it is granted. What has come already stays to be heard.
+    fn subscribe(&mut self, name: &'static str, filter: &str) -> bool {
+        let filters = [Subscription { filter, qos: Qos::AtMostOnce, ..Subscription::default() }];
+        self.send(name, Subscribe { filters: (&filters).into(), ..Subscribe::default() });
+        let Split::Frame(suback, rest) = Frame::split(&self.input[name], usize::MAX).unwrap() else {
+            panic!()
+        };
+        let Packet::Suback(suback) = Packet::decode(Version::V5_0, suback).unwrap() else { panic!() };
+        let is_granted = suback.reasons.iter().all(|reason| !reason.is_error());
+        let rest = rest.to_vec();
+        self.input.insert(name, rest);
+        is_granted
+    }
+
+    fn publish(&mut self, name: &'static str, topic: &str, retain: bool) {
+        self.send(name, Publish { topic, retain, payload: b"x", ..Publish::default() });
+    }
+}
+
+fn user<'a>(client_id: &'a str, name: &'a str) -> Connect<'a> {
+    let password = Some(&b"key"[..]);
+    Connect { client_id, user_name: Some(name), password, keep_alive: 0, ..Connect::default() }
+}
+
+/// All topics that there are here.
+const TOPICS: [&str; 6] =
+    ["public/news", "house/safe", "house/attic/light", "house/attic/heat", "own/bert/x", "own/anna/x"];
+
+#[test]
+fn only_what_may_be_read_arrives_whatever_the_filter_is() {
+    let mut house = House::new();
+    house.enter("root", user("root", "root"));
+    for topic in TOPICS {
+        house.publish("root", topic, true);
+    }
+    let readable = |name| match name {
+        "anna" => vec!["house/attic/heat", "house/attic/light", "own/anna/x"],
+        "bert" => vec!["house/attic/light", "own/bert/x"],
+        _ => vec!["public/news"],
+    };
+    for name in ["anna", "bert", "guest"] {
+        for filter in ["#", "+/+/+", "$share/s/#", "$share/s/+/#", "house/#", "own/#"] {
+            let connect = match name {
+                "guest" => Connect { client_id: "guest", keep_alive: 0, ..Connect::default() },
+                name => user(name, name),
+            };
+            assert_eq!(house.enter(name, connect), ReasonCode::SUCCESS);
+            let (_, plain) = filter.rsplit_once("$share/s/").unwrap_or(("", filter));
+            let expected: Vec<_> =
+                readable(name).into_iter().filter(|topic| matches(plain, topic)).map(String::from).collect();
+            let is_granted = house.subscribe(name, filter);
+            let mut heard = house.heard(name);
+            assert!(is_granted || expected.is_empty(), "{name} {filter}");
+            // There is nothing below that a guest may read, whatever is published one day.
+            assert!(!is_granted || name != "guest" || !filter.starts_with("house"));
+            let retained = if filter.starts_with("$share") { vec![] } else { expected.clone() };
+            heard.sort();
+            assert_eq!(heard, retained, "{name} {filter}, retained");
+            for topic in TOPICS {
+                house.publish("root", topic, false);
+            }
+            let mut heard = house.heard(name);
+            heard.sort();
+            assert_eq!(heard, expected, "{name} {filter}");
+        }
+    }
+}
+
+#[test]
+fn a_shared_message_goes_to_one_who_may_read_it() {
+    let mut house = House::new();
+    house.enter("root", user("root", "root"));
+    house.enter("anna", user("anna", "anna"));
+    house.enter("bert", user("bert", "bert"));
+    assert!(house.subscribe("anna", "$share/s/#") && house.subscribe("bert", "$share/s/#"));
+    for _ in 0..4 {
+        house.publish("root", "house/attic/heat", false);
+        house.publish("root", "own/bert/x", false);
+        house.publish("root", "house/safe", false);
+    }
+    assert_eq!(house.heard("anna"), ["house/attic/heat"; 4]);
+    assert_eq!(house.heard("bert"), ["own/bert/x"; 4]);
+}
+
+#[test]
+fn only_what_may_be_written_is_published() {
+    let mut house = House::new();
+    house.enter("root", user("root", "root"));
+    assert!(house.subscribe("root", "#"));
+    house.enter("bert", user("bert", "bert"));
+    for topic in TOPICS {
+        let delivery = Delivery::AtLeastOnce(PacketId::MIN);
+        house.send("bert", Publish { topic, delivery, ..Publish::default() });
+    }
+    let refused = ReasonCode::NOT_AUTHORIZED.to_string();
+    let answers = house.heard("bert");
+    let allowed: Vec<_> = TOPICS.iter().zip(answers).filter(|(_, answer)| *answer != refused).collect();
+    assert_eq!(
+        allowed.iter().map(|(topic, _)| **topic).collect::<Vec<_>>(),
+        ["house/attic/light", "own/bert/x"]
+    );
+    assert_eq!(house.heard("root"), ["house/attic/light", "own/bert/x"]);
+    // Nor as a will.
+    let will = Some(Will { topic: "house/safe", ..Will::default() });
+    assert_eq!(house.enter("bert", Connect { will, ..user("bert", "bert") }), ReasonCode::NOT_AUTHORIZED);
+}
+
+#[test]
+fn what_waits_for_one_user_is_not_for_another() {
+    let mut house = House::new();
+    house.enter("root", user("root", "root"));
+    let keep = [Property::SessionExpiryInterval(60)];
+    let stay = |name| Connect { clean_start: false, properties: (&keep).into(), ..user("shared", name) };
+    house.enter("anna", stay("anna"));
+    let filters = [Subscription { filter: "house/#", qos: Qos::AtLeastOnce, ..Subscription::default() }];
+    house.send("anna", Subscribe { filters: (&filters).into(), ..Subscribe::default() });
+    house.send("anna", Disconnect::default());
+    let delivery = Delivery::AtLeastOnce(PacketId::MIN);
+    house.send("root", Publish { topic: "house/attic/heat", delivery, ..Publish::default() });
+    assert_eq!(house.enter("bert", stay("bert")), ReasonCode::SUCCESS);
+    assert_eq!(house.heard("bert"), [""; 0]);
+}
