@@ -84,7 +84,7 @@ impl Broker {
             Verdict::Accept(admitted) => self.enter(id, link, admitted),
             Verdict::Reject(reason) => {
                 info!(address = link.peer.address.map(display), client_id = entry.name, %reason, "refused");
-                link.end(reason);
+                link.end(reason, self.now);
                 Ok(())
             }
             Verdict::Continue(data, exchange) => {
@@ -123,7 +123,7 @@ impl Broker {
             entry.name.clone_from(client_id);
         }
         if entry.will.as_ref().is_some_and(|will| !admitted.access.may_publish(will.frame.message().topic)) {
-            link.end(ReasonCode::NOT_AUTHORIZED);
+            link.end(ReasonCode::NOT_AUTHORIZED, self.now);
             return Ok(());
         }
         let client = self.session_of(&entry, &admitted, link);
@@ -168,7 +168,7 @@ impl Broker {
             && let Some(mut link) = self.links.get_mut(other).and_then(Option::take)
         {
             debug!(address = link.peer.address.map(display), client_id = entry.name, "taken over");
-            link.end(ReasonCode::SESSION_TAKEN_OVER);
+            link.end(ReasonCode::SESSION_TAKEN_OVER, self.now);
             self.leave(&mut link);
             link.wake();
             self.links[other] = Some(link);

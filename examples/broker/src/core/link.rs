@@ -97,8 +97,10 @@ impl Link {
     }
 
     /// Ends it with a reason, which a client that is let in, or of 5.0, is told.
-    pub fn end(&mut self, reason: ReasonCode) {
+    pub fn end(&mut self, reason: ReasonCode, now: Instant) {
         let Self { server, output, .. } = self;
+        // Its session goes on from now, and not from when it was last heard of.
+        server.handle_timeout(now, output);
         let refused = server.reject(reason, Properties::EMPTY, output);
         let farewell = Disconnect { reason, ..Disconnect::default() };
         let _ = refused.or_else(|_| server.disconnect(&farewell, output));

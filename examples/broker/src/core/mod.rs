@@ -203,14 +203,14 @@ impl Broker {
     }
 
     fn handle(&mut self, id: LinkId, link: &mut Link, came: &[u8]) {
-        if let Some(verdict) = link.entry.as_mut().and_then(|entry| entry.verdict.take())
-            && self.judge(id, link, verdict).is_err()
-        {
-            link.end(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR);
+        if let Some(verdict) = link.entry.as_mut().and_then(|entry| entry.verdict.take()) {
+            if self.judge(id, link, verdict).is_err() {
+                link.end(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, self.now);
+            }
         }
         if link.until.is_some_and(|until| until <= self.now) {
             link.until = None;
-            link.end(ReasonCode::MAXIMUM_CONNECT_TIME);
+            link.end(ReasonCode::MAXIMUM_CONNECT_TIME, self.now);
         }
         // What came is copied only if it ends within a packet.
         let mut kept = mem::take(&mut link.input);
@@ -225,7 +225,7 @@ impl Broker {
                 Step::Event(event) => {
                     if self.answer(id, link, event).is_err() {
                         // Who can't take the answer can only be sent away.
-                        link.end(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR);
+                        link.end(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, self.now);
                     } else if self.has_own_mail {
                         self.deliver(link);
                     }
@@ -314,7 +314,7 @@ impl Broker {
         self.now = now;
         for id in self.links.keys().collect::<Vec<_>>() {
             let Some(mut link) = self.links.get_mut(id).and_then(Option::take) else { continue };
-            link.end(ReasonCode::SERVER_SHUTTING_DOWN);
+            link.end(ReasonCode::SERVER_SHUTTING_DOWN, self.now);
             link.wake();
             self.links[id] = Some(link);
         }

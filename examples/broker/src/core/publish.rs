@@ -24,7 +24,7 @@ impl Broker {
         let message = link.server.message(incoming);
         self.statistics.received += 1;
         if has_control(message.topic) {
-            link.end(ReasonCode::MALFORMED_PACKET);
+            link.end(ReasonCode::MALFORMED_PACKET, self.now);
             return Ok(());
         }
         let reason = match self.refusal(from, &message) {

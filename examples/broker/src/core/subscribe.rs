@@ -29,7 +29,7 @@ impl Broker {
         let Some(client) = link.client else { return Ok(()) };
         let version = link.server.version();
         if subscribe.filters.iter().any(|asked| has_control(asked.filter)) {
-            link.end(ReasonCode::MALFORMED_PACKET);
+            link.end(ReasonCode::MALFORMED_PACKET, self.now);
             return Ok(());
         }
         let id = subscribe.properties.subscription_identifier();
@@ -85,8 +85,8 @@ impl Broker {
         unsubscribe: &Unsubscribe<'_>,
     ) -> Result<(), UsageError> {
         let Some(id) = link.client else { return Ok(()) };
-        if unsubscribe.filters.iter().any(has_control) {
-            link.end(ReasonCode::MALFORMED_PACKET);
+        if unsubscribe.filters.iter().any(|filter| has_control(filter)) {
+            link.end(ReasonCode::MALFORMED_PACKET, self.now);
             return Ok(());
         }
         let reasons: Vec<_> =

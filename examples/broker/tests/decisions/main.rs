@@ -15,6 +15,7 @@ use sans_mqtt::{
 };
 use tempfile::TempDir;
 
+mod losses;
 mod tests;
 
 use tests::{NEW, OLD, World, all, named, to};

@@ -17,7 +17,7 @@ pub struct World {
 }
 
 impl World {
-    fn connect(&mut self, version: Version, connect: Connect<'_>) -> u64 {
+    pub fn connect(&mut self, version: Version, connect: Connect<'_>) -> u64 {
         self.last += 1;
         self.machine.open(self.last, self.now);
         self.versions.insert(self.last, version);
