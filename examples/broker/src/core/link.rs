@@ -101,6 +101,8 @@ impl Link {
         let Self { server, output, .. } = self;
         // Its session goes on from now, and not from when it was last heard of.
         server.handle_timeout(now, output);
+        // What is still to be decided of it does not matter any more.
+        self.entry = None;
         let refused = server.reject(reason, Properties::EMPTY, output);
         let farewell = Disconnect { reason, ..Disconnect::default() };
         let _ = refused.or_else(|_| server.disconnect(&farewell, output));

@@ -42,3 +42,36 @@ fn a_session_does_not_end_while_its_client_is_silent() {
     let (_, present) = world.enter(NEW, stay("s"));
     assert!(present);
 }
+
+#[test]
+fn a_login_that_is_decided_too_late_changes_nothing() {
+    let mut world = World::default();
+    let file = world.machine.directory.path().join("passwords");
+    std::fs::write(&file, entry("u", "p", HashKind::Argon2id).unwrap()).unwrap();
+    let options = AccessOptions { password_file: Some(file), ..AccessOptions::default() };
+    world.machine.broker.set_gate(Gate::new(&options).unwrap());
+    let connect = Connect { user_name: Some("u"), password: Some(b"p"), ..stay("s") };
+    let log_in = |world: &mut World| {
+        let id = world.connect(NEW, connect);
+        let link = world.machine.links[&id];
+        let job = world.machine.broker.job(link).expect("a job");
+        (id, link, job())
+    };
+    let (s, link, verdict) = log_in(&mut world);
+    world.machine.broker.decide(link, verdict);
+    world.next(s, |packet| assert!(matches!(packet, Packet::Connack(_)), "{packet:?}"));
+    world.cut(s);
+    let (late, link, verdict) = log_in(&mut world);
+    world.machine.broker.shut_down(world.now).unwrap();
+    world.machine.broker.decide(link, verdict);
+    assert!(world.machine.is_over(late));
+    replace(&mut world, Settings::default());
+    world.machine.broker.set_gate(Gate::new(&options).unwrap());
+    let (s, link, verdict) = log_in(&mut world);
+    world.machine.broker.decide(link, verdict);
+    let present = world.next(s, |packet| match packet {
+        Packet::Connack(connack) => connack.session_present,
+        packet => panic!("{packet:?}"),
+    });
+    assert!(present);
+}
