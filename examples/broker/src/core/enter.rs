@@ -219,6 +219,9 @@ impl Broker {
             if was_accepted {
                 client.expiry = session.expiry_interval();
             }
+            if session.timers().will.is_none() {
+                client.will = None;
+            }
             client.queue.leave();
             client.session = Some(session);
             self.ledger.put_session(client);

@@ -75,3 +75,21 @@ fn a_login_that_is_decided_too_late_changes_nothing() {
     });
     assert!(present);
 }
+
+#[test]
+fn a_will_that_was_taken_back_does_not_come_after_a_restart() {
+    let mut world = World::default();
+    let lasting = Connect { clean_start: false, ..named("w") };
+    let (watcher, _) = world.enter(OLD, lasting);
+    world.subscribe(watcher, all("will"));
+    let will = Will { topic: "will", payload: b"x", qos: Qos::AtLeastOnce, ..Will::default() };
+    let (s, _) = world.enter(OLD, Connect { clean_start: false, will: Some(will), ..named("s") });
+    let (t, _) = world.enter(NEW, Connect { will: Some(will), ..stay("t") });
+    world.send(s, Disconnect::default());
+    world.send(t, Disconnect::default());
+    assert_eq!(world.heard(watcher), [""; 0]);
+    world.restart();
+    let (watcher, _) = world.enter(OLD, lasting);
+    world.pass(1);
+    assert_eq!(world.heard(watcher), [""; 0]);
+}
