@@ -131,7 +131,10 @@ impl Broker {
                 let size = letter.message.size();
                 let message = letter.message.message();
                 let in_flight = link.server.session().in_flight();
-                let sent = if letter.message.has_expired(*now) {
+                // What it may read can have changed while it was away.
+                let is_for_nobody =
+                    letter.message.has_expired(*now) || !client.access.may_read(message.topic);
+                let sent = if is_for_nobody {
                     Ok(None)
                 } else if qos > Qos::AtMostOnce && !client.may_fly(in_flight, size, settings) {
                     break;
@@ -145,7 +148,7 @@ impl Broker {
                         debug!(client_id = &*client.name, %error, "message dropped");
                         statistics.dropped += 1;
                     }
-                    Ok(_) => statistics.sent += 1,
+                    Ok(_) => statistics.sent += u64::from(!is_for_nobody),
                 }
                 let Some(letter) = client.queue.pop(qos) else { break };
                 match sent {

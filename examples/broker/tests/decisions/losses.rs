@@ -93,3 +93,24 @@ fn a_will_that_was_taken_back_does_not_come_after_a_restart() {
     world.pass(1);
     assert_eq!(world.heard(watcher), [""; 0]);
 }
+
+#[test]
+fn who_may_not_read_a_message_does_not_get_it_after_a_restart_either() {
+    let mut world = World::default();
+    let acl = world.machine.directory.path().join("acl");
+    std::fs::write(&acl, "topic read a/#\n").unwrap();
+    let options = AccessOptions { acl_file: Some(acl), ..AccessOptions::default() };
+    let gate = Gate::new(&options).unwrap();
+    world.machine.broker.set_gate(gate.clone());
+    let (s, _) = world.enter(NEW, stay("s"));
+    world.subscribe(s, all("#"));
+    world.cut(s);
+    world.restart();
+    let (p, _) = world.enter(NEW, named("p"));
+    world.publish(p, to("b", "secret"));
+    world.publish(p, to("a/b", "for all"));
+    world.machine.broker.set_gate(gate);
+    let (s, present) = world.enter(NEW, stay("s"));
+    assert!(present);
+    assert_eq!(world.heard(s), ["a/b for all"]);
+}
