@@ -122,8 +122,9 @@ impl Broker {
         if let Some(client_id) = &admitted.client_id {
             entry.name.clone_from(client_id);
         }
-        if entry.will.as_ref().is_some_and(|will| !admitted.access.may_publish(will.frame.message().topic)) {
-            link.end(ReasonCode::NOT_AUTHORIZED, self.now);
+        let will = entry.will.as_ref();
+        if let Some(reason) = will.and_then(|will| self.refusal(&admitted.access, &will.frame.message())) {
+            link.end(reason, self.now);
             return Ok(());
         }
         let client = self.session_of(&entry, &admitted, link);
@@ -238,7 +239,7 @@ impl Broker {
                     self.ledger.put_session(client);
                     let Some(will) = will else { continue };
                     let message = will.frame.message();
-                    if access.may_publish(message.topic) {
+                    if self.refusal(&access, &message).is_none() {
                         let stored = Stored::new(&message, self.now).map(Arc::new);
                         let _ = stored.map(|stored| self.publish(Some(id), &mut Draft::of(&stored)));
                     }

@@ -11,6 +11,7 @@ use super::letter::{Draft, Stored, Terms};
 use super::link::Link;
 use super::subscribe::has_control;
 use super::{Broker, Deadline};
+use crate::access::Access;
 
 impl Broker {
     /// A client publishes.
@@ -27,7 +28,8 @@ impl Broker {
             link.end(ReasonCode::MALFORMED_PACKET, self.now);
             return Ok(());
         }
-        let reason = match self.refusal(from, &message) {
+        let Some(client) = self.clients.get(from) else { return Ok(()) };
+        let reason = match self.refusal(&client.access, &message) {
             Some(reason) => {
                 debug!(address = link.address(), topic = message.topic, %reason, "message refused");
                 reason
@@ -48,8 +50,8 @@ impl Broker {
         }
     }
 
-    /// Why a message of a client goes nowhere, if that is so.
-    fn refusal(&self, from: ClientId, message: &Message<'_>) -> Option<ReasonCode> {
+    /// Why a message of a client, or its will, goes nowhere, if that is so.
+    pub(super) fn refusal(&self, access: &Access, message: &Message<'_>) -> Option<ReasonCode> {
         if message.payload.len() > self.settings.max_payload {
             return Some(ReasonCode::QUOTA_EXCEEDED);
         }
@@ -57,7 +59,7 @@ impl Broker {
             return Some(ReasonCode::TOPIC_NAME_INVALID);
         }
         let may = !["$SYS/", "$share/"].iter().any(|own| message.topic.starts_with(own))
-            && self.clients.get(from).is_some_and(|client| client.access.may_publish(message.topic));
+            && access.may_publish(message.topic);
         (!may).then_some(ReasonCode::NOT_AUTHORIZED)
     }
 

@@ -114,3 +114,22 @@ fn who_may_not_read_a_message_does_not_get_it_after_a_restart_either() {
     assert!(present);
     assert_eq!(world.heard(s), ["a/b for all"]);
 }
+
+#[test]
+fn a_will_may_go_where_a_message_may() {
+    let mut world = World::default();
+    let levels = "a/".repeat(300);
+    for (topic, expected) in [
+        ("a", ReasonCode::SUCCESS),
+        ("$SYS/broker/version", ReasonCode::NOT_AUTHORIZED),
+        (&levels, ReasonCode::TOPIC_NAME_INVALID),
+    ] {
+        let will = Will { topic, ..Will::default() };
+        let id = world.connect(NEW, Connect { will: Some(will), ..named("c") });
+        let reason = world.next(id, |packet| match packet {
+            Packet::Connack(connack) => connack.reason,
+            packet => panic!("{packet:?}"),
+        });
+        assert_eq!(reason, expected, "{topic}");
+    }
+}
