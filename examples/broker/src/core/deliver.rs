@@ -123,7 +123,8 @@ impl Broker {
         true
     }
 
-    fn deliver_waiting(&mut self, link: &mut Link) {
+    /// Sends what waits for the client, whose connection is open: nothing goes to another.
+    pub(super) fn deliver_waiting(&mut self, link: &mut Link) {
         let Self { clients, settings, ledger, statistics, now, .. } = self;
         let Some(client) = link.client.and_then(|id| clients.get_mut(id)) else { return };
         for qos in [Qos::AtMostOnce, Qos::AtLeastOnce] {

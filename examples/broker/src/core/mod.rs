@@ -226,8 +226,8 @@ impl Broker {
                     if self.answer(id, link, event).is_err() {
                         // Who can't take the answer can only be sent away.
                         link.end(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, self.now);
-                    } else if self.has_own_mail {
-                        self.deliver(link);
+                    } else if mem::take(&mut self.has_own_mail) && link.server.is_open() {
+                        self.deliver_waiting(link);
                     }
                 }
                 Step::Wait(wait) => {

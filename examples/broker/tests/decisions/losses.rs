@@ -133,3 +133,23 @@ fn a_will_may_go_where_a_message_may() {
         assert_eq!(reason, expected, "{topic}");
     }
 }
+
+#[test]
+fn what_waits_is_kept_when_its_client_says_farewell() {
+    let mut world = World::default();
+    let keep = [Property::SessionExpiryInterval(60), Property::ReceiveMaximum(1)];
+    let (s, _) = world.enter(NEW, Connect { properties: (&keep).into(), ..stay("s") });
+    world.subscribe(s, all("a"));
+    let (p, _) = world.enter(NEW, named("p"));
+    for payload in ["1", "2", "3"] {
+        world.publish(p, to("a", payload));
+    }
+    world.publish(p, Publish { retain: true, ..to("r", "") });
+    world.publish(p, Publish { retain: true, ..to("r", "x") });
+    assert_eq!(world.heard(s), ["a 1"]);
+    let (other, _) = world.enter(NEW, named("other"));
+    world.send(other, Subscribe { filters: [all("r")][..].into(), ..Subscribe::default() });
+    world.send(s, Disconnect::default());
+    let (s, _) = world.enter(NEW, stay("s"));
+    assert_eq!(world.heard(s), ["a 1", "a 2", "a 3"]);
+}
