@@ -287,7 +287,8 @@ impl Broker {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.expiry = link.server.session().expiry_interval();
         self.ledger.keep(client, client.expiry > 0);
-        let watched = client.is_watched(&self.settings);
+        // What was on its way when its session still lasted is acknowledged now.
+        let watched = client.is_watched(&self.settings) || !client.flying.is_empty();
         link.server.session_mut().store_mut().notes = watched.then(Vec::new);
     }
 }

@@ -153,3 +153,21 @@ fn what_waits_is_kept_when_its_client_says_farewell() {
     let (s, _) = world.enter(NEW, stay("s"));
     assert_eq!(world.heard(s), ["a 1", "a 2", "a 3"]);
 }
+
+#[test]
+fn a_shared_message_that_was_acknowledged_is_not_for_another() {
+    let mut world = World::default();
+    let (s, _) = world.enter(NEW, stay("s"));
+    world.subscribe(s, all("$share/g/a"));
+    let (p, _) = world.enter(NEW, named("p"));
+    world.publish(p, to("a", "1"));
+    world.cut(s);
+    let (s, present) = world.enter(NEW, Connect { clean_start: false, ..named("s") });
+    assert!(present);
+    assert_eq!(world.heard(s), ["a 1"]);
+    ack(&mut world, s, 1);
+    let (other, _) = world.enter(NEW, named("other"));
+    world.subscribe(other, all("$share/g/a"));
+    world.send(s, Disconnect::default());
+    assert_eq!(world.heard(other), [""; 0]);
+}
