@@ -272,7 +272,8 @@ impl Broker {
             let (filter, share) = super::subscribe::split(filter);
             self.topics.remove(filter, share, id);
         }
-        self.ledger.forget(&mut client);
+        let session = client.session.take();
+        self.ledger.forget(&mut client, session.as_ref());
         self.pass_on(client);
     }
 
@@ -286,7 +287,7 @@ impl Broker {
     fn remember(&mut self, id: ClientId, link: &mut Link) {
         let Some(client) = self.clients.get_mut(id) else { return };
         client.expiry = link.server.session().expiry_interval();
-        self.ledger.keep(client, client.expiry > 0);
+        self.ledger.keep(client, link.server.session(), client.expiry > 0);
         // What was on its way when its session still lasted is acknowledged now.
         let watched = client.is_watched(&self.settings) || !client.flying.is_empty();
         link.server.session_mut().store_mut().notes = watched.then(Vec::new);

@@ -10,7 +10,7 @@ use sans_mqtt::*;
 
 use super::client::{Client, Subscribed};
 use super::letter::{Letter, Stored, Terms};
-use super::link::Note;
+use super::link::{Note, Tables};
 use crate::disk::rows::{LetterRow, LetterState, MessageRow, SessionRow, SubscriptionRow};
 use crate::disk::{Batch, Disk};
 
@@ -32,7 +32,7 @@ impl Ledger {
     }
 
     /// Has what belongs to a client survive a restart, or not any more.
-    pub fn keep(&mut self, client: &mut Client, stays: bool) {
+    pub fn keep(&mut self, client: &mut Client, session: &Session<Tables>, stays: bool) {
         if stays && self.disk.is_some() {
             if client.row.is_none() {
                 self.last_session += 1;
@@ -40,7 +40,7 @@ impl Ledger {
             }
             self.put_session(client);
         } else {
-            self.forget(client);
+            self.forget(client, Some(session));
         }
     }
 
@@ -150,7 +150,7 @@ impl Ledger {
     }
 
     /// Nothing of a client is to survive.
-    pub fn forget(&mut self, client: &mut Client) {
+    pub fn forget(&mut self, client: &mut Client, session: Option<&Session<Tables>>) {
         let Some(row) = client.row.take() else { return };
         self.batch.delete_session(row);
         for filter in client.subscriptions.keys() {
@@ -164,7 +164,7 @@ impl Ledger {
             self.batch.delete_letter(row, flying.number);
             self.release(flying.message.as_deref());
         }
-        if let Some(session) = &client.session {
+        if let Some(session) = session {
             session.export(|record| {
                 if let Record::Take { id } = *record {
                     self.batch.delete_incoming(row, id);

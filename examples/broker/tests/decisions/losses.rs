@@ -171,3 +171,19 @@ fn a_shared_message_that_was_acknowledged_is_not_for_another() {
     world.send(s, Disconnect::default());
     assert_eq!(world.heard(other), [""; 0]);
 }
+
+#[test]
+fn nothing_of_a_session_stays_on_disk_that_will_not_last() {
+    let mut world = World::default();
+    let (s, _) = world.enter(NEW, stay("s"));
+    world.subscribe(s, all("a"));
+    let delivery = Delivery::ExactlyOnce(PacketId::MIN);
+    world.send(s, Publish { delivery, ..to("a", "1") });
+    world.cut(s);
+    world.enter(NEW, Connect { clean_start: false, ..named("s") });
+    world.machine.broker = Broker::new(Settings::default(), Gate::default(), world.now);
+    let disk = Sqlite::open(world.machine.directory.path(), false).unwrap();
+    for table in Table::ALL {
+        disk.scan(table, &mut |key, _| panic!("{table:?}: {key:?}")).unwrap();
+    }
+}
