@@ -134,7 +134,8 @@ impl Tables {
     pub fn new(settings: &Settings) -> Self {
         // Clients before 5.0 are not told how many messages they may leave unfinished.
         let incoming = settings.config.receive_maximum.max(1024);
-        Self { heap: Heap::new(settings.max_in_flight, incoming), notes: None }
+        // More may be on its way than is sent now: the limit was another when the session began.
+        Self { heap: Heap::new(u16::MAX, incoming), notes: None }
     }
 }
 

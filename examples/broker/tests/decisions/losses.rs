@@ -187,3 +187,17 @@ fn nothing_of_a_session_stays_on_disk_that_will_not_last() {
         disk.scan(table, &mut |key, _| panic!("{table:?}: {key:?}")).unwrap();
     }
 }
+
+#[test]
+fn what_is_on_its_way_survives_a_lower_limit() {
+    let mut world = World::default();
+    let (s, _) = world.enter(NEW, stay("s"));
+    world.subscribe(s, all("a"));
+    let (p, _) = world.enter(NEW, named("p"));
+    let sent: Vec<_> = (10..30).map(|n| n.to_string()).collect();
+    sent.iter().for_each(|payload| world.publish(p, to("a", payload)));
+    replace(&mut world, Settings { max_in_flight: 2, ..Settings::default() });
+    let (s, _) = world.enter(NEW, stay("s"));
+    let expected: Vec<_> = sent.iter().map(|payload| format!("a {payload}")).collect();
+    assert_eq!(world.heard(s), expected);
+}
