@@ -106,8 +106,18 @@ impl Broker {
             Some(after) => matching.after(after),
             None => matching,
         };
-        let messages: Vec<_> = matching.by_ref().map(|(_, message)| Arc::clone(message)).collect();
-        search.after = matching.rest().map(Into::into);
+        let (mut messages, mut bytes, mut last) = (Vec::new(), 0, None);
+        let all = loop {
+            let Some((topic, message)) = matching.next() else { break true };
+            bytes += message.size();
+            // The first is lost if it is too large for the queue: it will never have room.
+            if bytes > self.settings.max_queued_bytes && !messages.is_empty() {
+                break false;
+            }
+            messages.push(Arc::clone(message));
+            last = Some(topic);
+        };
+        search.after = if all { matching.rest() } else { last }.map(Into::into);
         let Search { qos, id: of_subscription, .. } = search;
         if search.after.is_some() {
             client.searches.push_front(search);

@@ -201,3 +201,17 @@ fn what_is_on_its_way_survives_a_lower_limit() {
     let expected: Vec<_> = sent.iter().map(|payload| format!("a {payload}")).collect();
     assert_eq!(world.heard(s), expected);
 }
+
+#[test]
+fn retained_messages_wait_until_there_is_room_for_them() {
+    let mut world = World::default();
+    replace(&mut world, Settings { max_queued_bytes: 5000, ..Settings::default() });
+    let (p, _) = world.enter(NEW, named("p"));
+    let payload = "x".repeat(900);
+    for n in 0..20 {
+        world.publish(p, Publish { retain: true, ..to(&format!("r/{n}"), &payload) });
+    }
+    let (s, _) = world.enter(NEW, named("s"));
+    world.subscribe(s, all("r/+"));
+    assert_eq!(world.heard(s).len(), 20);
+}
