@@ -1,6 +1,6 @@
 //! What a broker knows of a client, and the messages that wait for it.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::mem;
 use std::sync::Arc;
 
@@ -30,8 +30,8 @@ pub struct Client {
     /// By topic filter, as it was subscribed to.
     pub subscriptions: HashMap<Box<str>, Subscribed>,
     pub access: Access,
-    /// Retained messages that it still has to get.
-    pub searches: VecDeque<Search>,
+    /// Retained messages that it still has to get, by topic filter.
+    pub searches: BTreeMap<Box<str>, Search>,
     pub queue: Queue,
     /// What is on its way, if anything has to be known of that.
     pub flying: HashMap<PacketId, Flying>,
@@ -60,7 +60,6 @@ pub struct Subscribed {
 
 /// A search for retained messages, which goes on as fast as its client takes them.
 pub struct Search {
-    pub filter: Box<str>,
     pub qos: Qos,
     pub id: Option<u32>,
     /// The topic that it has come to.
@@ -88,7 +87,7 @@ impl Client {
             will: None,
             subscriptions: HashMap::new(),
             access: Access::default(),
-            searches: VecDeque::new(),
+            searches: BTreeMap::new(),
             queue: Queue::default(),
             flying: HashMap::new(),
             flying_bytes: 0,

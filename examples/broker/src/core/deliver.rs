@@ -100,8 +100,8 @@ impl Broker {
         let Some(client) = self.clients.get_mut(id).filter(|client| client.queue.is_empty()) else {
             return false;
         };
-        let Some(mut search) = client.searches.pop_front() else { return false };
-        let matching = self.retained.matching(&search.filter).at_most(PART.min(self.settings.max_queued));
+        let Some((filter, mut search)) = client.searches.pop_first() else { return false };
+        let matching = self.retained.matching(&filter).at_most(PART.min(self.settings.max_queued));
         let mut matching = match &search.after {
             Some(after) => matching.after(after),
             None => matching,
@@ -120,7 +120,7 @@ impl Broker {
         search.after = if all { matching.rest() } else { last }.map(Into::into);
         let Search { qos, id: of_subscription, .. } = search;
         if search.after.is_some() {
-            client.searches.push_front(search);
+            client.searches.insert(filter, search);
         }
         for message in &messages {
             if message.has_expired(self.now) {

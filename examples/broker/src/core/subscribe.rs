@@ -73,8 +73,7 @@ impl Broker {
             retain_handling == RetainHandling::Send || retain_handling == RetainHandling::SendIfNew && !known;
         if wants && share.is_none() {
             // The same asked for once more begins anew, so that there are never more searches than subscriptions.
-            client.searches.retain(|search| &*search.filter != filter);
-            client.searches.push_back(Search { filter: filter.into(), qos, id: sub_id, after: None });
+            client.searches.insert(filter.into(), Search { qos, id: sub_id, after: None });
         }
         ReasonCode::new(qos as u8)
     }
@@ -101,7 +100,9 @@ impl Broker {
         }
         self.ledger.forget_subscription(client, text);
         let (filter, share) = split(text);
-        client.searches.retain(|search| &*search.filter != filter || share.is_some());
+        if share.is_none() {
+            client.searches.remove(filter);
+        }
         self.topics.remove(filter, share, id);
         ReasonCode::SUCCESS
     }

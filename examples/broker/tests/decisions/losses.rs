@@ -215,3 +215,38 @@ fn retained_messages_wait_until_there_is_room_for_them() {
     world.subscribe(s, all("r/+"));
     assert_eq!(world.heard(s).len(), 20);
 }
+
+#[test]
+fn many_subscriptions_at_once_take_no_time() {
+    let mut world = World::default();
+    let (s, _) = world.enter(NEW, named("s"));
+    let filters: Vec<_> = (100_000..130_000).map(|n| n.to_string()).collect();
+    let filters: Vec<_> = filters.iter().map(|filter| all(filter)).collect();
+    let start = std::time::Instant::now();
+    world.send(s, Subscribe { filters: filters[..].into(), ..Subscribe::default() });
+    // A look at all the others for each takes many times as long.
+    assert!(start.elapsed() < std::time::Duration::from_secs(2));
+}
+#[test]
+fn an_unsubscription_stops_retained_messages() {
+    let mut world = World::default();
+    let (p, _) = world.enter(NEW, named("p"));
+    for n in 0..30 {
+        world.publish(p, Publish { retain: true, ..to(&format!("r/{n}"), "") });
+        world.publish(p, Publish { retain: true, ..to(&format!("r/{n}"), "x") });
+    }
+    let (s, _) = world.enter(NEW, named("s"));
+    world.send(s, Subscribe { filters: [all("r/+"), all("r/1")][..].into(), ..Subscribe::default() });
+    world.next(s, |packet| assert!(matches!(packet, Packet::Suback(_)), "{packet:?}"));
+    // 20 are on their way, 10 wait, and the other search has not begun.
+    world.send(s, Unsubscribe { filters: ["r/+", "r/1"][..].into(), ..Unsubscribe::default() });
+    let mut n = 0;
+    for id in 1..=40 {
+        ack(&mut world, s, id);
+    }
+    let heard = |packet: Packet<'_>| matches!(packet, Packet::Publish(_));
+    for _ in 0..31 {
+        n += u32::from(world.next(s, heard));
+    }
+    assert_eq!(n, 30);
+}
