@@ -7,9 +7,9 @@ use std::task::Waker;
 use sans_mqtt::*;
 use tracing::field::{DisplayValue, display};
 
+use super::Stage;
 use super::client::{ClientId, Testament};
 use super::letter::Kept;
-
 use super::settings::Settings;
 use crate::access::{Admitted, Exchange, Peer, Verdict};
 use crate::output::Output;
@@ -42,6 +42,7 @@ pub struct Link {
     pub who: Admitted,
     /// When the right to be here ends.
     pub until: Option<Instant>,
+    pub stage: Stage,
 }
 
 /// Somebody at the door, or who shows a new key.
@@ -74,6 +75,7 @@ impl Link {
             client: None,
             who: Admitted::default(),
             until: None,
+            stage: Stage::Before,
         }
     }
 
@@ -195,6 +197,6 @@ impl Link {
     }
 
     pub fn due(&self) -> Option<Instant> {
-        [self.server.poll_timeout(), self.until].into_iter().flatten().min()
+        [self.server.poll_timeout(), self.until].into_iter().flatten().min().filter(|_| !self.is_over())
     }
 }

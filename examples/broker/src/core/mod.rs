@@ -174,10 +174,12 @@ impl Broker {
             self.deliver(&mut link);
         }
         self.write_down(&mut link);
-        let stage = match (link.client, link.wait) {
+        link.stage = match (link.client, link.wait) {
             (Some(_), _) => Stage::In,
-            (None, Wait::Closed(Cause::Refused(_) | Cause::Failed(_))) => Stage::Refused,
-            (None, _) => Stage::Before,
+            (None, Wait::Closed(Cause::Refused(_) | Cause::Failed(_))) if link.stage == Stage::Before => {
+                Stage::Refused
+            }
+            (None, _) => link.stage,
         };
         if link.is_over() {
             self.leave(&mut link);
@@ -192,9 +194,9 @@ impl Broker {
         let turn = Turn {
             reads: link.reads(),
             due: link.due(),
-            is_over: link.is_over(),
+            is_over: link.is_over() && link.output.is_empty(),
             messages: u32::try_from(self.statistics.received - before).unwrap_or(u32::MAX),
-            stage,
+            stage: link.stage,
         };
         if let Some(place) = self.links.get_mut(id) {
             *place = Some(link);

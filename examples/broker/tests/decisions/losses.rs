@@ -250,3 +250,24 @@ fn an_unsubscription_stops_retained_messages() {
     }
     assert_eq!(n, 30);
 }
+
+#[test]
+fn all_of_the_output_is_written_before_the_transport_is_closed() {
+    let mut world = World::default();
+    let (s, _) = world.enter(NEW, named("s"));
+    let link = world.machine.links[&s];
+    // Something is still being written when the client does what it may not.
+    let mut output = Output::default();
+    sans_mqtt::Sink::put(&mut output, b"before");
+    let connect = Packet::from(named("s")).to_vec(NEW).unwrap();
+    let mut turn = |came: &[u8], output: &mut Output| {
+        world.machine.broker.turn(link, world.now, came, false, output, Waker::noop()).unwrap()
+    };
+    let first = turn(&connect, &mut output);
+    assert!(!first.is_over && !first.reads && first.due.is_none());
+    output.advance(output.remaining());
+    let last = turn(&[], &mut output);
+    assert!(last.is_over);
+    assert_eq!(last.stage, broker::core::Stage::In, "it had been let in");
+    assert_eq!(output.chunk()[0] >> 4, 14, "DISCONNECT");
+}
