@@ -78,7 +78,10 @@ impl<'a> Draft<'a> {
         if terms.qos > Qos::AtMostOnce || self.message.payload.len() >= SHARED {
             self.kept()?;
         }
-        Ok(Copy { message: self.message, terms, kept: self.kept.as_ref(), received: self.now })
+        // The payload is the one that is kept, which can be shared.
+        let payload = self.kept.as_ref().map_or(self.message.payload, |kept| kept.message().payload);
+        let message = Message { payload, ..self.message };
+        Ok(Copy { message, terms, kept: self.kept.as_ref(), received: self.now })
     }
 }
 

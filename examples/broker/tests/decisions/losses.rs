@@ -271,3 +271,27 @@ fn all_of_the_output_is_written_before_the_transport_is_closed() {
     assert_eq!(last.stage, broker::core::Stage::In, "it had been let in");
     assert_eq!(output.chunk()[0] >> 4, 14, "DISCONNECT");
 }
+
+#[test]
+fn a_large_payload_is_in_memory_once() {
+    let mut world = World::default();
+    let links: Vec<_> = ["s", "t"]
+        .map(|name| {
+            let (id, _) = world.enter(NEW, named(name));
+            world.subscribe(id, all("a"));
+            world.machine.links[&id]
+        })
+        .into();
+    let (p, _) = world.enter(NEW, named("p"));
+    world.publish(p, to("a", &"x".repeat(10_000)));
+    let payloads: Vec<_> = links
+        .iter()
+        .map(|link| {
+            let mut output = Output::default();
+            let _ = world.machine.broker.turn(*link, world.now, &[], false, &mut output, Waker::noop());
+            output.advance(output.chunk().len() % 10_000);
+            (output.chunk().as_ptr(), output)
+        })
+        .collect();
+    assert_eq!(payloads[0].0, payloads[1].0);
+}
