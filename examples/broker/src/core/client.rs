@@ -29,6 +29,8 @@ pub struct Client {
     pub will: Option<Testament>,
     /// By topic filter, as it was subscribed to.
     pub subscriptions: HashMap<Box<str>, Subscribed>,
+    /// Whether it has ever shared a subscription.
+    pub shares: bool,
     pub access: Access,
     /// Retained messages that it still has to get, by topic filter.
     pub searches: BTreeMap<Box<str>, Search>,
@@ -86,6 +88,7 @@ impl Client {
             expiry: 0,
             will: None,
             subscriptions: HashMap::new(),
+            shares: false,
             access: Access::default(),
             searches: BTreeMap::new(),
             queue: Queue::default(),

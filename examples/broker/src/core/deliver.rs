@@ -206,7 +206,7 @@ impl Broker {
 impl Client {
     /// Whether something has to be known of what is on its way to it.
     pub(super) fn is_watched(&self, settings: &Settings) -> bool {
-        self.row.is_some() || settings.max_in_flight_bytes != usize::MAX
+        self.row.is_some() || self.shares || settings.max_in_flight_bytes != usize::MAX
     }
 }
 

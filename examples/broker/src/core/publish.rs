@@ -1,5 +1,6 @@
 //! From those who publish to those who subscribe.
 
+use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
@@ -122,12 +123,15 @@ impl Broker {
         let waiting = client.queue.into_kept().map(|it| (it.message, it.terms.shared, it.terms.qos));
         // Of QoS 2 it may have been taken already [MQTT-4.8.2-5].
         let flying = client.flying.into_values().filter(|it| it.qos == Qos::AtLeastOnce);
+        let flying = BTreeMap::from_iter(flying.map(|it| (it.number, it))).into_values();
         let flying = flying.filter_map(|it| Some((it.message?, it.shared, it.qos)));
         for (message, shared, qos) in flying.chain(waiting) {
             let Some(name) = shared else { continue };
             let Some(group) = self.topics.group(&name) else { continue };
             let clients = &self.clients;
-            let next = group.next(|id, it| clients.get(id).is_some_and(|it2| it2.waits(it.qos.min(qos))));
+            let topic = message.message().topic;
+            let may = |id| clients.get(id).filter(|client| client.access.may_read(topic));
+            let next = group.next(|id, it| may(id).is_some_and(|client| client.waits(it.qos.min(qos))));
             let Some((id, it)) = next else { continue };
             let terms = Terms { shared: Some(name), ..it.terms(qos, false) };
             let _ = self.post(id, &mut Draft::of(&message), terms);

@@ -48,6 +48,9 @@ impl Broker {
                 }
             })
             .collect();
+        if self.clients.get(client).is_some_and(|client| client.shares) {
+            link.server.session_mut().store_mut().notes.get_or_insert_default();
+        }
         link.server.suback(&reasons, Properties::EMPTY, &mut link.output)
     }
 
@@ -67,6 +70,7 @@ impl Broker {
         }
         let subscribed = Subscribed { qos, no_local, retain_as_published, id: sub_id };
         client.subscriptions.insert(text.into(), subscribed);
+        client.shares |= share.is_some();
         self.ledger.put_subscription(client, text, &subscribed);
         self.topics.insert(filter, share, id, subscribed);
         let wants =

@@ -227,6 +227,7 @@ fn many_subscriptions_at_once_take_no_time() {
     // A look at all the others for each takes many times as long.
     assert!(start.elapsed() < std::time::Duration::from_secs(2));
 }
+
 #[test]
 fn an_unsubscription_stops_retained_messages() {
     let mut world = World::default();
@@ -294,4 +295,24 @@ fn a_large_payload_is_in_memory_once() {
         })
         .collect();
     assert_eq!(payloads[0].0, payloads[1].0);
+}
+
+#[test]
+fn what_was_shared_and_not_acknowledged_goes_to_another_in_its_order() {
+    let mut world = World::default();
+    for (name, lasts) in [("lasting", stay("s")), ("not", named("s"))] {
+        let (s, _) = world.enter(NEW, lasts);
+        world.subscribe(s, all("$share/g/all"));
+        let (p, _) = world.enter(NEW, named("p"));
+        let sent: Vec<_> = (10..30).map(|n| n.to_string()).collect();
+        sent.iter().for_each(|payload| world.publish(p, to("all", payload)));
+        assert_eq!(world.heard(s).len(), 20);
+        let (other, _) = world.enter(NEW, named("other"));
+        world.subscribe(other, all("$share/g/all"));
+        let at_once = [Property::SessionExpiryInterval(0)];
+        world.send(s, Disconnect { properties: (&at_once).into(), ..Disconnect::default() });
+        let expected: Vec<_> = sent.iter().map(|payload| format!("all {payload}")).collect();
+        assert_eq!(world.heard(other), expected, "{name}");
+        world.cut(other);
+    }
 }
