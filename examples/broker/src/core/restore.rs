@@ -44,6 +44,10 @@ impl Broker {
             }
             self.retained.insert(&topic, Arc::new(message));
         }
+        // Wills that are due are for all.
+        for id in self.clients.keys().collect::<Vec<_>>() {
+            self.settle(id);
+        }
         self.ledger.commit()
     }
 
@@ -112,7 +116,6 @@ impl Broker {
             let (filter, share) = super::subscribe::split(text);
             self.topics.insert(filter, share, id, *subscribed);
         }
-        self.settle(id);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use broker::access::{AccessOptions, HashKind, entry};
 use broker::disk::{Disk, Table};
-use sans_mqtt::{Disconnect, ReasonCode, Subscribe, Unsubscribe};
+use sans_mqtt::{Disconnect, ReasonCode, RetainHandling, Subscribe, Unsubscribe};
 
 use super::*;
 
@@ -315,4 +315,22 @@ fn what_was_shared_and_not_acknowledged_goes_to_another_in_its_order() {
         assert_eq!(world.heard(other), expected, "{name}");
         world.cut(other);
     }
+}
+
+#[test]
+fn a_will_that_is_due_at_a_restart_goes_to_all_and_is_retained() {
+    let mut world = World::default();
+    let (p, _) = world.enter(NEW, named("p"));
+    world.publish(p, Publish { retain: true, ..to("will", "old") });
+    let will = Will { topic: "will", payload: b"x", qos: Qos::AtLeastOnce, retain: true, ..Will::default() };
+    world.enter(NEW, Connect { will: Some(will), ..stay("c") });
+    let (watcher, _) = world.enter(NEW, stay("w"));
+    let new_ones = Subscription { retain_handling: RetainHandling::DoNotSend, ..all("will") };
+    world.subscribe(watcher, new_ones);
+    world.restart();
+    let (watcher, _) = world.enter(NEW, stay("w"));
+    assert_eq!(world.heard(watcher), ["will x"]);
+    let (late, _) = world.enter(NEW, named("late"));
+    world.subscribe(late, all("will"));
+    assert_eq!(world.heard(late), ["will x R"]);
 }
