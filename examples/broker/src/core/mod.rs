@@ -205,10 +205,10 @@ impl Broker {
     }
 
     fn handle(&mut self, id: LinkId, link: &mut Link, came: &[u8]) {
-        if let Some(verdict) = link.entry.as_mut().and_then(|entry| entry.verdict.take()) {
-            if self.judge(id, link, verdict).is_err() {
-                link.end(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, self.now);
-            }
+        if let Some(verdict) = link.entry.as_mut().and_then(|entry| entry.verdict.take())
+            && self.judge(id, link, verdict).is_err()
+        {
+            link.end(ReasonCode::IMPLEMENTATION_SPECIFIC_ERROR, self.now);
         }
         if link.until.is_some_and(|until| until <= self.now) {
             link.until = None;

@@ -88,7 +88,7 @@ impl Broker {
         unsubscribe: &Unsubscribe<'_>,
     ) -> Result<(), UsageError> {
         let Some(id) = link.client else { return Ok(()) };
-        if unsubscribe.filters.iter().any(|filter| has_control(filter)) {
+        if unsubscribe.filters.iter().any(has_control) {
             link.end(ReasonCode::MALFORMED_PACKET, self.now);
             return Ok(());
         }
