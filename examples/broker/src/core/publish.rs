@@ -70,11 +70,12 @@ impl Broker {
         from: Option<ClientId>,
         draft: &mut Draft<'_>,
     ) -> Result<usize, EncodeError> {
-        let Message { topic, qos, retain, .. } = draft.message;
+        let Message { topic, qos, retain, payload, .. } = draft.message;
+        let size = payload.len();
         if retain {
             self.retain(draft)?;
         }
-        let Self { topics, clients, targets, shared, .. } = self;
+        let Self { topics, clients, targets, shared, settings, .. } = self;
         let mut filters = 0;
         topics.for_each_match(topic, |subscribers| {
             let before = targets.len();
@@ -84,10 +85,14 @@ impl Broker {
             for (name, group) in subscribers.groups() {
                 let qos_of = |it: &Subscribed| it.qos.min(qos);
                 let may = |id| clients.get(id).filter(|client| client.access.may_read(topic));
-                // Who is here and keeps up, or else anybody who will be.
+                // Who is here and keeps up, or else anybody who will be, if possible with room for it.
                 let is_ready = |id, _: &Subscribed| may(id).is_some_and(Client::keeps_up);
                 let waits = |id, it: &Subscribed| may(id).is_some_and(|client| client.waits(qos_of(it)));
+                let has_room = |id, it: &Subscribed| {
+                    waits(id, it) && may(id).is_some_and(|client| client.queue.has_room(size, settings))
+                };
                 let next = group.next(is_ready).map(|(id, it)| (id, *it));
+                let next = next.or_else(|| group.next(has_room).map(|(id, it)| (id, *it)));
                 let next = next.or_else(|| group.next(waits).map(|(id, it)| (id, *it)));
                 shared.extend(next.map(|(id, it)| (id, it, name.clone())));
             }

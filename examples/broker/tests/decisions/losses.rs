@@ -334,3 +334,23 @@ fn a_will_that_is_due_at_a_restart_goes_to_all_and_is_retained() {
     world.subscribe(late, all("will"));
     assert_eq!(world.heard(late), ["will x R"]);
 }
+
+#[test]
+fn a_shared_message_goes_to_who_has_room_for_it() {
+    let mut world = World::default();
+    replace(&mut world, Settings { max_queued: 2, ..Settings::default() });
+    let (p, _) = world.enter(NEW, named("p"));
+    let share = |world: &mut World, name| {
+        let (id, _) = world.enter(NEW, stay(name));
+        world.subscribe(id, all("$share/g/a"));
+        world.cut(id);
+    };
+    share(&mut world, "one");
+    world.publish(p, to("a", "1"));
+    world.publish(p, to("a", "2"));
+    share(&mut world, "two");
+    world.publish(p, to("a", "3"));
+    world.publish(p, to("a", "4"));
+    let (two, _) = world.enter(NEW, stay("two"));
+    assert_eq!(world.heard(two), ["a 3", "a 4"]);
+}
