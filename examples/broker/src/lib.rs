@@ -8,13 +8,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::Duration;
 
+use sans_mqtt::ReasonCode;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::sleep;
 use tracing::error;
 
-use access::Gate;
+use access::{Gate, Verdict};
 use core::link::LinkId;
 use core::settings::Settings;
 use core::{Broker, Stage};
@@ -150,9 +151,9 @@ impl Open<'_> {
             let shared = shared.clone();
             tokio::spawn(async move {
                 let _permit = shared.jobs.clone().acquire_owned().await;
-                if let Ok(verdict) = tokio::task::spawn_blocking(job).await {
-                    shared.lock().decide(id, verdict);
-                }
+                let verdict = tokio::task::spawn_blocking(job).await;
+                let failed = |_| Verdict::Reject(ReasonCode::UNSPECIFIED_ERROR);
+                shared.lock().decide(id, verdict.unwrap_or_else(failed));
             });
         }
         drop(broker);

@@ -8,9 +8,11 @@ use broker::access::{AccessOptions, Gate, HashKind, Peer, entry};
 use broker::core::Broker;
 use broker::core::link::LinkId;
 use broker::core::settings::Settings;
+use broker::disk::Sqlite;
 use broker::output::Output;
 use bytes::Buf;
 use sans_mqtt::*;
+use tempfile::TempDir;
 
 const RULES: &str = "
 topic read public/#
@@ -28,8 +30,12 @@ pattern readwrite own/%u/#
 /// A broker with these rules, and its clients.
 struct House {
     broker: Broker,
+    gate: Gate,
+    disk: TempDir,
     links: HashMap<&'static str, LinkId>,
     input: HashMap<&'static str, Vec<u8>>,
+    /// What came with the last CONNACK.
+    waiting: Vec<String>,
 }
 
 impl House {
@@ -46,8 +52,21 @@ impl House {
             ..AccessOptions::default()
         };
         let gate = Gate::new(&options).unwrap();
-        let broker = Broker::new(Settings::default(), gate, Instant::default());
-        Self { broker, links: HashMap::new(), input: HashMap::new() }
+        let disk = tempfile::tempdir().unwrap();
+        let broker = Broker::new(Settings::default(), gate.clone(), Instant::default());
+        let mut house =
+            Self { broker, gate, disk, links: HashMap::new(), input: HashMap::new(), waiting: Vec::new() };
+        house.restart(Settings::default());
+        house
+    }
+
+    /// Another broker on the same disk.
+    fn restart(&mut self, settings: Settings) {
+        // The disk is one broker's at a time.
+        self.broker = Broker::new(Settings::default(), Gate::default(), Instant::default());
+        self.broker = Broker::new(settings, self.gate.clone(), Instant::default());
+        let disk = Sqlite::open(self.disk.path(), false).unwrap();
+        self.broker.restore(Box::new(disk)).unwrap();
     }
 
     /// Sends a packet, and has done what is to be done elsewhere.
@@ -71,11 +90,13 @@ impl House {
         self.input.remove(name);
         self.send(name, connect);
         let mut reason = None;
-        self.look(name, |packet| {
-            if let Packet::Connack(connack) = packet {
-                reason = Some(connack.reason);
-            }
+        let mut waiting = Vec::new();
+        self.look(name, |packet| match packet {
+            Packet::Connack(connack) => reason = Some(connack.reason),
+            Packet::Publish(publish) => waiting.push(publish.topic.to_owned()),
+            packet => panic!("{packet:?}"),
         });
+        self.waiting = waiting;
         reason.expect("CONNACK")
     }
 
@@ -224,5 +245,24 @@ fn what_waits_for_one_user_is_not_for_another() {
     let delivery = Delivery::AtLeastOnce(PacketId::MIN);
     house.send("root", Publish { topic: "house/attic/heat", delivery, ..Publish::default() });
     assert_eq!(house.enter("bert", stay("bert")), ReasonCode::SUCCESS);
-    assert_eq!(house.heard("bert"), [""; 0]);
+    assert_eq!(house.waiting, [""; 0]);
+}
+
+#[test]
+fn who_is_away_has_its_rights_after_a_restart_too() {
+    let mut house = House::new();
+    let keep = [Property::SessionExpiryInterval(60)];
+    let stay = Connect { clean_start: false, properties: (&keep).into(), ..user("bert", "bert") };
+    house.enter("bert", stay);
+    let filters = [Subscription { filter: "#", qos: Qos::AtLeastOnce, ..Subscription::default() }];
+    house.send("bert", Subscribe { filters: (&filters).into(), ..Subscribe::default() });
+    // There is room for one message, which must not be taken up by one that is not for it.
+    house.restart(Settings { max_queued: 1, ..Settings::default() });
+    house.enter("root", user("root", "root"));
+    for topic in ["house/safe", "own/bert/x"] {
+        let delivery = Delivery::AtLeastOnce(PacketId::MIN);
+        house.send("root", Publish { topic, delivery, ..Publish::default() });
+    }
+    assert_eq!(house.enter("bert", stay), ReasonCode::SUCCESS);
+    assert_eq!(house.waiting, ["own/bert/x"]);
 }

@@ -154,6 +154,15 @@ impl Gate {
         })
     }
 
+    /// What the rules in the file say of a client that was let in before the broker was started again. What a token adds is
+    /// only known when its owner is back: until then nothing is kept from it, for it is asked again before anything is sent.
+    pub fn access_of(&self, user: Option<&str>, client_id: &str) -> Access {
+        match (&self.0.acl, &self.0.tokens) {
+            (Some(acl), None) => acl.access(user, client_id, Rules::default()),
+            _ => Access::default(),
+        }
+    }
+
     /// Has somebody who perhaps has said its name show with SCRAM that it is that.
     fn scram(
         &self,

@@ -55,6 +55,7 @@ impl Broker {
         let mut client = Client::new(&stored.session.client_id);
         client.row = Some(row);
         client.user = stored.session.user.map(Into::into);
+        client.access = self.gate.access_of(client.user.as_deref(), &client.name);
         client.expiry = stored.session.expiry_interval;
         let delay = stored.session.will_delay;
         client.will = stored.session.will.map(|frame| Testament { frame, delay });
