@@ -17,6 +17,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Says farewell and closes, without waiting for anything.
     ///
+    /// The time of the end, from which the session and the delay of a will are counted, is the last that was told: after a
+    /// silence, tell the present with [`handle_timeout`](Self::handle_timeout) first.
+    ///
     /// In 5.0 `disconnect` may have another reason code than success, and a client may change the Session Expiry Interval.
     /// A server has no such packet before 5.0: the connection is just closed.
     ///
