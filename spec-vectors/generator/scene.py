@@ -5,11 +5,9 @@ A scenario is a function that gets a `Scene` and calls its methods, one per step
 behind a name of the run, which the player makes up, so that scenarios stay out of each other's way.
 """
 
-import json
-
 from .book import fields_form
 from .packets import base, prop, subscription, will
-from .talk import rule_ids
+from .talk import rule_ids, text
 
 SCENARIOS = {}
 RUN = "{run}"
@@ -316,14 +314,5 @@ def step_form(step):
     return out
 
 
-def text(scenarios):
-    blocks = []
-    for play in scenarios:
-        head = json.dumps({key: value for key, value in play.items() if key != "steps"})
-        lines = [f"    {json.dumps(step_form(step))}" for step in play["steps"]]
-        blocks.append(head[:-1] + ', "steps": [\n' + ",\n".join(lines) + "\n]}")
-    return "[\n" + ",\n".join(blocks) + "\n]\n"
-
-
 def texts():
-    return {f"{file}.json": text(scenarios) for file, scenarios in sorted(SCENARIOS.items())}
+    return {f"{file}.json": text(scenarios, step_form) for file, scenarios in sorted(SCENARIOS.items())}

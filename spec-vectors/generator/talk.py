@@ -358,14 +358,15 @@ def step_form(step):
     return out
 
 
-def text(conversations):
+def text(cases, step_form):
+    """A file of them: one step per line."""
     blocks = []
-    for talk in conversations:
-        head = json.dumps({key: value for key, value in talk.items() if key != "steps"})
-        lines = [f"    {json.dumps(step_form(step))}" for step in talk["steps"]]
+    for case in cases:
+        head = json.dumps({key: value for key, value in case.items() if key != "steps"})
+        lines = [f"    {json.dumps(step_form(step))}" for step in case["steps"]]
         blocks.append(head[:-1] + ', "steps": [\n' + ",\n".join(lines) + "\n]}")
     return "[\n" + ",\n".join(blocks) + "\n]\n"
 
 
 def texts():
-    return {f"{file}.json": text(conversations) for file, conversations in sorted(CONVERSATIONS.items())}
+    return {f"{file}.json": text(conversations, step_form) for file, conversations in sorted(CONVERSATIONS.items())}

@@ -13,7 +13,6 @@ CACHE = TARGET / "suites"
 PYTHON = CACHE / "venv/bin/python"
 
 PAHO = "paho-mqtt==2.2.0"
-PACKET = "mqtt-packet@9.0.2"
 # What `known.py` was written for; the Debian release is the only one that has the scripts for clients.
 MOSQUITTO, RELEASE = "2.1.2", "sid"
 
@@ -95,13 +94,3 @@ def paho():
         run(*pip, "--no-deps", "--no-binary", ":all:", "--dest", downloads, PAHO)
         unpack(next(downloads.glob("paho*.tar.gz")), folder)
     return folder
-
-
-def packet():
-    """The npm package mqtt-packet, which comes with its tests."""
-    if not shutil.which("npm"):
-        raise Missing("npm is not installed")
-    folder = CACHE / PACKET.replace("@", "-")
-    if not folder.exists():
-        run("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, PACKET)
-    return folder / "node_modules/mqtt-packet"
