@@ -119,10 +119,12 @@ impl Shared {
     }
 
     fn check(&self, done: io::Result<()>) {
-        if let Err(error) = done {
-            error!(%error, "the disk fails");
-            self.failed.notify_one();
-        }
+        let _ = done.inspect_err(|error| self.fail(error));
+    }
+
+    fn fail(&self, error: &io::Error) {
+        error!(%error, "the disk fails");
+        self.failed.notify_one();
     }
 
     fn lock(&self) -> MutexGuard<'_, Broker> {
@@ -143,10 +145,7 @@ impl Open<'_> {
         let (id, shared) = (self.id, self.shared);
         let mut broker = shared.lock();
         let done = broker.turn(id, shared.clock.now(), came, is_eof, output, waker);
-        let turn = done.inspect_err(|error| {
-            error!(%error, "the disk fails");
-            shared.failed.notify_one();
-        })?;
+        let turn = done.inspect_err(|error| shared.fail(error))?;
         if let Some(job) = broker.job(id) {
             let shared = shared.clone();
             tokio::spawn(async move {

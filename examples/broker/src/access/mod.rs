@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use sans_mqtt::{Connect, ReasonCode};
+use tracing::field::{DisplayValue, display};
 use uuid::Uuid;
 
 mod acl;
@@ -36,6 +37,13 @@ pub struct Peer {
     pub address: Option<SocketAddr>,
     /// The common name of a certificate that was verified.
     pub certificate: Option<String>,
+}
+
+impl Peer {
+    /// Whose it is, for the log.
+    pub fn shown(&self) -> Option<DisplayValue<SocketAddr>> {
+        self.address.map(display)
+    }
 }
 
 /// Decides on clients that want to come in. By default everybody may, and do everything. Cheap to clone.

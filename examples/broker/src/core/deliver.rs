@@ -43,8 +43,7 @@ impl Broker {
                         statistics.sent += 1;
                         if let (Some(id), true) = (id, client.is_watched(settings)) {
                             let letter = Letter { message: draft.kept()?.clone(), terms, number: *number };
-                            ledger.put_sent(client, &letter, id, false);
-                            client.take_off(id, letter.into());
+                            ledger.put_sent(client, letter, id, false);
                         }
                         link.wake();
                         return Ok(true);
@@ -164,8 +163,7 @@ impl Broker {
                 let Some(letter) = client.queue.pop(qos) else { break };
                 match sent {
                     Ok(Some(id)) if client.is_watched(settings) => {
-                        ledger.put_sent(client, &letter, id, true);
-                        client.take_off(id, letter.into());
+                        ledger.put_sent(client, letter, id, true);
                     }
                     _ => ledger.delete_letter(client, letter.number, letter.terms.qos, Some(&letter.message)),
                 }

@@ -83,7 +83,7 @@ impl Broker {
             }
             Verdict::Accept(admitted) => self.enter(id, link, admitted),
             Verdict::Reject(reason) => {
-                info!(address = link.peer.address.map(display), client_id = entry.name, %reason, "refused");
+                info!(address = link.peer.shown(), client_id = entry.name, %reason, "refused");
                 link.end(reason, self.now);
                 Ok(())
             }
@@ -148,7 +148,7 @@ impl Broker {
         known.user.clone_from(&admitted.user);
         known.will = entry.will;
         info!(
-            address = link.peer.address.map(display),
+            address = link.peer.shown(),
             client_id = &*known.name,
             version = %server.version(),
             keep_alive = server.keep_alive(),
@@ -168,7 +168,7 @@ impl Broker {
         if let Some(other) = other
             && let Some(mut link) = self.links.get_mut(other).and_then(Option::take)
         {
-            debug!(address = link.peer.address.map(display), client_id = entry.name, "taken over");
+            debug!(address = link.peer.shown(), client_id = entry.name, "taken over");
             link.end(ReasonCode::SESSION_TAKEN_OVER, self.now);
             self.leave(&mut link);
             link.wake();
@@ -208,7 +208,7 @@ impl Broker {
         link.client = None;
         self.statistics.connected(-1);
         let name = self.clients.get(id).map(|client| client.name.clone()).unwrap_or_default();
-        info!(address = link.peer.address.map(display), client_id = &*name, "disconnected");
+        info!(address = link.peer.shown(), client_id = &*name, "disconnected");
         let server = mem::replace(&mut link.server, self.settings.server(self.now));
         let was_accepted = server.agreement().is_some();
         let mut session = server.into_session();

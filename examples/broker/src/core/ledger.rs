@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
-use std::mem;
 use std::sync::Arc;
 
 use sans_mqtt::*;
@@ -20,15 +19,16 @@ pub struct Ledger {
     disk: Option<Box<dyn Disk>>,
     batch: Batch,
     /// The last numbers of a session and of a message.
-    pub(super) last_session: u64,
-    pub(super) last_message: u64,
+    last_session: u64,
+    last_message: u64,
     /// How many letters on disk refer to a message.
     pub(super) references: HashMap<u64, u32>,
 }
 
 impl Ledger {
-    pub fn new(disk: Box<dyn Disk>) -> Self {
-        Self { disk: Some(disk), ..Self::default() }
+    /// That of a disk with these numbers in use, and with changes that are still to be made.
+    pub fn new(disk: Box<dyn Disk>, last_session: u64, last_message: u64, batch: Batch) -> Self {
+        Self { disk: Some(disk), batch, last_session, last_message, references: HashMap::new() }
     }
 
     /// Has what belongs to a client survive a restart, or not any more.
@@ -82,13 +82,15 @@ impl Ledger {
     }
 
     /// A letter is on its way, for which it may have waited.
-    pub fn put_sent(&mut self, client: &Client, letter: &Letter, id: PacketId, waited: bool) {
-        let Some(row) = client.row else { return };
-        let message = match letter.message.row.get() {
-            Some(message) if waited => *message,
-            _ => self.refer(&letter.message),
-        };
-        self.put_letter(row, message, letter.number, &letter.terms, LetterState::Sent(id));
+    pub fn put_sent(&mut self, client: &mut Client, letter: Letter, id: PacketId, waited: bool) {
+        if let Some(row) = client.row {
+            let message = match letter.message.row.get() {
+                Some(message) if waited => *message,
+                _ => self.refer(&letter.message),
+            };
+            self.put_letter(row, message, letter.number, &letter.terms, LetterState::Sent(id));
+        }
+        client.take_off(id, letter.into());
     }
 
     fn put_letter(&mut self, row: u64, message: u64, number: u64, terms: &Terms, state: LetterState) {
@@ -207,11 +209,6 @@ impl Ledger {
             Some(disk) if !self.batch.is_empty() => disk.commit(&mut self.batch),
             _ => Ok(()),
         }
-    }
-
-    pub(super) fn take_batch(&mut self, batch: Batch) {
-        debug_assert!(self.batch.is_empty(), "what was in it would be lost");
-        let _ = mem::replace(&mut self.batch, batch);
     }
 }
 

@@ -1,11 +1,9 @@
 //! A transport, and what is spoken over it.
 
 use std::mem;
-use std::net::SocketAddr;
 use std::task::Waker;
 
 use sans_mqtt::*;
-use tracing::field::{DisplayValue, display};
 
 use super::Stage;
 use super::client::{ClientId, Testament};
@@ -79,11 +77,6 @@ impl Link {
         }
     }
 
-    /// Whose it is, for the log.
-    pub fn address(&self) -> Option<DisplayValue<SocketAddr>> {
-        self.peer.address.map(display)
-    }
-
     /// Has `waker` woken when there is something to do.
     pub fn set_waker(&mut self, waker: &Waker) {
         match &mut self.waker {
@@ -108,6 +101,19 @@ impl Link {
         let refused = server.reject(reason, Properties::EMPTY, output);
         let farewell = Disconnect { reason, ..Disconnect::default() };
         let _ = refused.or_else(|_| server.disconnect(&farewell, output));
+    }
+
+    /// Whether more input is wanted.
+    pub const fn reads(&self) -> bool {
+        matches!(self.wait, Wait::Read(_))
+    }
+
+    pub const fn is_over(&self) -> bool {
+        matches!(self.wait, Wait::Closed(_))
+    }
+
+    pub fn due(&self) -> Option<Instant> {
+        [self.server.poll_timeout(), self.until].into_iter().flatten().min().filter(|_| !self.is_over())
     }
 
     /// The steps of its session that are to be written down.
@@ -183,20 +189,5 @@ impl Store for Tables {
             Record::Begin { .. } | Record::Publish { .. } => {}
         }
         Ok(())
-    }
-}
-
-impl Link {
-    /// Whether more input is wanted.
-    pub const fn reads(&self) -> bool {
-        matches!(self.wait, Wait::Read(_))
-    }
-
-    pub const fn is_over(&self) -> bool {
-        matches!(self.wait, Wait::Closed(_))
-    }
-
-    pub fn due(&self) -> Option<Instant> {
-        [self.server.poll_timeout(), self.until].into_iter().flatten().min().filter(|_| !self.is_over())
     }
 }

@@ -276,11 +276,6 @@ impl Broker {
         }
     }
 
-    /// When [`handle_timeout`](Self::handle_timeout) has something to do.
-    pub fn poll_timeout(&self) -> Option<Instant> {
-        self.deadlines.first().map(|(at, _)| *at)
-    }
-
     /// Does what is due of that which waits.
     ///
     /// # Errors

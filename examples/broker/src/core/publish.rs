@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::mem;
-use std::sync::Arc;
 
 use sans_mqtt::*;
 use tracing::debug;
 
 use super::client::{Client, ClientId, Subscribed};
-use super::letter::{Draft, Stored, Terms};
+use super::letter::{Draft, Terms};
 use super::link::Link;
 use super::subscribe::has_control;
 use super::{Broker, Deadline};
@@ -32,7 +31,7 @@ impl Broker {
         let Some(client) = self.clients.get(from) else { return Ok(()) };
         let reason = match self.refusal(&client.access, &message) {
             Some(reason) => {
-                debug!(address = link.address(), topic = message.topic, %reason, "message refused");
+                debug!(address = link.peer.shown(), topic = message.topic, %reason, "message refused");
                 reason
             }
             None => {
@@ -146,26 +145,30 @@ impl Broker {
     /// Keeps a message for those who subscribe later.
     fn retain(&mut self, draft: &mut Draft<'_>) -> Result<(), EncodeError> {
         let topic = draft.message.topic;
-        let old = if draft.message.payload.is_empty() {
-            self.ledger.forget_retained(topic);
-            self.retained.remove(topic)
-        } else if self.retained.len() < self.settings.max_retained || self.retained.get(topic).is_some() {
-            let message = draft.kept()?.clone();
-            if !topic.starts_with("$SYS/") {
-                self.ledger.put_retained(topic, &message);
-            }
-            if let Some(at) = message.expires {
-                self.deadlines.insert((at, Deadline::Retained(topic.into())));
-            }
-            self.retained.insert(topic, message)
-        } else {
-            debug!(topic, "not retained: there are too many");
-            None
+        let message = match draft.message.payload {
+            [] => None,
+            _ => Some(draft.kept()?.clone()),
         };
-        if let Some(at) = old.and_then(|old: Arc<Stored>| old.expires)
-            && self.retained.get(topic).is_none_or(|new| new.expires != Some(at))
-        {
+        let old = self.retained.get(topic);
+        let has_room = old.is_some() || self.retained.len() < self.settings.max_retained;
+        if let Some(at) = old.and_then(|old| old.expires) {
             self.deadlines.remove(&(at, Deadline::Retained(topic.into())));
+        }
+        match message {
+            None => {
+                self.ledger.forget_retained(topic);
+                self.retained.remove(topic);
+            }
+            Some(message) if has_room => {
+                if !topic.starts_with("$SYS/") {
+                    self.ledger.put_retained(topic, &message);
+                }
+                if let Some(at) = message.expires {
+                    self.deadlines.insert((at, Deadline::Retained(topic.into())));
+                }
+                self.retained.insert(topic, message);
+            }
+            Some(_) => debug!(topic, "not retained: there are too many"),
         }
         Ok(())
     }

@@ -25,9 +25,7 @@ impl Broker {
     /// Those of the disk, and damaged rows.
     pub fn restore(&mut self, disk: Box<dyn Disk>) -> io::Result<()> {
         let image = load(&*disk)?;
-        self.ledger = Ledger::new(disk);
-        (self.ledger.last_session, self.ledger.last_message) = (image.last_session, image.last_message);
-        self.ledger.take_batch(image.orphans);
+        self.ledger = Ledger::new(disk, image.last_session, image.last_message, image.orphans);
         let stored = image.messages.into_iter().map(|(row, message)| {
             let stored = Stored::from(message);
             let _ = stored.row.set(row);

@@ -38,7 +38,7 @@ impl Broker {
             .iter()
             .map(|asked| {
                 let reason = self.subscribe_to(client, asked, id);
-                debug!(address = link.address(), filter = asked.filter, %reason, "subscribes");
+                debug!(address = link.peer.shown(), filter = asked.filter, %reason, "subscribes");
                 match version {
                     Version::V5_0 => reason,
                     // There is but one code for all, and none at all before.
