@@ -279,7 +279,11 @@ struct Source<'u, 'a> {
 
 impl<'u, 'a> Source<'u, 'a> {
     fn of_5_0(u: &'u mut Unstructured<'a>) -> Self {
-        Self { u, cx: Context { version: Version::V5_0, sender: None, scope: Scope::SUBSCRIBE }, wild: false }
+        Self {
+            u,
+            cx: Context { version: Version::NEWEST, sender: None, scope: Scope::SUBSCRIBE },
+            wild: false,
+        }
     }
 
     /// Whether the next value has to keep the rules.

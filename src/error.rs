@@ -437,6 +437,9 @@ impl DecodeError {
         self
     }
 
+    /// Nothing is wrong yet.
+    pub(crate) const NONE: Self = Self::incomplete(0);
+
     /// Not an error: `needed` bytes more have to arrive. Never leaves the crate; it is told apart by what no error of
     /// that kind has, no version.
     pub(crate) const fn incomplete(needed: usize) -> Self {

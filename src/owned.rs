@@ -159,7 +159,7 @@ impl TryFrom<&Message<'_>> for PublishBuf {
     type Error = EncodeError;
 
     fn try_from(message: &Message<'_>) -> Result<Self, EncodeError> {
-        Self::new(Version::V5_0, &message.publish(PacketId::MIN, false))
+        Self::new(Version::NEWEST, &message.publish(PacketId::MIN, false))
     }
 }
 
@@ -207,7 +207,7 @@ impl<B: BufMut> Sink for BufSink<B> {
         n <= self.0.remaining_mut()
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn put(&mut self, bytes: &[u8]) {
         // `put_slice` would panic where there is no room; there is, once `reserve` has said so.
         if bytes.len() <= self.0.remaining_mut() {

@@ -7,8 +7,8 @@ use crate::packet::Qos;
 use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Element, Iter, Mode, Reader, Scope, Seq, Sink, Unseen, VARINT_MAX, VarInt,
-    Writer, check_binary, check_str, check_text, check_topic, invalid, scopes, sum, varint_len,
+    Check, Context, Decoded, Element, Failed, Iter, Mode, Reader, Scope, Seq, Sink, Unseen, VARINT_MAX,
+    VarInt, Writer, check_binary, check_str, check_text, check_topic, invalid, scopes, sum, utf8, varint_len,
 };
 
 /// The wire type of a value with the rule for it.
@@ -174,16 +174,14 @@ macro_rules! properties {
                 ///
                 /// The first one if there are several; `None` if there is none.
                 pub fn $accessor(&self) -> Option<value!(type $kind)> {
-                    match self.all(PropertyId::$variant).next() {
-                        Some(Property::$variant(value)) => Some(value),
-                        _ => None,
-                    }
+                    let raw = self.first(PropertyId::$variant)?;
+                    value!(read $kind raw)
                 }
             )+
         }
 
         impl PropertyId {
-            #[inline(always)]
+            #[cfg_attr(not(feature = "small"), inline(always))]
             const fn row(self) -> &'static Row {
                 match self {
                     $(Self::$variant => const { &Row {
@@ -301,7 +299,7 @@ impl PropertyId {
     }
 
     /// What it is hidden with, if it ever is.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) const fn group(self) -> Unseen {
         match self {
             Self::TopicAlias | Self::SubscriptionIdentifier => Unseen::OF_CONNECTION,
@@ -321,7 +319,7 @@ impl Row {
     }
 
     /// Whether `id` may stand here besides those of `seen`, sent by this sender, if he is known. Adds it to `seen`.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check(&self, cx: Context, seen: &mut PropertySet) -> Result<(), ErrorKind> {
         let here = cx.scope.bit();
         if self.scopes & here == 0 {
@@ -345,7 +343,7 @@ impl Row {
 
 impl Kind {
     /// Whether a number is in the range of the property.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn takes(self, number: u32) -> bool {
         match self {
             Self::Flag | Self::MaximumQos => number <= 1,
@@ -406,16 +404,16 @@ pub type Properties<'a> = Seq<'a, Property<'a>>;
 impl<'a> Properties<'a> {
     /// The User Properties, in order.
     pub fn user_properties(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
-        self.all(PropertyId::UserProperty).filter_map(|property| match property {
-            Property::UserProperty(name, value) => Some((name, value)),
+        self.all(PropertyId::UserProperty).filter_map(|raw| match raw {
+            Raw::Pair(name, value) => Some((name, value)),
             _ => None,
         })
     }
 
     /// The Subscription Identifiers of a PUBLISH, in order.
     pub fn subscription_identifiers(&self) -> impl Iterator<Item = u32> + use<'a> {
-        self.all(PropertyId::SubscriptionIdentifier).filter_map(|property| match property {
-            Property::SubscriptionIdentifier(id) => Some(id),
+        self.all(PropertyId::SubscriptionIdentifier).filter_map(|raw| match raw {
+            Raw::Number(id) => Some(id),
             _ => None,
         })
     }
@@ -430,20 +428,44 @@ impl<'a> Properties<'a> {
         ids
     }
 
-    /// The properties with this identifier.
-    fn all(&self, id: PropertyId) -> impl Iterator<Item = Property<'a>> + use<'a> {
+    /// The value of the first one with this identifier.
+    #[inline(never)]
+    fn first(&self, id: PropertyId) -> Option<Raw<'a>> {
+        Raw::next(&mut self.iter(), id)
+    }
+
+    /// The values of this property.
+    fn all(&self, id: PropertyId) -> impl Iterator<Item = Raw<'a>> + use<'a> {
         let mut list = self.iter();
-        core::iter::from_fn(move || Property::find(&mut list, id))
+        core::iter::from_fn(move || Raw::next(&mut list, id))
+    }
+
+    /// The values of those that are numbers.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (PropertyId, u32)> + use<'a> {
+        Piece::all(*self).filter_map(|piece| match piece.raw()? {
+            Raw::Number(number) => Some((piece.id(), number)),
+            _ => None,
+        })
+    }
+
+    /// The same without some more kinds of them.
+    pub(crate) fn without(self, more: Unseen) -> Self {
+        let (all, rest) = (self.ids(), self.hide(more).ids());
+        match rest.is_empty() {
+            true => Self::EMPTY,
+            false if rest == all => self,
+            false => self.hide(more),
+        }
     }
 
     /// Reads the property length and the properties of `scope`; before 5.0 there are none.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn decode<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<Self> {
         let bytes = Self::decode_bytes(reader, scope)?;
         Ok(Seq::wire(bytes, Context { scope, ..reader.cx }))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn decode_bytes<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<&'a [u8]> {
         if !reader.cx.version.is_5() {
             return Ok(&[]);
@@ -468,7 +490,7 @@ impl<'a> Properties<'a> {
     }
 
     /// [`decode`](Self::decode) where the property length may be left out at the end of the packet.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn decode_omittable<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let bytes = if reader.is_empty() {
             match missing(reader.cx.scope, PropertySet::EMPTY) {
@@ -494,6 +516,12 @@ pub(crate) trait Section {
     fn has_topic_alias(&self, version: Version) -> bool;
 }
 
+/// A packet that the machine sends with properties of its own besides the caller's.
+pub(crate) struct Own<'a, P> {
+    pub(crate) packet: &'a P,
+    pub(crate) properties: &'a [Option<Property<'a>>],
+}
+
 /// Properties of the machine's own before and behind the caller's.
 pub(crate) struct Joined<'a> {
     pub(crate) before: &'a [Option<Property<'a>>],
@@ -502,22 +530,46 @@ pub(crate) struct Joined<'a> {
 }
 
 impl<'a> Joined<'a> {
-    fn iter(&self) -> impl Iterator<Item = Property<'a>> + use<'a> {
-        let own = |properties: &'a [Option<Property<'a>>]| properties.iter().copied().flatten();
-        own(self.before).chain(self.callers.iter()).chain(own(self.behind))
+    /// The caller's alone.
+    pub(crate) fn of(callers: Properties<'a>) -> Self {
+        Self { before: &[], callers, behind: &[] }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = Piece<'a>> + use<'a> {
+        let own = |own: &'a [Option<Property<'a>>]| own.iter().copied().flatten().map(Piece::Given);
+        own(self.before).chain(Piece::all(self.callers)).chain(own(self.behind))
+    }
+
+    /// Whether there is nothing but the caller's: before 5.0 there is nothing at all.
+    #[inline(always)]
+    fn is_callers(&self, cx: Context) -> bool {
+        !cx.version.is_5() || self.before.is_empty() && self.behind.is_empty()
+    }
+
+    #[inline(never)]
+    fn check_all(&self, cx: Context) -> Check {
+        Piece::check_all(self.pieces(), cx)
+    }
+
+    #[inline(never)]
+    fn write_all<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        self.pieces().for_each(|piece| piece.write(out));
     }
 }
 
 impl Section for Joined<'_> {
+    #[inline(always)]
     fn property_len(&self, cx: Context) -> Check {
-        if cx.version.is_5() { Property::check_all(self.iter(), cx) } else { self.callers.property_len(cx) }
+        if self.is_callers(cx) { self.callers.property_len(cx) } else { self.check_all(cx) }
     }
 
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
-        if cx.version.is_5() {
-            out.varint(property_len);
-            self.iter().for_each(|property| property.write(out));
+        if self.is_callers(cx) {
+            return self.callers.write_section(cx, property_len, out);
         }
+        out.varint(property_len);
+        self.write_all(out);
     }
 
     fn has_topic_alias(&self, version: Version) -> bool {
@@ -526,26 +578,37 @@ impl Section for Joined<'_> {
     }
 }
 
+impl Properties<'_> {
+    /// Before 5.0 there are none.
+    #[cold]
+    fn check_none(&self, cx: Context) -> Check {
+        match Piece::all(*self).next() {
+            Some(piece) => Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(piece.id()))),
+            None => Ok(0),
+        }
+    }
+}
+
 impl Section for Properties<'_> {
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn property_len(&self, cx: Context) -> Check {
         if self.is_empty() && cx.scope != Scope::AUTH {
             Ok(0)
-        } else if cx.version.is_5() {
-            self.check(cx)
-        } else if let Some(property) = self.iter().next() {
-            Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(property.id())))
+        } else if !cx.version.is_5() {
+            self.check_none(cx)
+        } else if cfg!(feature = "small") {
+            Joined::of(*self).check_all(cx)
         } else {
-            Ok(0)
+            self.check(cx)
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if cx.version.is_5() {
             out.varint(property_len);
             if property_len > 0 {
-                self.write(cx, out);
+                if cfg!(feature = "small") { Joined::of(*self).write_all(out) } else { self.write(cx, out) }
             }
         }
     }
@@ -562,7 +625,7 @@ pub(crate) fn section_len(cx: Context, property_len: usize) -> usize {
 }
 
 /// The property that `scope` must have besides those of `seen`.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn missing(scope: Scope, seen: PropertySet) -> Option<PropertyId> {
     let needs_method = scope == Scope::AUTH || seen.contains(PropertyId::AuthenticationData);
     (needs_method && !seen.contains(PropertyId::AuthenticationMethod))
@@ -570,7 +633,7 @@ fn missing(scope: Scope, seen: PropertySet) -> Option<PropertyId> {
 }
 
 #[cold]
-fn absent<M: Mode>(reader: &Reader<'_, '_, M>, id: PropertyId) -> crate::DecodeError {
+fn absent<M: Mode>(reader: &mut Reader<'_, '_, M>, id: PropertyId) -> Failed {
     reader.bad(ErrorKind::MissingProperty, Field::Property(id), reader.offset(), 0)
 }
 
@@ -594,7 +657,7 @@ fn check_section<M: Mode>(bytes: &[u8], end: usize, cx: Context, mode: &mut M) -
 }
 
 /// Reads an identifier.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn row<M: Mode>(section: &mut Reader<'_, '_, M>) -> Decoded<&'static Row> {
     let start = section.offset();
     let number = section.varint(Field::PropertyId)?;
@@ -605,7 +668,7 @@ fn row<M: Mode>(section: &mut Reader<'_, '_, M>) -> Decoded<&'static Row> {
 }
 
 /// Reads the value behind an identifier, of which only the validity counts.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn validate<M: Mode>(section: &mut Reader<'_, '_, M>, row: &Row) -> Decoded<()> {
     let field = Field::Property(row.id);
     match row.kind {
@@ -620,7 +683,7 @@ fn validate<M: Mode>(section: &mut Reader<'_, '_, M>, row: &Row) -> Decoded<()> 
 }
 
 /// Reads the value behind an identifier.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn value<'a, M: Mode>(section: &mut Reader<'a, '_, M>, row: &Row) -> Decoded<Raw<'a>> {
     let field = Field::Property(row.id);
     let start = section.offset();
@@ -642,6 +705,45 @@ fn value<'a, M: Mode>(section: &mut Reader<'a, '_, M>, row: &Row) -> Decoded<Raw
     Ok(Raw::Number(number))
 }
 
+impl<'a> Raw<'a> {
+    /// The value that stands in these bytes, which were validated.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn of(kind: Kind, bytes: &'a [u8]) -> Option<Self> {
+        let text = |bytes| utf8(bytes).ok();
+        Some(match kind {
+            Kind::PositiveVarint => match VarInt::read(bytes) {
+                VarInt::Value(number, _) => Self::Number(number),
+                _ => return None,
+            },
+            Kind::Text | Kind::Topic => Self::Text(text(bytes.get(2..)?)?),
+            Kind::Binary => Self::Binary(bytes.get(2..)?),
+            Kind::Pair => {
+                let (name, value) = split_prefixed(bytes)?;
+                Self::Pair(text(name)?, text(value.get(2..)?)?)
+            }
+            _ => Self::Number(bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte))),
+        })
+    }
+
+    /// The value of the next property with this identifier; those of others are passed over.
+    #[inline(never)]
+    fn next(list: &mut Iter<'a, Property<'a>>, id: PropertyId) -> Option<Self> {
+        loop {
+            let piece = Piece::next(list)?;
+            if piece.id() == id {
+                return piece.raw();
+            }
+        }
+    }
+}
+
+/// What is behind two length bytes, and what is behind that.
+#[cfg_attr(not(feature = "small"), inline(always))]
+fn split_prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (len, rest) = bytes.split_first_chunk()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
+}
+
 impl<'a> Element<'a> for Property<'a> {
     #[inline]
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
@@ -650,6 +752,12 @@ impl<'a> Element<'a> for Property<'a> {
         // Never an error: the value is of the kind that the row says.
         Self::from_raw(row.id, raw)
             .ok_or_else(|| reader.bad(ErrorKind::PropertyValue, Field::Property(row.id), reader.offset(), 0))
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn again(bytes: &'a [u8], _: Context) -> Option<(Self, &'a [u8])> {
+        let (piece, rest) = Piece::split(bytes)?;
+        Some((Self::from_raw(piece.id(), piece.raw()?)?, rest))
     }
 
     #[inline(always)]
@@ -683,16 +791,6 @@ impl<'a> Element<'a> for Property<'a> {
 }
 
 impl<'a> Property<'a> {
-    /// The next one with this identifier; the values of others are passed over.
-    fn find(list: &mut Iter<'a, Self>, id: PropertyId) -> Option<Self> {
-        loop {
-            let mut here = list.clone();
-            if Piece::next(list)?.id() == id {
-                return here.next();
-            }
-        }
-    }
-
     /// Whether it has a form in bytes, be its value right or wrong: no text is too long, and no number for a variable byte
     /// integer.
     pub(crate) fn can_be_written(&self) -> bool {
@@ -733,6 +831,9 @@ pub(crate) enum Piece<'a> {
 impl<'a> Piece<'a> {
     /// The next one of `list`.
     pub(crate) fn next(list: &mut Iter<'a, Property<'a>>) -> Option<Self> {
+        if cfg!(not(feature = "v5")) {
+            return None;
+        }
         loop {
             let piece = list.pass(Self::split, |property| Self::Given(*property))?;
             if !list.hidden().meets(piece.id().group()) {
@@ -742,28 +843,41 @@ impl<'a> Piece<'a> {
     }
 
     /// Cuts the first one off a received section.
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn split(section: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let row = Row::of(*section.first()?)?;
-        let behind_prefixed = |at: usize| {
-            let (len, _) = section.get(at..)?.split_first_chunk()?;
-            Some(at + 2 + usize::from(u16::from_be_bytes(*len)))
-        };
-        let end = match row.kind {
-            Kind::Flag | Kind::MaximumQos => 2,
-            Kind::Short | Kind::PositiveShort => 3,
-            Kind::Long | Kind::PositiveLong => 5,
-            Kind::PositiveVarint => match VarInt::read(section.get(1..)?) {
-                VarInt::Value(_, rest) => section.len() - rest.len(),
+        let (&id, value) = section.split_first()?;
+        let row = Row::of(id)?;
+        let behind = match row.kind {
+            Kind::Flag | Kind::MaximumQos => value.get(1..)?,
+            Kind::Short | Kind::PositiveShort => value.get(2..)?,
+            Kind::Long | Kind::PositiveLong => value.get(4..)?,
+            Kind::PositiveVarint => match VarInt::read(value) {
+                VarInt::Value(_, behind) => behind,
                 _ => return None,
             },
-            Kind::Text | Kind::Topic | Kind::Binary => behind_prefixed(1)?,
-            Kind::Pair => behind_prefixed(behind_prefixed(1)?)?,
+            Kind::Text | Kind::Topic | Kind::Binary => split_prefixed(value)?.1,
+            Kind::Pair => split_prefixed(split_prefixed(value)?.1)?.1,
         };
-        let (bytes, rest) = section.split_at_checked(end)?;
-        Some((Self::Received(row.id, bytes), rest))
+        let bytes = section.get(..section.len() - behind.len())?;
+        Some((Self::Received(row.id, bytes), behind))
     }
 
-    #[inline(always)]
+    /// Its value.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn raw(self) -> Option<Raw<'a>> {
+        match self {
+            Self::Received(id, bytes) => Raw::of(id.row().kind, bytes.get(1..)?),
+            Self::Given(property) => Some(property.raw()),
+        }
+    }
+
+    /// All of `list`.
+    pub(crate) fn all(list: Properties<'a>) -> impl Iterator<Item = Self> + use<'a> {
+        let mut list = list.iter();
+        core::iter::from_fn(move || Self::next(&mut list))
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn id(&self) -> PropertyId {
         match self {
             Self::Received(id, _) => *id,
@@ -773,7 +887,7 @@ impl<'a> Piece<'a> {
 
     /// Checks a list for the packet `cx`; gives the number of bytes it takes. The value of a received property is right
     /// wherever it may stand.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
         let mut seen = PropertySet::EMPTY;
         let len = sum(cx, list, |piece| {
@@ -791,7 +905,7 @@ impl<'a> Piece<'a> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
         match self {
             Self::Received(_, bytes) => out.bytes(bytes),

@@ -212,7 +212,7 @@ impl ReasonCode {
     }
 
     /// What `byte` means in the packet `cx`, if it may arrive with that.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn received(byte: u8, cx: Context) -> Result<Self, ErrorKind> {
         let code = Self(byte);
         if cx.scope == Scope::CONNACK && !cx.version.is_5() {
@@ -221,7 +221,7 @@ impl ReasonCode {
         code.permitted(cx, true).map(|()| code)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn permitted(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         if !cx.version.is_5() {
             return self.check_3(cx, received);
@@ -265,7 +265,7 @@ impl ReasonCode {
         };
         if known {
             Ok(())
-        } else if !received && self.is_allowed_in(cx.scope.packet_type(), Version::V5_0) {
+        } else if !received && self.is_allowed_in(cx.scope.packet_type(), Version::NEWEST) {
             Err(ErrorKind::NotInVersion)
         } else {
             Err(ErrorKind::ReasonCode)

@@ -56,6 +56,7 @@ impl Instant {
         self.plus_millis_long(ms as u64)
     }
 
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) const fn plus_millis_long(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms))
     }

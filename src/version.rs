@@ -11,6 +11,7 @@ use core::fmt;
 /// assert!(Version::V3_1_1 < Version::V5_0);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
 pub enum Version {
     /// MQTT 3.1 (`MQIsdp`, level 3): as 3.1.1, except that the DUP flag may be set on PUBREL, SUBSCRIBE and
     /// UNSUBSCRIBE, that CONNACK has no Session Present and that SUBACK can't report a failure. An empty client
@@ -21,21 +22,37 @@ pub enum Version {
     /// header flags and the reserved byte of CONNACK are 0, and a client identifier may be longer than 23 bytes.
     V3_1,
     /// MQTT 3.1.1 (`MQTT`, level 4).
+    #[cfg_attr(not(feature = "v5"), default)]
     V3_1_1,
-    /// MQTT 5.0 (`MQTT`, level 5).
+    /// MQTT 5.0 (`MQTT`, level 5), with the feature `v5`.
+    #[cfg(feature = "v5")]
     #[default]
     V5_0,
 }
 
 impl Version {
     /// Every version, oldest first.
+    #[cfg(feature = "v5")]
     pub const ALL: [Self; 3] = [Self::V3_1, Self::V3_1_1, Self::V5_0];
+
+    /// Every version, oldest first.
+    #[cfg(not(feature = "v5"))]
+    pub const ALL: [Self; 2] = [Self::V3_1, Self::V3_1_1];
+
+    /// The newest one.
+    #[cfg(feature = "v5")]
+    pub const NEWEST: Self = Self::V5_0;
+
+    /// The newest one.
+    #[cfg(not(feature = "v5"))]
+    pub const NEWEST: Self = Self::V3_1_1;
 
     /// The version of a protocol level: 3, 4 or 5.
     pub const fn from_level(level: u8) -> Option<Self> {
         match level {
             3 => Some(Self::V3_1),
             4 => Some(Self::V3_1_1),
+            #[cfg(feature = "v5")]
             5 => Some(Self::V5_0),
             _ => None,
         }
@@ -46,6 +63,7 @@ impl Version {
         match self {
             Self::V3_1 => 3,
             Self::V3_1_1 => 4,
+            #[cfg(feature = "v5")]
             Self::V5_0 => 5,
         }
     }
@@ -54,12 +72,12 @@ impl Version {
     pub const fn protocol_name(self) -> &'static str {
         match self {
             Self::V3_1 => "MQIsdp",
-            Self::V3_1_1 | Self::V5_0 => "MQTT",
+            _ => "MQTT",
         }
     }
 
     pub(crate) const fn is_5(self) -> bool {
-        matches!(self, Self::V5_0)
+        !matches!(self, Self::V3_1 | Self::V3_1_1)
     }
 }
 
@@ -68,6 +86,7 @@ impl fmt::Display for Version {
         f.write_str(match self {
             Self::V3_1 => "3.1",
             Self::V3_1_1 => "3.1.1",
+            #[cfg(feature = "v5")]
             Self::V5_0 => "5.0",
         })
     }

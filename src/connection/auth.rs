@@ -4,7 +4,7 @@ use super::alias::Aliases;
 use super::output::fitting;
 use super::{Connection, Event, Flow, Phase, Role, UsageError};
 use crate::error::{ErrorKind, Field};
-use crate::packet::{Auth, Packet};
+use crate::packet::Auth;
 use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::Store;
@@ -91,7 +91,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
         self.check_payload()?;
         fitting(auth.properties, self.unwanted(), |properties| {
-            self.send_packet(Packet::Auth(Auth { properties, ..*auth }), out)
+            self.send(&Auth { properties, ..*auth }, Scope::AUTH, out)
         })?;
         self.authentication = next;
         self.sent = true;

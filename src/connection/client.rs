@@ -2,17 +2,16 @@
 
 use super::alias::{Aliases, NoAliases};
 use super::auth::Authentication;
-use super::config::not_yours;
-use super::output::Output;
+use super::config::{asked_expiry, not_yours};
 use super::{Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe, Subscription, Unsubscribe};
-use crate::property::{Properties, PropertyId};
+use crate::property::{Own, Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Answer, Flight, Record, Session, Store, StoreError};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
-use crate::wire::{Frame, Scope, Seq, Sink};
+use crate::wire::{Encode, Frame, Scope, Seq, Sink};
 
 /// The client's side of a connection.
 ///
@@ -80,9 +79,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         }
         not_yours(connect.properties)?;
         let limits = self.announce();
-        let mut output = Output::new(out, u32::MAX, 0, 0, || Ok(()));
-        let written = connect.encode_with(self.version, &limits, &mut output);
-        output.done(written)?;
+        self.send(&Own { packet: connect, properties: &limits }, Scope::CONNECT, out)?;
         self.tell(now);
         self.sent = true;
         self.phase = Phase::Opening;
@@ -93,11 +90,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         self.keep_alive = connect.keep_alive;
         self.problem_information = connect.properties.request_problem_information().unwrap_or(true);
         self.response_information = connect.properties.request_response_information().unwrap_or(false);
-        self.expiry = match self.version {
-            Version::V5_0 => connect.properties.session_expiry_interval().unwrap_or(0),
-            _ if connect.clean_start => 0,
-            _ => u32::MAX,
-        };
+        self.expiry = asked_expiry(self.version, connect);
         Ok(())
     }
 
@@ -124,8 +117,9 @@ impl<S: Store, A: Aliases> Client<S, A> {
         if let Some(id) = self.limits.not_available(filters.iter(), properties) {
             return Err(UsageError::NotAvailable(id));
         }
-        let packet = |packet_id| Packet::Subscribe(Subscribe { packet_id, properties, filters });
-        self.ask(Flight::Subscribe, filters.iter().count(), packet, out)
+        let packet_id = self.free_id()?;
+        let packet = Subscribe { packet_id, properties, filters };
+        self.ask(Flight::Subscribe, packet_id, filters.iter().count(), &packet, out)
     }
 
     /// Unsubscribes. Gives the packet identifier that the [`Event::Unsuback`] will have.
@@ -148,22 +142,27 @@ impl<S: Store, A: Aliases> Client<S, A> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
-        let packet = |packet_id| Packet::Unsubscribe(Unsubscribe { packet_id, properties, filters });
-        self.ask(Flight::Unsubscribe, filters.iter().count(), packet, out)
+        let packet_id = self.free_id()?;
+        let packet = Unsubscribe { packet_id, properties, filters };
+        self.ask(Flight::Unsubscribe, packet_id, filters.iter().count(), &packet, out)
     }
 
-    fn ask<'p>(
+    fn free_id(&mut self) -> Result<PacketId, UsageError> {
+        self.check_open()?;
+        Ok(self.session.vacant().ok_or(StoreError::Full)?)
+    }
+
+    fn ask(
         &mut self,
         flight: Flight,
+        id: PacketId,
         filters: usize,
-        packet: impl FnOnce(PacketId) -> Packet<'p>,
+        packet: &impl Encode,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
-        self.check_open()?;
-        let id = self.session.vacant().ok_or(StoreError::Full)?;
-        let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, 0, || Ok(()));
-        let written = packet(id).encode_from(self.version, Sender::Client, &mut output);
-        output.done(written)?;
+        let scope = if flight == Flight::Subscribe { Scope::SUBSCRIBE } else { Scope::UNSUBSCRIBE };
+        let lengths = self.prepare(packet, scope, self.headroom, out)?;
+        self.write(packet, scope, lengths, out);
         let slots = self.session.store.outgoing_mut();
         self.session.outbox.insert(slots, id, flight);
         self.session.outbox.set_filters(slots, id, filters);

@@ -3,9 +3,10 @@
 use core::time::Duration;
 
 use super::UsageError;
-use crate::packet::{Qos, Subscription};
+use crate::packet::{Connect, Qos, Subscription};
 use crate::property::{Properties, Property, PropertyId};
 use crate::version::{Sender, Version};
+use crate::wire::{find_wildcard, strip_share};
 
 /// What this side allows. Nothing here is exceeded, whatever the peer sends.
 ///
@@ -185,7 +186,7 @@ pub struct Agreement {
 
 /// Refuses properties that only the [`Config`] gives.
 pub(super) fn not_yours(properties: Properties<'_>) -> Result<(), UsageError> {
-    let own = properties.iter().map(|property| property.id()).find(|id| {
+    let own = properties.ids().iter().find(|id| {
         matches!(
             id,
             PropertyId::ReceiveMaximum
@@ -201,6 +202,15 @@ pub(super) fn not_yours(properties: Properties<'_>) -> Result<(), UsageError> {
     own.map_or(Ok(()), |id| Err(UsageError::NotYours(id)))
 }
 
+/// How long the session is to outlive the connection, as a CONNECT asks for it, in seconds.
+pub(super) fn asked_expiry(version: Version, connect: &Connect<'_>) -> u32 {
+    match connect.clean_start {
+        _ if version.is_5() => connect.properties.session_expiry_interval().unwrap_or(0),
+        true => 0,
+        false => u32::MAX,
+    }
+}
+
 /// The properties that say what is allowed.
 pub(super) type Announcement = [Option<Property<'static>>; 10];
 
@@ -208,18 +218,22 @@ impl Limits {
     /// What the properties of a CONNECT or CONNACK announce.
     pub(super) fn announced(properties: Properties<'_>) -> Self {
         let mut limits = Self::default();
-        for property in properties {
-            match property {
-                Property::ReceiveMaximum(n) => limits.receive_maximum = n,
-                Property::MaximumPacketSize(n) => limits.maximum_packet_size = n,
-                Property::TopicAliasMaximum(n) => limits.topic_alias_maximum = n,
-                Property::MaximumQos(qos) => limits.maximum_qos = qos,
-                Property::RetainAvailable(yes) => limits.retain_available = yes,
-                Property::WildcardSubscriptionAvailable(yes) => limits.wildcard_subscription_available = yes,
-                Property::SubscriptionIdentifierAvailable(yes) => {
-                    limits.subscription_identifier_available = yes;
+        for (id, number) in properties.numbers() {
+            match id {
+                PropertyId::ReceiveMaximum => limits.receive_maximum = number as u16,
+                PropertyId::MaximumPacketSize => limits.maximum_packet_size = number,
+                PropertyId::TopicAliasMaximum => limits.topic_alias_maximum = number as u16,
+                PropertyId::MaximumQos => {
+                    limits.maximum_qos = Qos::from_number(number as u8).unwrap_or_default();
                 }
-                Property::SharedSubscriptionAvailable(yes) => limits.shared_subscription_available = yes,
+                PropertyId::RetainAvailable => limits.retain_available = number != 0,
+                PropertyId::WildcardSubscriptionAvailable => {
+                    limits.wildcard_subscription_available = number != 0;
+                }
+                PropertyId::SubscriptionIdentifierAvailable => {
+                    limits.subscription_identifier_available = number != 0;
+                }
+                PropertyId::SharedSubscriptionAvailable => limits.shared_subscription_available = number != 0,
                 _ => {}
             }
         }
@@ -238,11 +252,12 @@ impl Limits {
         if self.wildcard_subscription_available && self.shared_subscription_available {
             return None;
         }
-        filters.map(|subscription| subscription.topic_filter(Version::V5_0)).find_map(|filter| {
-            if !self.wildcard_subscription_available && filter.has_wildcard() {
+        filters.map(|subscription| subscription.filter.as_bytes()).find_map(|filter| {
+            // No share name has a wildcard.
+            if !self.wildcard_subscription_available && find_wildcard(filter).is_some() {
                 return Some(PropertyId::WildcardSubscriptionAvailable);
             }
-            let shared = !self.shared_subscription_available && filter.share_name().is_some();
+            let shared = !self.shared_subscription_available && strip_share(filter).is_some();
             shared.then_some(PropertyId::SharedSubscriptionAvailable)
         })
     }

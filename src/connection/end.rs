@@ -2,12 +2,12 @@
 
 use super::output::fitting;
 use super::{Aliases, Cause, Connection, Farewell, Phase, ProtocolError, Role, UsageError, Wait};
-use crate::packet::{Disconnect, Packet};
+use crate::packet::{Connack, Disconnect};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
 use crate::session::{Session, Store};
 use crate::version::Sender;
-use crate::wire::{PacketType, Sink, Unseen};
+use crate::wire::{Context, PacketType, Scope, Sink, Unseen, encode};
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// The transport has no more input. What was read before is still handled.
@@ -43,7 +43,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let mut farewell = Farewell::None;
         if PacketType::Disconnect.may_be_sent_by(R::SENDER, self.version) {
             let written = fitting(disconnect.properties, Unseen::NOTHING, |properties| {
-                self.send_packet(Packet::Disconnect(Disconnect { properties, ..*disconnect }), out)
+                self.send(&Disconnect { properties, ..*disconnect }, Scope::DISCONNECT, out)
             });
             match written {
                 Err(UsageError::NoRoom(_)) if disconnect.properties.is_empty() => {
@@ -108,15 +108,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     #[cold]
     pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Wait {
+        let cx = |scope| Context { version: self.version, sender: None, scope };
         let written = match self.farewell {
             Farewell::None => Ok(0),
             Farewell::Disconnect(reason) => {
-                Packet::Disconnect(Disconnect { reason, properties: Properties::EMPTY })
-                    .encode(self.version, out)
+                encode(&Disconnect { reason, properties: Properties::EMPTY }, cx(Scope::DISCONNECT), out)
             }
             Farewell::Connack(reason) => {
-                Packet::Connack(crate::Connack { reason, ..crate::Connack::default() })
-                    .encode(self.version, out)
+                encode(&Connack { reason, ..Connack::default() }, cx(Scope::CONNACK), out)
             }
         };
         if let (Err(crate::EncodeError::NoRoom { needed }), Phase::Closing) = (written, self.phase) {

@@ -6,12 +6,12 @@ use super::{
     AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError, Wait,
 };
 use crate::error::{ErrorKind, Field};
-use crate::packet::{Ack, Delivery, Packet, Publish};
+use crate::packet::{Ack, Delivery, Ping, Publish};
 use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Arrival, Arrived, Arriving, Handle, Owed, Record, Store, StoreError, arrived};
 use crate::version::Sender;
-use crate::wire::{Scope, Sink};
+use crate::wire::{Encode, Scope, Sink};
 
 /// The longest acknowledgement that is sent without properties.
 pub(super) const ACK: usize = 5;
@@ -81,10 +81,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 let Owed { id: packet_id, arrival, reason, .. } = owed;
                 // What can't be sent now goes without.
                 let sent = fitting(properties, self.unwanted(), |properties| {
-                    let ack = Ack { packet_id, reason, properties };
-                    let packet =
-                        if arrival == Arrival::Owed1 { Packet::Puback(ack) } else { Packet::Pubrec(ack) };
-                    self.send_packet(packet, out)
+                    let scope = if arrival == Arrival::Owed1 { Scope::PUBACK } else { Scope::PUBREC };
+                    self.send(&Ack { packet_id, reason, properties }, scope, out)
                 });
                 if sent.is_ok() {
                     self.acked_to_peer(owed);
@@ -113,10 +111,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if token.epoch != self.session.epoch || id != token.id || !held {
             return Err(UsageError::StaleToken);
         }
-        let ack = Ack { packet_id: id, reason, properties };
-        let packet = if arrival == Arrival::Held1 { Packet::Puback(ack) } else { Packet::Pubrec(ack) };
         if self.version.is_5() {
-            packet.encode_from(self.version, R::SENDER, &mut crate::packet::Nowhere)?;
+            let scope = if arrival == Arrival::Held1 { Scope::PUBACK } else { Scope::PUBREC };
+            Ack { packet_id: id, reason, properties }.check(self.context(scope))?;
         }
         self.take(token.handle, reason)?;
         Ok(())
@@ -142,7 +139,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Sends the acknowledgements that are owed, as far as there is room.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn send_owed(&mut self, out: &mut (impl Sink + ?Sized)) {
         if self.payload_left != 0 {
             return;
@@ -160,7 +157,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             if lost || !out.reserve(ACK) {
                 return;
             }
-            self.put(Packet::Pubrel(Ack { packet_id: id, ..Ack::default() }), out);
+            self.put(&Ack { packet_id: id, ..Ack::default() }, Scope::PUBREL, out);
             self.session.outbox.pass(self.session.store.outgoing_mut(), id);
         }
     }
@@ -169,17 +166,17 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn send_ack(&mut self, owed: Owed, out: &mut (impl Sink + ?Sized)) {
         let Owed { id, arrival, reason, .. } = owed;
         let ack = Ack { packet_id: id, reason, ..Ack::default() };
-        let packet = match arrival {
-            Arrival::Owed1 => Packet::Puback(ack),
-            Arrival::Completed => Packet::Pubcomp(ack),
-            _ => Packet::Pubrec(ack),
+        let scope = match arrival {
+            Arrival::Owed1 => Scope::PUBACK,
+            Arrival::Completed => Scope::PUBCOMP,
+            _ => Scope::PUBREC,
         };
         self.acked_to_peer(owed);
-        self.put(packet, out);
+        self.put(&ack, scope, out);
     }
 
     /// An acknowledgement is sent.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn acked_to_peer(&mut self, owed: Owed) {
         let slots = self.session.store.incoming_mut();
         if owed.arrival == Arrival::Owed2 {
@@ -190,17 +187,15 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Sends PINGRESP and PINGREQ that are owed.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn send_pings(&mut self, out: &mut (impl Sink + ?Sized)) {
         if self.payload_left != 0 {
             return;
         }
         while self.pings > 0 && out.reserve(2) {
             self.pings -= 1;
-            self.put(
-                if matches!(R::SENDER, Sender::Client) { Packet::Pingreq } else { Packet::Pingresp },
-                out,
-            );
+            let scope = if matches!(R::SENDER, Sender::Client) { Scope::PINGREQ } else { Scope::PINGRESP };
+            self.put(&Ping, scope, out);
         }
     }
 
@@ -209,16 +204,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.payload_left != 0 { Err(Wait::Payload(self.payload_left)) } else { Ok(()) }
     }
 
-    /// Writes an answer that can't be wrong to a sink that has room.
-    #[inline(always)]
-    pub(super) fn put(&mut self, packet: Packet<'_>, out: &mut (impl Sink + ?Sized)) {
-        let written = packet.encode(self.version, out);
-        debug_assert!(written.is_ok(), "{packet:?}: {written:?}");
-        self.sent = true;
-    }
-
     /// A message came.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn published<'i>(&mut self, publish: &Publish<'i>) -> Flow<Option<Event<'i>>> {
         let incoming = self.admit(publish)?;
         let Publish { dup, delivery, .. } = *publish;
@@ -231,7 +218,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether a message may come at all.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn admit<'i>(&mut self, publish: &Publish<'i>) -> Flow<Incoming<'i>> {
         let Publish { dup, retain, delivery, topic, properties, payload } = *publish;
         if let Some(alias) = if properties.is_empty() { None } else { properties.topic_alias() } {
@@ -253,7 +240,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// A message came with an alias, which stands for its topic or is to stand for it from now on.
     #[cold]
     fn resolve(&mut self, alias: u16, topic: &str) -> Flow<()> {
-        let (field, maximum) = (Field::Property(PropertyId::TopicAlias), self.own_limits.topic_alias_maximum);
+        let field = Field::Property(PropertyId::TopicAlias);
+        // Who has no table at all links nothing of it.
+        let maximum = self.own_limits.topic_alias_maximum.min(self.aliases.incoming().capacity());
         if alias > maximum {
             let (value, limit) = (alias.into(), maximum.into());
             return Err(self.beyond(ErrorKind::TopicAlias, field, Scope::PUBLISH, value, limit));
@@ -268,7 +257,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// What to do about a message, for which there is room then if it is new.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn arriving(&mut self, delivery: Delivery, dup: bool) -> Flow<Arrived> {
         let (id, packet) = match delivery {
             Delivery::AtMostOnce => return Ok(Arrived::Deliver),
@@ -301,7 +290,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Takes note of a new message; gives the right to acknowledge it if that is up to the application.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn note_delivery(&mut self, delivery: Delivery) -> Option<AckToken> {
         let (id, arrival) = match delivery {
             Delivery::AtMostOnce => return None,
@@ -350,7 +339,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// `[MQTT-3.3.4-7]` `[MQTT-3.3.4-9]`
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_quota(&self) -> Flow<()> {
         if self.version.is_5() && self.session.inbox.charged() >= self.own_limits.receive_maximum {
             let limit = u32::from(self.own_limits.receive_maximum);
@@ -361,7 +350,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// PUBREL came.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn pubrel<'i>(
         &mut self,
         ack: &Ack<'_>,
@@ -384,7 +373,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                     if !out.reserve(ACK) {
                         return Err(Wait::Write(ACK).into());
                     }
-                    self.put(Packet::Pubcomp(Ack { packet_id: id, reason, ..Ack::default() }), out);
+                    self.put(&Ack { packet_id: id, reason, ..Ack::default() }, Scope::PUBCOMP, out);
                 }
             }
             (Arrived::Ignore, _) => {}

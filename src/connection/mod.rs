@@ -40,7 +40,6 @@ use crate::version::{Sender, Version};
 use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, Unseen};
 use alias::Assigned;
 use auth::Authentication;
-use output::Output;
 use permitted::{is_in, permitted};
 use stream::Stream;
 
@@ -303,7 +302,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn step<'i>(&mut self, input: &mut &'i [u8], out: &mut (impl Sink + ?Sized)) -> Flow<Option<Event<'i>>> {
         let settled = self.settle();
         // A store that fails must not keep a connection from its end.
@@ -334,7 +333,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Takes a packet from the front of the input.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn receive<'i>(
         &mut self,
         input: &mut &'i [u8],
@@ -381,7 +380,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// The first byte of a packet says whether it has a place now.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_permitted(&self, first: u8) -> Flow<()> {
         let sender = R::SENDER.other();
         // Most packets are messages, and what belongs to them.
@@ -419,8 +418,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Packet::Auth(auth) => auth.properties,
             _ => return Ok(()),
         };
-        let problem =
-            properties.iter().map(|property| property.id()).find(|id| id.group().meets(Unseen::PROBLEM));
+        let problem = properties.ids().iter().find(|id| id.group().meets(Unseen::PROBLEM));
         match problem {
             Some(id) if matches!(R::SENDER, Sender::Client) => {
                 let scope = Scope::of(packet.packet_type());
@@ -452,13 +450,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         Wait::Read(needed)
     }
 
-    /// Writes a packet of a command that changes nothing but what the caller of this does then.
-    fn send_packet(&self, packet: Packet<'_>, out: &mut (impl Sink + ?Sized)) -> Result<(), UsageError> {
-        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, 0, || Ok(()));
-        let written = packet.encode_from(self.version, R::SENDER, &mut output);
-        output.done(written)
-    }
-
     /// What the peer does not want to hear with most packets: the server's peer may say so.
     fn unwanted(&self) -> Unseen {
         match R::SENDER {
@@ -475,7 +466,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether a packet can be sent at all.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_open(&self) -> Result<(), UsageError> {
         if !self.is_open() {
             return Err(UsageError::NotConnected);

@@ -1,16 +1,14 @@
 //! Messages to the peer, and what it says of them.
 
-use super::alias::{Aliases, Assigned, Assignment};
+use super::alias::{Aliases, Assigned, Assignment, TopicTable};
 use super::incoming::ACK;
-use super::output::Output;
 use super::{Connection, Event, Flow, Role, UsageError, Wait};
 use crate::error::{ErrorKind, Field};
-use crate::packet::{Ack, Packet, PacketId, Publish, Qos};
-use crate::property::{Properties, PropertyId};
+use crate::packet::{Ack, PacketId, Publish, Qos};
+use crate::property::{Joined, Properties, Property, PropertyId, Section};
 use crate::reason::ReasonCode;
-use crate::session::{Answer, Answered, Flight, Keep, Message, Record, Store, StoreError, answered};
-use crate::version::{Sender, Version};
-use crate::wire::{Scope, Sink};
+use crate::session::{Answer, Answered, Flight, Keep, Message, Record, Session, Store, StoreError, answered};
+use crate::wire::{Encode, Scope, Sink};
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Sends a message. Gives its packet identifier, by which [`Event::Acked`] or [`Event::Dropped`] will speak of it;
@@ -24,7 +22,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         message: &Message<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
-        self.send(message, None, |keep| keep.keep(message), out)
+        self.send_message(message, None, |keep| keep.keep(message), out)
     }
 
     /// Sends a message that is kept as `keep`; nothing is copied.
@@ -43,12 +41,12 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             *slot = keep.take().unwrap_or_default();
             Ok(())
         };
-        self.send(message, None, put, out)
+        self.send_message(message, None, put, out)
     }
 
     /// `more` bytes of payload are the caller's to write, if this is only the head of a message, of which nothing is kept.
-    #[inline(always)]
-    pub(super) fn send(
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(super) fn send_message(
         &mut self,
         message: &Message<'_>,
         more: Option<u32>,
@@ -57,13 +55,15 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     ) -> Result<Option<PacketId>, UsageError> {
         self.check_open()?;
         self.check_message(message)?;
-        if more.is_none() && self.limits.topic_alias_maximum == 0 {
-            return self.send_with(message, None, None, &mut keep, out);
+        // The usual message. Where code has to be small, it goes the way of the others.
+        let plain = more.is_none() && self.limits.topic_alias_maximum == 0 && message.properties.is_empty();
+        if plain && !cfg!(feature = "small") {
+            return self.send_with(message, None, &Properties::EMPTY, false, &mut keep, out);
         }
         self.send_specially(message, more, keep, out)
     }
 
-    /// In pieces, or with an alias.
+    /// In pieces, with properties, or with an alias.
     #[cold]
     #[inline(never)]
     fn send_specially(
@@ -73,36 +73,42 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         mut keep: impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
-        let alias = if self.limits.topic_alias_maximum == 0 { None } else { self.alias_of(message.topic) };
-        match self.send_with(message, alias, more, &mut keep, out) {
-            // An alias may take more room than it saves.
-            Err(UsageError::TooLarge { .. }) if alias.is_some() => {
-                self.send_with(message, None, more, &mut keep, out)
+        let mut alias = self.alias_of(message.topic);
+        loop {
+            let own = [alias.map(|assignment| Property::TopicAlias(assignment.alias))];
+            let before = own.get(usize::from(alias.is_none())..).unwrap_or_default();
+            let properties = Joined { before, callers: message.properties, behind: &[] };
+            let known = alias.is_some_and(|assignment| assignment.known);
+            let sent = self.send_with(message, more, &properties, known, &mut keep, out);
+            match sent {
+                // An alias may take more room than it saves.
+                Err(UsageError::TooLarge { .. }) if alias.is_some() => alias = None,
+                Err(error) => return Err(error),
+                Ok(id) => {
+                    self.told(alias);
+                    return Ok(id);
+                }
             }
-            sent => sent,
         }
     }
 
-    #[inline(always)]
+    /// Sends a message with these properties, among which is an alias that stands for the topic if that is `known`.
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn send_with(
         &mut self,
         message: &Message<'_>,
-        alias: Option<Assignment>,
         more: Option<u32>,
+        properties: &impl Section,
+        known: bool,
         keep: &mut impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
-        let (whole, more) = (more.is_none(), more.unwrap_or(0));
-        let (limit, headroom) = (self.limits.maximum_packet_size, self.headroom);
+        let later = more.unwrap_or(0) as usize;
         let flight = match message.qos {
             Qos::AtMostOnce => {
-                let Message { retain, topic, properties, payload, .. } = *message;
-                let publish = Publish { retain, topic, properties, payload, ..Publish::default() };
-                let mut output = Output::new(out, limit, headroom, more, || Ok(()));
-                let written = encode(&publish, self.version, R::SENDER, alias, more, &mut output);
-                output.done(written)?;
-                self.told(alias);
-                self.sent = true;
+                let Message { retain, topic, payload, .. } = *message;
+                let part = Publish { retain, topic, payload, ..Publish::default() };
+                self.send_part(&part.part(later, known, properties), |_| Ok(()), out)?;
                 return Ok(None);
             }
             Qos::AtLeastOnce => Flight::AtLeastOnce,
@@ -115,22 +121,31 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             return Err(UsageError::WindowFull(self.limits.receive_maximum));
         }
         let id = self.session.vacant().ok_or(StoreError::Full)?;
-        let session = &mut self.session;
-        let record = || {
+        let note = |session: &mut Session<S>| {
             session.keep(id, &mut *keep)?;
-            let kept = Some(*message).filter(|_| whole);
+            let kept = Some(*message).filter(|_| more.is_none());
             let record = Record::Publish { id, qos: message.qos, message: kept };
             session.store.record(&record).inspect_err(|_| session.forget(id))?;
+            session.outbox.insert(session.store.outgoing_mut(), id, flight);
             Ok(())
         };
-        let mut output = Output::new(out, limit, headroom, more, record);
-        let publish = message.publish(id, false);
-        let written = encode(&publish, self.version, R::SENDER, alias, more, &mut output);
-        output.done(written)?;
-        self.told(alias);
-        self.session.outbox.insert(self.session.store.outgoing_mut(), id, flight);
-        self.sent = true;
+        self.send_part(&message.publish(id, false).part(later, known, properties), note, out)?;
         Ok(Some(id))
+    }
+
+    /// Writes a message, of which the session takes `note` before its first byte goes.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn send_part(
+        &mut self,
+        part: &impl Encode,
+        note: impl FnOnce(&mut Session<S>) -> Result<(), StoreError>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
+        let lengths = self.prepare(part, Scope::PUBLISH, self.headroom, out)?;
+        note(&mut self.session)?;
+        self.write(part, Scope::PUBLISH, lengths, out);
+        self.sent = true;
+        Ok(())
     }
 
     /// The alias that a topic is sent with.
@@ -138,12 +153,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn alias_of(&mut self, topic: &str) -> Option<Assignment> {
         let (table, max) = (self.aliases.outgoing_mut(), self.limits.topic_alias_maximum);
         match self.assign_aliases {
+            _ if max == 0 || table.capacity() == 0 => None,
             true if !topic.is_empty() => self.assigned.assign(table, topic, max),
             _ => self.assigned.find(table, topic),
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn told(&mut self, alias: Option<Assignment>) {
         if let Some(Assignment { alias, known: false }) = alias {
             Assigned::told(self.aliases.outgoing_mut(), alias);
@@ -192,7 +208,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether the peer supports such a message.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_message(&self, message: &Message<'_>) -> Result<(), UsageError> {
         if message.qos > self.limits.maximum_qos {
             return Err(UsageError::NotAvailable(PropertyId::MaximumQos));
@@ -207,7 +223,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether something of an earlier connection has to be sent before a new message.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn is_resuming(&self) -> bool {
         let left = self.session.outbox.next_unsent().is_some() || self.dropped.is_some();
         left && self.has_more_to_send()
@@ -225,7 +241,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Does what was put off until the application has taken the last event.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn settle(&mut self) -> Result<(), Wait> {
         if self.taken != 0 {
             self.take(self.taken, self.taken_reason).map_err(|_| Wait::Store)?;
@@ -253,7 +269,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Sends what an earlier connection left, in order and as far as there is room and the peer allows. Gives the first
     /// message that is lost instead.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn resend_next(&mut self, out: &mut (impl Sink + ?Sized)) -> Option<PacketId> {
         let outbox = &self.session.outbox;
         if outbox.unsent().is_none() && outbox.unreleased().is_none() || self.payload_left != 0 {
@@ -307,9 +323,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.check_message(message)?;
         let publish = message.publish(id, true);
         // No headroom: what fitted into the sink once has to fit again.
-        let mut output = Output::new(out, self.limits.maximum_packet_size, 0, more, || Ok(()));
-        let written = publish.encode_part(self.version, R::SENDER, more, &mut output);
-        output.done(written)
+        self.send(&publish.part(more as usize, false, &Joined::of(message.properties)), Scope::PUBLISH, out)
     }
 
     /// The message that the caller keeps and has to give now.
@@ -415,20 +429,17 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
         self.check_message(message)?;
-        let store = &mut self.session.store;
-        let record = || {
-            // The one in place of the other: a log that ends between them has lost the message, as the session had.
-            store.record(&Record::Finish { id })?;
-            store.record(&Record::Publish { id, qos: message.qos, message: Some(*message) })?;
-            Ok(())
+        let publish = message.publish(id, false);
+        // The one in place of the other: a log that ends between them has lost the message, as the session had.
+        let note = |session: &mut Session<S>| {
+            session.store.record(&Record::Finish { id })?;
+            session.store.record(&Record::Publish { id, qos: message.qos, message: Some(*message) })
         };
-        let mut output = Output::new(out, self.limits.maximum_packet_size, self.headroom, 0, record);
-        let written = message.publish(id, false).encode_part(self.version, R::SENDER, 0, &mut output);
-        output.done(written)
+        self.send_part(&publish.part(0, false, &Joined::of(message.properties)), note, out)
     }
 
     /// PUBACK came.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn puback<'i>(&mut self, ack: &Ack<'i>) -> Flow<Option<Event<'i>>> {
         let Ack { packet_id: id, reason, .. } = *ack;
         let what = self.answered(id, Answer::Puback, Scope::PUBACK)?;
@@ -436,7 +447,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// PUBCOMP came.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn pubcomp<'i>(&mut self, ack: &Ack<'i>) -> Flow<Option<Event<'i>>> {
         let Ack { packet_id: id, reason, .. } = *ack;
         let what = self.answered(id, Answer::Pubcomp, Scope::PUBCOMP)?;
@@ -445,7 +456,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// PUBREC came.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn pubrec<'i>(
         &mut self,
         ack: &Ack<'i>,
@@ -470,7 +481,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                     return Err(Wait::Write(ACK).into());
                 }
                 let reason = self.not_found();
-                self.put(Packet::Pubrel(Ack { packet_id: id, reason, ..Ack::default() }), out);
+                self.put(&Ack { packet_id: id, reason, ..Ack::default() }, Scope::PUBREL, out);
             }
             what => return self.acked(what, id, reason, properties),
         }
@@ -478,7 +489,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// What an acknowledgement means for what is known of its identifier.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn answered(&self, id: PacketId, by: Answer, packet: Scope) -> Flow<Answered> {
         let slot = self.session.outbox.get(self.session.store.outgoing(), id).filter(|slot| !slot.is_lost());
         // Nobody can acknowledge what has not been sent to its end.
@@ -490,7 +501,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn acked<'i>(
         &mut self,
         what: Answered,
@@ -507,14 +518,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether the application knows already that a message is dropped.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn is_told(&self, id: PacketId) -> bool {
         let slot = self.session.outbox.get(self.session.store.outgoing(), id);
         slot.is_some_and(|slot| slot.is_dropped() && slot.flight() == Some(Flight::Released))
     }
 
     /// An identifier is free again.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn finish(&mut self, id: PacketId) -> Result<(), Wait> {
         if !matches!(self.session.flight(id), Some(Flight::Subscribe | Flight::Unsubscribe) | None) {
             self.record(&Record::Finish { id })?;
@@ -526,23 +537,5 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[inline(always)]
     pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), Wait> {
         self.session.store.record(record).map_err(|_| Wait::Store)
-    }
-}
-
-/// Writes a message, of which `more` bytes are written elsewhere, with an alias or without.
-#[inline(always)]
-fn encode(
-    publish: &Publish<'_>,
-    version: Version,
-    sender: Sender,
-    alias: Option<Assignment>,
-    more: u32,
-    out: &mut impl Sink,
-) -> Result<usize, crate::EncodeError> {
-    match alias {
-        None => publish.encode_part(version, sender, more, out),
-        Some(Assignment { alias, known }) => {
-            publish.encode_with_alias(version, sender, alias, known, more, out)
-        }
     }
 }

@@ -1,64 +1,71 @@
-//! What stands between an encoder and the caller's sink.
+//! How the packets of commands are written.
 
-use super::UsageError;
-use crate::EncodeError;
+use super::{Connection, Role, UsageError};
 use crate::property::Properties;
-use crate::wire::{Sink, Unseen};
+use crate::wire::{Context, Encode, Lengths, Scope, Sink, Unseen, Writer};
 
-/// A sink for one packet of a command.
-///
-/// An encoder asks for room once, when it has found nothing wrong and knows the size. So this is where the peer's
-/// limit is checked, and the last moment to take note of what the packet does before its bytes are written.
-pub(super) struct Output<'s, S: ?Sized, F> {
-    out: &'s mut S,
-    limit: u32,
-    /// The bytes that are needed or counted but not written here.
-    headroom: u16,
-    later: u32,
-    before: F,
-    error: Option<UsageError>,
-}
-
-impl<'s, S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>> Output<'s, S, F> {
+impl<R: Role, S, A> Connection<R, S, A> {
+    /// What a packet of this side is checked and written in.
     #[inline(always)]
-    pub(super) fn new(out: &'s mut S, limit: u32, headroom: u16, later: u32, before: F) -> Self {
-        Self { out, limit, headroom, later, before, error: None }
+    pub(super) fn context(&self, scope: Scope) -> Context {
+        Context { version: self.version, sender: Some(R::SENDER), scope }
     }
 
-    #[inline(always)]
-    fn check(&mut self, here: usize) -> Result<(), UsageError> {
-        let size = here.saturating_add(self.later as usize);
-        if size > self.limit as usize {
-            return Err(UsageError::TooLarge { size, limit: self.limit });
+    /// Whether a packet is right and not too large for the peer, and there is room for it, and for `headroom` bytes more.
+    /// Nothing can fail any more then.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(super) fn prepare(
+        &self,
+        packet: &impl Encode,
+        scope: Scope,
+        headroom: u16,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<Lengths, UsageError> {
+        let lengths = packet.check(self.context(scope))?;
+        let (size, limit) = (lengths.packet(), self.limits.maximum_packet_size);
+        if size > limit as usize {
+            return Err(UsageError::TooLarge { size, limit });
         }
-        let needed = here.saturating_add(self.headroom as usize);
-        if !self.out.reserve(needed) {
+        let needed = size - packet.later() + usize::from(headroom);
+        if !out.reserve(needed) {
             return Err(UsageError::NoRoom(needed));
         }
-        (self.before)()
+        Ok(lengths)
     }
 
-    /// The result of the command, given that of the encoder.
+    /// Writes a packet that was prepared.
     #[inline(always)]
-    pub(super) fn done(self, written: Result<usize, EncodeError>) -> Result<(), UsageError> {
-        match (written, self.error) {
-            (Ok(_), _) => Ok(()),
-            (Err(_), Some(error)) => Err(error),
-            (Err(error), None) => Err(error.into()),
+    pub(super) fn write(
+        &self,
+        packet: &impl Encode,
+        scope: Scope,
+        lengths: Lengths,
+        out: &mut (impl Sink + ?Sized),
+    ) {
+        packet.write(self.context(scope), lengths, &mut Writer(out));
+    }
+
+    /// Writes a packet of a command that changes nothing but what the caller of this does then.
+    pub(super) fn send(
+        &self,
+        packet: &impl Encode,
+        scope: Scope,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<(), UsageError> {
+        let lengths = self.prepare(packet, scope, 0, out)?;
+        self.write(packet, scope, lengths, out);
+        Ok(())
+    }
+
+    /// Writes an answer that can't be wrong to a sink that has room.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(super) fn put(&mut self, packet: &impl Encode, scope: Scope, out: &mut (impl Sink + ?Sized)) {
+        let checked = packet.check(self.context(scope));
+        debug_assert!(checked.is_ok(), "{scope:?}: {:?}", checked.err());
+        if let Ok(lengths) = checked {
+            self.write(packet, scope, lengths, out);
         }
-    }
-}
-
-impl<S: Sink + ?Sized, F: FnMut() -> Result<(), UsageError>> Sink for Output<'_, S, F> {
-    #[inline(always)]
-    fn reserve(&mut self, n: usize) -> bool {
-        self.error = self.check(n).err();
-        self.error.is_none()
-    }
-
-    #[inline(always)]
-    fn put(&mut self, bytes: &[u8]) {
-        self.out.put(bytes);
+        self.sent = true;
     }
 }
 

@@ -2,15 +2,15 @@
 
 use super::alias::{Aliases, NoAliases};
 use super::auth::Authentication;
-use super::config::not_yours;
-use super::output::{Output, fitting};
+use super::config::{asked_expiry, not_yours};
+use super::output::fitting;
 use super::{
     Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, Timer, UsageError,
     Wait,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe};
-use crate::property::{Properties, Property, PropertyId};
+use crate::property::{Own, Properties, Property, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Record, Session, Store};
 use crate::time::Instant;
@@ -61,7 +61,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
     /// The same with memory for Topic Aliases; see [`Client::with_aliases`](crate::Client::with_aliases).
     pub fn with_aliases(now: Instant, config: &Config, empty: Session<S>, aliases: A) -> Self {
         let role = ServerRole { clean_start: true, nameless: false, will: false, will_delay: 0, asked: None };
-        let mut server = Self::create(role, Version::V5_0, config, empty, aliases);
+        let mut server = Self::create(role, Version::NEWEST, config, empty, aliases);
         server.whole = server.whole.min(config.maximum_connect_size);
         server.now = now;
         server.deadline = now + config.connect_timeout;
@@ -122,20 +122,16 @@ impl<S: Store, A: Aliases> Server<S, A> {
             }
         }
         let session_present = resumed && self.version != Version::V3_1;
-        let store = &mut self.session.store;
-        let mut record = || {
-            if !resumed {
-                store.record(&Record::Begin { lost: true })?;
-            }
-            Ok(())
-        };
-        let (version, limit) = (self.version, self.limits.maximum_packet_size);
         let unwanted = if self.response_information { Unseen::NOTHING } else { Unseen::RESPONSE };
         fitting(properties, unwanted, |properties| {
-            let mut output = Output::new(out, limit, 0, 0, &mut record);
             let connack = Connack { session_present, reason: ReasonCode::SUCCESS, properties };
-            let written = connack.encode_with(version, &limits, &mut output);
-            output.done(written)
+            let own = Own { packet: &connack, properties: &limits };
+            let lengths = self.prepare(&own, Scope::CONNACK, 0, out)?;
+            if !resumed {
+                self.session.store.record(&Record::Begin { lost: true })?;
+            }
+            self.write(&own, Scope::CONNACK, lengths, out);
+            Ok(())
         })?;
         if resumed {
             self.session.go_on();
@@ -192,7 +188,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
             Some(reason) if self.version.is_5() && !properties.is_empty() => {
                 fitting(properties, Unseen::NOTHING, |properties| {
                     let connack = Connack { session_present: false, reason, properties };
-                    self.send_packet(Packet::Connack(connack), out)
+                    self.send(&connack, Scope::CONNACK, out)
                 })?;
                 Farewell::None
             }
@@ -271,8 +267,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let reasons = if suback || self.version.is_5() { reasons } else { Seq::EMPTY };
         fitting(properties, self.unwanted(), |properties| {
             let answer = Suback { packet_id, properties, reasons };
-            let packet = if suback { Packet::Suback(answer) } else { Packet::Unsuback(answer) };
-            self.send_packet(packet, out)
+            self.send(&answer, Scope::of(with), out)
         })?;
         self.role.asked = None;
         self.asked = false;
@@ -327,11 +322,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         self.response_information = properties.request_response_information().unwrap_or(false);
         self.keep_alive = connect.keep_alive;
         self.role.clean_start = connect.clean_start;
-        self.expiry = match self.version {
-            Version::V5_0 => properties.session_expiry_interval().unwrap_or(0),
-            _ if connect.clean_start => 0,
-            _ => u32::MAX,
-        };
+        self.expiry = asked_expiry(self.version, &connect);
         self.role.nameless = nameless;
         self.role.will = connect.will.is_some();
         let delay = connect.will.and_then(|will| will.properties.will_delay_interval());
@@ -368,7 +359,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         self.version = match &version {
             Ok(version) => *version,
             // The return code of 3.1.1 is what old clients know, the reason code what later ones will.
-            Err(error) if error.kind() == ErrorKind::ProtocolLevel && error.value() > 5 => Version::V5_0,
+            Err(error) if error.kind() == ErrorKind::ProtocolLevel && error.value() > 5 => Version::NEWEST,
             Err(_) => Version::V3_1_1,
         };
         Packet::decode_from(version?, Sender::Client, frame)
@@ -378,7 +369,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
 impl Side for ServerRole {
     const SENDER: Sender = Sender::Server;
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn decode<'i, S: Store, A: Aliases>(
         connection: &mut Server<S, A>,
         frame: Frame<'i>,

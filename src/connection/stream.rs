@@ -41,7 +41,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if matches!(R::SENDER, Sender::Server) && self.phase == Phase::Opening {
             // Only who speaks 5.0 is told.
             let new = body.starts_with(b"\0\x04MQTT\x05");
-            self.version = if new { Version::V5_0 } else { Version::V3_1_1 };
+            self.version = if new { Version::NEWEST } else { Version::V3_1_1 };
         }
         let size = u32::try_from(header.len.saturating_add(header.remaining_length)).unwrap_or(u32::MAX);
         let maximum = self.own_limits.maximum_packet_size;
@@ -177,7 +177,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         more: u32,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
-        let id = self.send(message, Some(more), |_| Ok(()), out)?;
+        let id = self.send_message(message, Some(more), |_| Ok(()), out)?;
         self.begin_payload(id, more);
         Ok(id)
     }

@@ -352,7 +352,7 @@ impl<'a> Listed<'a> for ReasonCode {
 }
 
 /// Lists in a log are in no packet: whoever sends them validates them.
-const IN_LOG: Context = Context { version: Version::V5_0, sender: None, scope: Scope::LOG };
+const IN_LOG: Context = Context { version: Version::NEWEST, sender: None, scope: Scope::LOG };
 
 impl<'a, T: Listed<'a>> Part<'a> for Seq<'a, T> {
     fn fits(&self) -> bool {

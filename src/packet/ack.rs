@@ -1,9 +1,10 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP: one shape.
 
 use super::{PacketId, first_byte, outcome};
+use crate::error::EncodeError;
 use crate::property::Properties;
 use crate::reason::ReasonCode;
-use crate::wire::{Check, Context, Decoded, Mode, Reader, Sink, start};
+use crate::wire::{Context, Decoded, Encode, Lengths, Mode, Reader, Sink, Writer};
 
 /// PUBACK, PUBREC, PUBREL or PUBCOMP.
 ///
@@ -30,29 +31,49 @@ pub struct Ack<'a> {
 }
 
 impl<'a> Ack<'a> {
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let reader = &mut reader;
         let packet_id = reader.packet_id()?;
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { packet_id, reason, properties })
     }
+}
 
+impl Ack<'_> {
+    /// Whether it says only "success", as nearly every one does.
     #[inline(always)]
-    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        // Nearly every one says only "success", which takes no reason code and no properties in any version.
-        if self.reason == ReasonCode::SUCCESS && self.properties.is_empty() {
-            let (_, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), 2, 0, out)?;
-            return Ok(len);
-        }
-        self.write_long(cx, out)
+    pub(super) fn is_plain(&self) -> bool {
+        self.reason == ReasonCode::SUCCESS && self.properties.is_empty()
+    }
+}
+
+/// An [`Ack`] that says only "success": in no version it has more than the packet identifier.
+pub(crate) struct PlainAck(pub(crate) PacketId);
+
+impl Encode for PlainAck {
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        Lengths::new(cx, 2, 0)
     }
 
-    #[inline(never)]
-    fn write_long<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let lens = outcome::len(self.reason, self.properties, cx)?;
-        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), 2 + lens.0, 0, out)?;
-        outcome::write(self.reason, self.properties, lens, cx, &mut out);
-        Ok(len)
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, _: Lengths, out: &mut Writer<'_, S>) {
+        out.start(first_byte(cx), 2, self.0.to_bytes());
+    }
+}
+
+impl Encode for Ack<'_> {
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        outcome::check(2, self.reason, &self.properties, cx)
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        out.start(first_byte(cx), lengths.body, self.packet_id.to_bytes());
+        if lengths.body > 2 {
+            outcome::write(self.reason, &self.properties, lengths.properties, cx, out);
+        }
     }
 }

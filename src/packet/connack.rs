@@ -1,11 +1,11 @@
 //! CONNACK.
 
 use super::first_byte;
-use crate::error::{ErrorKind, Field};
-use crate::property::{Joined, Properties, Property, Section, section_len};
+use crate::error::{EncodeError, ErrorKind, Field};
+use crate::property::{Joined, Own, Properties, Section, section_len};
 use crate::reason::ReasonCode;
-use crate::version::{Sender, Version};
-use crate::wire::{Check, Context, Decoded, Mode, Reader, Scope, Sink, invalid, start};
+use crate::version::Version;
+use crate::wire::{Context, Decoded, Encode, Lengths, Mode, Reader, Scope, Sink, Writer, invalid};
 
 /// How many of a server's own properties come before the application's. There is no order in the standard, but some
 /// compare bytes, and this is what a widely used server does.
@@ -51,38 +51,47 @@ impl<'a> Connack<'a> {
         reader.finish(Field::Packet)?;
         Ok(Self { session_present, reason, properties })
     }
+}
 
-    #[inline(never)]
-    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        self.write_with(&self.properties, cx, out)
+impl Encode for Connack<'_> {
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        Own { packet: self, properties: &[] }.check(cx)
     }
 
-    /// Writes the packet with `own` properties around its own.
-    pub(crate) fn encode_with(
-        &self,
-        version: Version,
-        own: &[Option<Property<'_>>],
-        out: &mut impl Sink,
-    ) -> Check {
-        let cx = Context { version, sender: Some(Sender::Server), scope: Scope::CONNACK };
-        let (before, behind) = own.split_at_checked(LEADING).unwrap_or((own, &[]));
-        self.write_with(&Joined { before, callers: self.properties, behind }, cx, out)
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        Own { packet: self, properties: &[] }.write(cx, lengths, out);
     }
+}
 
-    fn write_with<S: Sink + ?Sized>(&self, properties: &impl Section, cx: Context, out: &mut S) -> Check {
-        self.reason.check_sent(cx)?;
-        if self.session_present && self.reason != ReasonCode::SUCCESS {
+impl<'a> Own<'a, Connack<'a>> {
+    fn joined(&self) -> Joined<'a> {
+        let (before, behind) = self.properties.split_at_checked(LEADING).unwrap_or((self.properties, &[]));
+        Joined { before, callers: self.packet.properties, behind }
+    }
+}
+
+impl Encode for Own<'_, Connack<'_>> {
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        let Connack { session_present, reason, .. } = *self.packet;
+        reason.check_sent(cx)?;
+        if session_present && reason != ReasonCode::SUCCESS {
             return Err(invalid(cx, ErrorKind::SessionPresent, Field::SessionPresent));
         }
-        if self.session_present && cx.version == Version::V3_1 {
+        if session_present && cx.version == Version::V3_1 {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::SessionPresent));
         }
-        let property_len = properties.property_len(cx)?;
-        let code = if cx.version.is_5() { Some(self.reason.get()) } else { self.reason.return_code() };
-        let lead = [u8::from(self.session_present), code.unwrap_or_default()];
-        let body = 2 + section_len(cx, property_len);
-        let (mut out, len) = start(cx, first_byte(cx), lead, body, 0, out)?;
-        properties.write_section(cx, property_len, &mut out);
-        Ok(len)
+        let property_len = self.joined().property_len(cx)?;
+        Lengths::new(cx, 2 + section_len(cx, property_len), property_len)
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        let Connack { session_present, reason, .. } = *self.packet;
+        let code = if cx.version.is_5() { Some(reason.get()) } else { reason.return_code() };
+        out.start(first_byte(cx), lengths.body, [u8::from(session_present), code.unwrap_or_default()]);
+        self.joined().write_section(cx, lengths.properties, out);
     }
 }

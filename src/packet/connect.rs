@@ -3,13 +3,13 @@
 use core::fmt;
 
 use super::{Qos, first_byte};
-use crate::error::{DecodeError, ErrorKind, Field};
-use crate::property::{Joined, Properties, Property, Section, section_len};
+use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
+use crate::property::{Joined, Own, Properties, Section, section_len};
 use crate::show::{Binary, Hidden};
-use crate::version::{Sender, Version};
+use crate::version::Version;
 use crate::wire::{
-    Check, Context, Decoded, Frame, Mode, PacketType, Plain, Reader, Scope, Sink, check_binary, check_str,
-    check_text, check_topic, invalid, start,
+    Context, Decoded, Encode, Frame, Lengths, Mode, PacketType, Plain, Reader, Scope, Sink, Writer,
+    check_binary, check_str, check_text, check_topic, invalid,
 };
 
 /// CONNECT: a client asks for a connection.
@@ -134,14 +134,14 @@ impl<'a> Connect<'a> {
     /// # Ok(()) }
     /// ```
     pub fn version(frame: Frame<'_>) -> Result<Version, DecodeError> {
-        let mut plain = Plain;
-        let mut reader = Reader::new(frame.header, frame.body, 0, Version::V5_0, None, &mut plain);
+        let mut plain = Plain::NEW;
+        let mut reader = Reader::new(frame.header, frame.body, 0, Version::NEWEST, None, &mut plain);
         let version = if frame.packet_type() == PacketType::Connect {
             protocol(&mut reader, None)
         } else {
             Err(reader.bad(ErrorKind::NotConnect, Field::PacketType, 0, (frame.packet_type() as u8) << 4))
         };
-        version.map_err(DecodeError::in_no_version)
+        version.map_err(|_| plain.error().in_no_version())
     }
 
     #[inline(never)]
@@ -152,7 +152,7 @@ impl<'a> Connect<'a> {
         let flags = reader.flags(Field::ConnectFlags)?;
         let has = |flag| flags & flag != 0;
         let require =
-            |reader: &Reader<'a, '_, M>, ok, kind, field| reader.require(ok, kind, field, start, flags);
+            |reader: &mut Reader<'a, '_, M>, ok, kind, field| reader.require(ok, kind, field, start, flags);
         require(reader, !has(RESERVED), ErrorKind::ReservedBit, Field::ConnectFlags)?;
         require(reader, has(WILL) || !has(WILL_QOS), ErrorKind::WillFlags, Field::WillQos)?;
         require(reader, has(WILL) || !has(WILL_RETAIN), ErrorKind::WillFlags, Field::WillRetain)?;
@@ -196,75 +196,90 @@ impl<'a> Connect<'a> {
             password,
         })
     }
+}
 
-    #[inline(never)]
-    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        self.write_with(&self.properties, cx, out)
+impl Encode for Connect<'_> {
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        Own { packet: self, properties: &[] }.check(cx)
     }
 
-    /// Writes the packet with `own` properties in front of its own.
-    pub(crate) fn encode_with(
-        &self,
-        version: Version,
-        own: &[Option<Property<'_>>],
-        out: &mut impl Sink,
-    ) -> Check {
-        let cx = Context { version, sender: Some(Sender::Client), scope: Scope::CONNECT };
-        self.write_with(&Joined { before: own, callers: self.properties, behind: &[] }, cx, out)
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        Own { packet: self, properties: &[] }.write(cx, lengths, out);
     }
+}
 
-    fn write_with<S: Sink + ?Sized>(&self, properties: &impl Section, cx: Context, out: &mut S) -> Check {
-        let version = cx.version;
-        if self.client_id.is_empty()
-            && (version == Version::V3_1 || version == Version::V3_1_1 && !self.clean_start)
+impl<'a> Own<'a, Connect<'a>> {
+    fn joined(&self) -> Joined<'a> {
+        Joined { before: self.properties, callers: self.packet.properties, behind: &[] }
+    }
+}
+
+/// The same in its will.
+fn of_will(cx: Context) -> Context {
+    Context { scope: Scope::WILL, ..cx }
+}
+
+impl Encode for Own<'_, Connect<'_>> {
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        let (connect, version) = (self.packet, cx.version);
+        if connect.client_id.is_empty()
+            && (version == Version::V3_1 || version == Version::V3_1_1 && !connect.clean_start)
         {
             return Err(invalid(cx, ErrorKind::ClientId, Field::ClientId));
         }
-        if self.password.is_some() && self.user_name.is_none() && !version.is_5() {
+        if connect.password.is_some() && connect.user_name.is_none() && !version.is_5() {
             return Err(invalid(cx, ErrorKind::PasswordWithoutUserName, Field::Password));
         }
-        let property_len = properties.property_len(cx)?;
-        let mut body = 2 + version.protocol_name().len() + 4 + section_len(cx, property_len);
-        body += check_text(cx, Field::ClientId, self.client_id)?;
-        let mut flags = if self.clean_start { CLEAN_START } else { 0 };
-        let will_cx = Context { scope: Scope::WILL, ..cx };
-        let mut will_property_len = 0;
-        if let Some(will) = &self.will {
-            flags |= WILL | (will.qos as u8) << 3 | if will.retain { WILL_RETAIN } else { 0 };
-            will_property_len = will.properties.property_len(will_cx)?;
-            body += section_len(cx, will_property_len)
+        let properties = self.joined().property_len(cx)?;
+        let mut body = 2 + version.protocol_name().len() + 4 + section_len(cx, properties);
+        body += check_text(cx, Field::ClientId, connect.client_id)?;
+        let mut will_properties = 0;
+        if let Some(will) = &connect.will {
+            will_properties = will.properties.property_len(of_will(cx))?;
+            body += section_len(cx, will_properties)
                 + check_str(cx, Field::WillTopic, will.topic, check_topic(will.topic))?
                 + check_binary(cx, Field::WillPayload, will.payload)?;
         }
-        if let Some(user_name) = self.user_name {
-            flags |= USER_NAME;
+        if let Some(user_name) = connect.user_name {
             body += check_text(cx, Field::UserName, user_name)?;
         }
-        if let Some(password) = self.password {
-            flags |= PASSWORD;
+        if let Some(password) = connect.password {
             body += check_binary(cx, Field::Password, password)?;
         }
-        let name = version.protocol_name();
-        let (mut out, len) = start(cx, first_byte(cx), [0, name.len() as u8], body, 0, out)?;
+        Ok(Lengths { will: will_properties, ..Lengths::new(cx, body, properties)? })
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        let Connect { clean_start, keep_alive, client_id, will, user_name, password, .. } = *self.packet;
+        let flag = |set: bool, flag| if set { flag } else { 0 };
+        let will_flags = will.map_or(0, |will| WILL | (will.qos as u8) << 3 | flag(will.retain, WILL_RETAIN));
+        let name = cx.version.protocol_name();
+        out.start(first_byte(cx), lengths.body, [0, name.len() as u8]);
         out.bytes(name.as_bytes());
-        out.u8(version.level());
-        out.u8(flags);
-        out.u16(self.keep_alive);
-        properties.write_section(cx, property_len, &mut out);
-        out.str(self.client_id);
-        if let Some(will) = &self.will {
-            will.properties.write_section(will_cx, will_property_len, &mut out);
+        out.u8(cx.version.level());
+        out.u8(flag(clean_start, CLEAN_START)
+            | will_flags
+            | flag(user_name.is_some(), USER_NAME)
+            | flag(password.is_some(), PASSWORD));
+        out.u16(keep_alive);
+        self.joined().write_section(cx, lengths.properties, out);
+        out.str(client_id);
+        if let Some(will) = will {
+            will.properties.write_section(of_will(cx), lengths.will, out);
             out.str(will.topic);
             out.binary(will.payload);
         }
-        self.user_name.into_iter().for_each(|user_name| out.str(user_name));
-        self.password.into_iter().for_each(|password| out.binary(password));
-        Ok(len)
+        user_name.into_iter().for_each(|user_name| out.str(user_name));
+        password.into_iter().for_each(|password| out.binary(password));
     }
 }
 
 /// Reads protocol name and level, which must be those of `wanted` if that is given.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn protocol<M: Mode>(reader: &mut Reader<'_, '_, M>, wanted: Option<Version>) -> Decoded<Version> {
     let start = reader.offset();
     let name = reader.str(Field::ProtocolName)?;

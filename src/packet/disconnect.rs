@@ -1,9 +1,10 @@
 //! DISCONNECT and AUTH.
 
 use super::{first_byte, outcome};
+use crate::error::{EncodeError, ErrorKind, Field};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
-use crate::wire::{Check, Context, Decoded, Mode, Reader, Sink, start_bare};
+use crate::wire::{Context, Decoded, Encode, Lengths, Mode, Reader, Sink, Writer, invalid};
 
 /// DISCONNECT: the last packet of a connection. Before 5.0 it is empty and only clients send it.
 ///
@@ -30,10 +31,15 @@ impl<'a> Disconnect<'a> {
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { reason, properties })
     }
+}
 
-    #[inline(never)]
-    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        write(self.reason, self.properties, cx, out)
+impl Encode for Disconnect<'_> {
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        outcome::check(0, self.reason, &self.properties, cx)
+    }
+
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        write(self.reason, &self.properties, lengths, cx, out);
     }
 }
 
@@ -62,25 +68,32 @@ impl<'a> Auth<'a> {
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { reason, properties })
     }
+}
 
-    #[inline(never)]
-    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
+impl Encode for Auth<'_> {
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
         if !cx.version.is_5() {
-            return Err(crate::wire::invalid(cx, crate::ErrorKind::NotInVersion, crate::Field::PacketType));
+            return Err(invalid(cx, ErrorKind::NotInVersion, Field::PacketType));
         }
-        write(self.reason, self.properties, cx, out)
+        outcome::check(0, self.reason, &self.properties, cx)
+    }
+
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        write(self.reason, &self.properties, lengths, cx, out);
     }
 }
 
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn write<S: Sink + ?Sized>(
     reason: ReasonCode,
-    properties: Properties<'_>,
+    properties: &Properties<'_>,
+    lengths: Lengths,
     cx: Context,
-    out: &mut S,
-) -> Check {
-    let lens = outcome::len(reason, properties, cx)?;
-    let (mut out, len) = start_bare(cx, first_byte(cx), lens.0, out)?;
-    outcome::write(reason, properties, lens, cx, &mut out);
-    Ok(len)
+    out: &mut Writer<'_, S>,
+) {
+    out.u8(first_byte(cx));
+    out.varint(lengths.body);
+    if lengths.body > 0 {
+        outcome::write(reason, properties, lengths.properties, cx, out);
+    }
 }

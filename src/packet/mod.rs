@@ -10,6 +10,7 @@ mod unsubscribe;
 mod value;
 
 pub use ack::Ack;
+pub(crate) use ack::PlainAck;
 pub use connack::Connack;
 pub use connect::{Connect, Will};
 pub use disconnect::{Auth, Disconnect};
@@ -19,11 +20,12 @@ pub use unsubscribe::{Unsuback, Unsubscribe};
 pub use value::{Delivery, PacketId, Qos};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
+use crate::property::Properties;
 use crate::reason::ReasonCode;
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Context, Decoded, Frame, Header, Mode, Observed, Observer, PacketType, Plain, Reader, Scope, Sink, Value,
-    invalid, start_bare, varint_len,
+    Context, Decoded, Encode, Frame, Header, Lengths, Mode, Observed, Observer, PacketType, Plain, Reader,
+    Scope, Sink, Value, Writer, encode, invalid, varint_len,
 };
 
 /// Any packet.
@@ -83,7 +85,7 @@ impl<'a> Packet<'a> {
     /// [`DecodeError`] if the bytes break any rule that one packet decides. A whole packet never needs more bytes.
     #[inline]
     pub fn decode(version: Version, frame: Frame<'a>) -> Result<Self, DecodeError> {
-        decode(version, None, frame, Plain)
+        decode(version, None, frame, Plain::NEW)
     }
 
     /// Decodes one whole packet that `sender` sent, and refuses what this side may not send: packets, properties
@@ -104,7 +106,7 @@ impl<'a> Packet<'a> {
     /// assert_eq!((error.kind(), error.rule()), (ErrorKind::Sender, "5.0 §3.14.2.1"));
     /// # Ok(()) }
     /// ```
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub fn decode_from(version: Version, sender: Sender, frame: Frame<'a>) -> Result<Self, DecodeError> {
         match sender {
             Sender::Client => from_client(version, frame),
@@ -124,7 +126,7 @@ impl<'a> Packet<'a> {
         frame: Frame<'a>,
         observer: &mut (impl Observer + ?Sized),
     ) -> Result<Self, DecodeError> {
-        decode(version, sender, frame, Observed(observer))
+        decode(version, sender, frame, Observed::new(observer))
     }
 
     /// Reads a packet that was decoded before.
@@ -193,21 +195,28 @@ impl<'a> Packet<'a> {
         self.write(cx, out)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Result<usize, EncodeError> {
         match self {
-            Self::Connect(packet) => packet.write(cx, out),
-            Self::Connack(packet) => packet.write(cx, out),
-            Self::Publish(packet) => packet.write(cx, out),
-            Self::Puback(packet) | Self::Pubrec(packet) | Self::Pubrel(packet) | Self::Pubcomp(packet) => {
-                packet.write(cx, out)
+            Self::Connect(packet) => encode_apart(packet, cx, out),
+            Self::Connack(packet) => encode_apart(packet, cx, out),
+            // The usual message has no properties, and the usual acknowledgement says "success".
+            Self::Publish(packet) if packet.properties.is_empty() => {
+                encode(&packet.outgoing(&Properties::EMPTY), cx, out)
             }
-            Self::Subscribe(packet) => packet.write(cx, out),
-            Self::Suback(packet) | Self::Unsuback(packet) => packet.write(cx, out),
-            Self::Unsubscribe(packet) => packet.write(cx, out),
-            Self::Pingreq | Self::Pingresp => start_bare(cx, first_byte(cx), 0, out).map(|(_, len)| len),
-            Self::Disconnect(packet) => packet.write(cx, out),
-            Self::Auth(packet) => packet.write(cx, out),
+            Self::Publish(packet) => encode_apart(&packet.outgoing(&packet.properties), cx, out),
+            Self::Puback(packet) | Self::Pubrec(packet) | Self::Pubrel(packet) | Self::Pubcomp(packet) => {
+                match packet.is_plain() {
+                    true => encode(&PlainAck(packet.packet_id), cx, out),
+                    false => encode_apart(packet, cx, out),
+                }
+            }
+            Self::Subscribe(packet) => encode_apart(packet, cx, out),
+            Self::Suback(packet) | Self::Unsuback(packet) => encode_apart(packet, cx, out),
+            Self::Unsubscribe(packet) => encode_apart(packet, cx, out),
+            Self::Pingreq | Self::Pingresp => encode(&Ping, cx, out),
+            Self::Disconnect(packet) => encode_apart(packet, cx, out),
+            Self::Auth(packet) => encode_apart(packet, cx, out),
         }
     }
 
@@ -266,73 +275,103 @@ macro_rules! from {
 
 from! { Connect Connack Publish Subscribe Unsubscribe Disconnect Auth }
 
+/// What is rarer than a message must not make its way longer.
+#[inline(never)]
+fn encode_apart(
+    packet: &impl Encode,
+    cx: Context,
+    out: &mut (impl Sink + ?Sized),
+) -> Result<usize, EncodeError> {
+    encode(packet, cx, out)
+}
+
+/// PINGREQ or PINGRESP.
+pub(crate) struct Ping;
+
+impl Encode for Ping {
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        Lengths::new(cx, 0, 0)
+    }
+
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, _: Lengths, out: &mut Writer<'_, S>) {
+        out.bytes(&[first_byte(cx), 0]);
+    }
+}
+
 /// The first byte of every packet but PUBLISH.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) fn first_byte(cx: Context) -> u8 {
     let packet_type = cx.scope.packet_type();
     (packet_type as u8) << 4 | packet_type.flags()
 }
 
 #[inline(never)]
-fn from_client(version: Version, frame: Frame<'_>) -> Decoded<Packet<'_>> {
-    decode(version, Some(Sender::Client), frame, Plain)
+fn from_client(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+    decode(version, Some(Sender::Client), frame, Plain::NEW)
 }
 
 #[inline(never)]
-fn from_server(version: Version, frame: Frame<'_>) -> Decoded<Packet<'_>> {
-    decode(version, Some(Sender::Server), frame, Plain)
+fn from_server(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+    decode(version, Some(Sender::Server), frame, Plain::NEW)
 }
 
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn decode<'a, M: Mode>(
     version: Version,
     sender: Option<Sender>,
     frame: Frame<'a>,
     mut mode: M,
-) -> Decoded<Packet<'a>> {
+) -> Result<Packet<'a>, DecodeError> {
     let header = frame.header;
     let mut reader = Reader::new(header, frame.body, 0, version, sender, &mut mode);
-    fixed_header(&mut reader, header)?;
-    // Most packets are messages: they do not wait for the others to be told apart.
-    if header.packet_type == PacketType::Publish {
-        return Ok(Packet::Publish(Publish::read(reader, header)?));
+    if fixed_header(&mut reader, header).is_err() {
+        return Err(mode.error());
+    }
+    // The whole result is built where the caller wants it, for a packet is large.
+    macro_rules! done {
+        ($packet:ident $read:expr) => {
+            if let Ok(packet) = $read {
+                return Ok(Packet::$packet(packet));
+            }
+        };
+        ($packet:ident) => {
+            if reader.finish(Field::Packet).is_ok() {
+                return Ok(Packet::$packet);
+            }
+        };
     }
     let client = sender != Some(Sender::Server);
     let server = sender != Some(Sender::Client);
-    // Each arm builds the whole result, where the caller wants it.
     match header.packet_type {
-        PacketType::Puback => Ok(Packet::Puback(Ack::read(reader)?)),
-        PacketType::Pubrec => Ok(Packet::Pubrec(Ack::read(reader)?)),
-        PacketType::Pubrel => Ok(Packet::Pubrel(Ack::read(reader)?)),
-        PacketType::Pubcomp => Ok(Packet::Pubcomp(Ack::read(reader)?)),
-        PacketType::Connect if client => Ok(Packet::Connect(Connect::read(reader)?)),
-        PacketType::Subscribe if client => Ok(Packet::Subscribe(Subscribe::read(reader)?)),
-        PacketType::Unsubscribe if client => Ok(Packet::Unsubscribe(Unsubscribe::read(reader)?)),
-        PacketType::Pingreq if client => {
-            reader.finish(Field::Packet)?;
-            Ok(Packet::Pingreq)
-        }
-        PacketType::Connack if server => Ok(Packet::Connack(Connack::read(reader)?)),
-        PacketType::Suback if server => Ok(Packet::Suback(Suback::read(reader)?)),
-        PacketType::Unsuback if server => Ok(Packet::Unsuback(Unsuback::read(reader)?)),
-        PacketType::Pingresp if server => {
-            reader.finish(Field::Packet)?;
-            Ok(Packet::Pingresp)
-        }
-        PacketType::Disconnect if client || version.is_5() => {
-            Ok(Packet::Disconnect(Disconnect::read(reader)?))
-        }
-        PacketType::Auth if version.is_5() => Ok(Packet::Auth(Auth::read(reader)?)),
-        PacketType::Auth => Err(reader.bad(ErrorKind::PacketType, Field::PacketType, 0, 0xF0 | header.flags)),
+        PacketType::Publish => done!(Publish Publish::read(reader, header)),
+        PacketType::Puback => done!(Puback Ack::read(reader)),
+        PacketType::Pubrec => done!(Pubrec Ack::read(reader)),
+        PacketType::Pubrel => done!(Pubrel Ack::read(reader)),
+        PacketType::Pubcomp => done!(Pubcomp Ack::read(reader)),
+        PacketType::Connect if client => done!(Connect Connect::read(reader)),
+        PacketType::Subscribe if client => done!(Subscribe Subscribe::read(reader)),
+        PacketType::Unsubscribe if client => done!(Unsubscribe Unsubscribe::read(reader)),
+        PacketType::Pingreq if client => done!(Pingreq),
+        PacketType::Connack if server => done!(Connack Connack::read(reader)),
+        PacketType::Suback if server => done!(Suback Suback::read(reader)),
+        PacketType::Unsuback if server => done!(Unsuback Suback::read(reader)),
+        PacketType::Pingresp if server => done!(Pingresp),
+        PacketType::Disconnect if client || version.is_5() => done!(Disconnect Disconnect::read(reader)),
+        PacketType::Auth if version.is_5() => done!(Auth Auth::read(reader)),
         other => {
+            let unknown = other == PacketType::Auth;
+            let kind = if unknown { ErrorKind::PacketType } else { ErrorKind::Sender };
             let first = (other as u8) << 4 | header.flags;
-            Err(reader.bad(ErrorKind::Sender, Field::PacketType, 0, first))
+            reader.bad(kind, Field::PacketType, 0, first);
         }
     }
+    Err(mode.error())
 }
 
 /// Checks what the fixed header decides, and shows it.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Decoded<()> {
     let Header { packet_type, flags, .. } = header;
     let version = reader.cx.version;
@@ -370,10 +409,9 @@ fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Deco
 /// code and properties, in 5.0 only, where both may be left out from the end.
 mod outcome {
     use super::*;
-    use crate::property::{Properties, Section, section_len};
-    use crate::wire::Writer;
+    use crate::property::{Section, section_len};
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<'a, M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<(ReasonCode, Properties<'a>)> {
         let reason = if reader.is_empty() || !reader.cx.version.is_5() {
             // What a client may not say in an AUTH is not accepted here by silence either: the properties that an
@@ -387,15 +425,16 @@ mod outcome {
         Ok((reason, properties))
     }
 
-    /// The number of bytes that reason and properties take, and the property length.
-    #[inline(always)]
-    pub(super) fn len(
+    /// The lengths of a packet that has these behind its first `lead` bytes.
+    #[inline(never)]
+    pub(super) fn check(
+        lead: usize,
         reason: ReasonCode,
-        properties: Properties<'_>,
+        properties: &Properties<'_>,
         cx: Context,
-    ) -> Result<(usize, usize), EncodeError> {
+    ) -> Result<Lengths, EncodeError> {
         if reason == ReasonCode::SUCCESS && properties.is_empty() && cx.scope != Scope::AUTH {
-            return Ok((0, 0));
+            return Lengths::new(cx, lead, 0);
         }
         if cx.version.is_5() {
             reason.check_sent(cx)?;
@@ -403,22 +442,53 @@ mod outcome {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         }
         let property_len = properties.property_len(cx)?;
-        Ok(if property_len == 0 { (1, 0) } else { (1 + section_len(cx, property_len), property_len) })
+        let section = if property_len == 0 { 0 } else { section_len(cx, property_len) };
+        Lengths::new(cx, lead + 1 + section, property_len)
     }
 
-    #[inline(always)]
+    #[inline(never)]
     pub(super) fn write<S: Sink + ?Sized>(
         reason: ReasonCode,
-        properties: Properties<'_>,
-        (len, property_len): (usize, usize),
+        properties: &Properties<'_>,
+        property_len: usize,
         cx: Context,
         out: &mut Writer<'_, S>,
     ) {
-        if len > 0 {
-            out.u8(reason.get());
-        }
+        out.u8(reason.get());
         if property_len > 0 {
             properties.write_section(cx, property_len, out);
         }
+    }
+}
+
+/// What SUBSCRIBE, UNSUBSCRIBE and their answers are: a packet identifier, properties, and a list.
+mod listed {
+    use super::*;
+    use crate::property::{Section, section_len};
+    use crate::wire::{Element, Seq};
+
+    /// `list` is the length of the list.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(super) fn check(
+        properties: Properties<'_>,
+        list: usize,
+        cx: Context,
+    ) -> Result<Lengths, EncodeError> {
+        let property_len = properties.property_len(cx)?;
+        Lengths::new(cx, 2 + section_len(cx, property_len) + list, property_len)
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(super) fn write<'a, T: Element<'a>, S: Sink + ?Sized>(
+        packet_id: PacketId,
+        properties: Properties<'_>,
+        list: Seq<'a, T>,
+        cx: Context,
+        lengths: Lengths,
+        out: &mut Writer<'_, S>,
+    ) {
+        out.start(first_byte(cx), lengths.body, packet_id.to_bytes());
+        properties.write_section(cx, lengths.properties, out);
+        list.write(cx, out);
     }
 }

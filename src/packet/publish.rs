@@ -4,12 +4,12 @@ use core::fmt;
 
 use super::{Delivery, Nowhere, Qos};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
-use crate::property::{Joined, Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
+use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
 use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
 use crate::wire::{
-    Check, Context, Decoded, Header, Iter, Mode, PacketType, Plain, Reader, Scope, Sink, Unseen, Value,
-    Writer, check_str, check_topic, invalid, start,
+    Check, Context, Decoded, Encode, Header, Iter, Lengths, Mode, PacketType, Plain, Reader, Scope, Sink,
+    Unseen, Value, Writer, check_str, check_topic, encode, invalid,
 };
 
 /// PUBLISH: a message.
@@ -137,23 +137,24 @@ impl<'a> PublishHead<'a> {
         }
         let (body, behind) = body.split_at_checked(header.remaining_length).unwrap_or((body, &[]));
         let missing = header.remaining_length - body.len();
-        let mut plain = Plain;
+        let mut plain = Plain::NEW;
         let mut reader = Reader::new(header, body, missing, version, sender, &mut plain);
-        super::fixed_header(&mut reader, header)?;
-        match Self::read(&mut reader, header) {
+        let head = super::fixed_header(&mut reader, header).and_then(|()| Self::read(&mut reader, header));
+        let payload = reader.len();
+        match head {
             Ok(head) => {
                 // The payload and what is behind it are one piece of the input.
-                let rest = input.get(input.len() - behind.len() - reader.len()..).unwrap_or_default();
+                let rest = input.get(input.len() - behind.len() - payload..).unwrap_or_default();
                 Ok(HeadSplit::Head(head, rest))
             }
-            Err(error) => match error.needed() {
+            Err(_) => match plain.error().needed() {
                 Some(needed) => Ok(HeadSplit::Incomplete(needed)),
-                None => Err(error),
+                None => Err(plain.error()),
             },
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>, header: Header) -> Decoded<Self> {
         let flags = header.flags;
         let first = 0x30 | flags;
@@ -188,7 +189,7 @@ impl<'a> PublishHead<'a> {
     /// As [`Packet::encode`](crate::Packet::encode).
     #[inline]
     pub fn encode(&self, version: Version, out: &mut (impl Sink + ?Sized)) -> Result<usize, EncodeError> {
-        self.write(publish(version), &self.properties, 0, out)
+        encode(&Outgoing { head: *self, properties: &self.properties, payload: &[] }, publish(version), out)
     }
 
     /// The length of the head in bytes.
@@ -199,38 +200,52 @@ impl<'a> PublishHead<'a> {
     pub fn encoded_len(&self, version: Version) -> Result<usize, EncodeError> {
         self.encode(version, &mut Nowhere)
     }
+}
 
-    /// Writes the head with `properties` in place of its own, after asking `out` for room for `payload` bytes more.
-    #[inline(always)]
-    fn write<S: Sink + ?Sized>(
-        &self,
-        cx: Context,
-        properties: &impl Section,
-        payload: usize,
-        out: &mut S,
-    ) -> Check {
-        let Self { dup, retain, delivery, topic, payload_len, .. } = *self;
+/// A PUBLISH as it is written: with these properties in place of those of the head, and as much of the payload as is here.
+pub(crate) struct Outgoing<'p, 'a, P> {
+    pub(crate) head: PublishHead<'a>,
+    pub(crate) properties: &'p P,
+    pub(crate) payload: &'a [u8],
+}
+
+impl<P: Section> Encode for Outgoing<'_, '_, P> {
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        let PublishHead { dup, delivery, topic, payload_len, .. } = self.head;
         let qos = delivery.qos();
         if dup && qos == Qos::AtMostOnce {
             return Err(invalid(cx, ErrorKind::Dup, Field::Dup));
         }
-        let property_len = properties.property_len(cx)?;
-        let topic_len = if topic.is_empty() && properties.has_topic_alias(cx.version) {
+        let property_len = self.properties.property_len(cx)?;
+        let topic_len = if topic.is_empty() && self.properties.has_topic_alias(cx.version) {
             2
         } else {
             check_str(cx, Field::TopicName, topic, check_topic(topic))?
         };
         let id_len = if qos == Qos::AtMostOnce { 0 } else { 2 };
-        let first = 0x30 | u8::from(dup) << 3 | (qos as u8) << 1 | u8::from(retain);
         let body = (topic_len + id_len + section_len(cx, property_len)).saturating_add(payload_len);
-        let lead = (topic.len() as u16).to_be_bytes();
-        let (mut out, len) = start(cx, first, lead, body, payload_len - payload, out)?;
+        Lengths::new(cx, body, property_len)
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        let PublishHead { dup, retain, delivery, topic, .. } = self.head;
+        let first = 0x30 | u8::from(dup) << 3 | (delivery.qos() as u8) << 1 | u8::from(retain);
+        out.start(first, lengths.body, (topic.len() as u16).to_be_bytes());
         out.bytes(topic.as_bytes());
         if let Some(id) = delivery.packet_id() {
             out.u16(id.get());
         }
-        properties.write_section(cx, property_len, &mut out);
-        Ok(len)
+        self.properties.write_section(cx, lengths.properties, out);
+        if !self.payload.is_empty() {
+            out.bytes(self.payload);
+        }
+    }
+
+    #[inline(always)]
+    fn later(&self) -> usize {
+        self.head.payload_len - self.payload.len()
     }
 }
 
@@ -245,7 +260,7 @@ fn publish(version: Version) -> Context {
 
 impl<'a> Publish<'a> {
     /// The packet without its payload.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn head(&self) -> PublishHead<'a> {
         PublishHead {
             dup: self.dup,
@@ -257,7 +272,7 @@ impl<'a> Publish<'a> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>, header: Header) -> Decoded<Self> {
         let reader = &mut reader;
         let PublishHead { dup, retain, delivery, topic, properties, .. } = PublishHead::read(reader, header)?;
@@ -267,66 +282,20 @@ impl<'a> Publish<'a> {
         Ok(Self { dup, retain, delivery, topic, properties, payload })
     }
 
-    /// As [`Packet::encode_from`](crate::Packet::encode_from), with `more` bytes of payload that the caller writes behind it.
+    /// As it is written, all of it and with these properties.
     #[inline(always)]
-    pub(crate) fn encode_part(
-        &self,
-        version: Version,
-        sender: Sender,
-        more: u32,
-        out: &mut impl Sink,
-    ) -> Check {
-        let cx = Context { version, sender: Some(sender), scope: Scope::PUBLISH };
-        if more == 0 { self.write(cx, out) } else { self.write_part(cx, more as usize, out) }
+    pub(super) fn outgoing<'p, P>(&self, properties: &'p P) -> Outgoing<'p, 'a, P> {
+        Outgoing { head: self.head(), properties, payload: self.payload }
     }
 
-    #[cold]
-    fn write_part(&self, cx: Context, more: usize, out: &mut impl Sink) -> Check {
+    /// As it is written with `more` bytes of payload elsewhere and these properties, with a Topic Alias that is `known` in place
+    /// of the topic.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn part<'p, P>(&self, more: usize, known: bool, properties: &'p P) -> Outgoing<'p, 'a, P> {
         let payload_len = self.payload.len().saturating_add(more);
-        let head = PublishHead { payload_len, ..self.head() };
-        let len = head.write(cx, &self.properties, self.payload.len(), out)?;
-        out.put(self.payload);
-        Ok(len)
-    }
-
-    /// As [`encode_part`](Self::encode_part), with an alias in place of the topic if that is `known`, or beside it.
-    #[cold]
-    pub(crate) fn encode_with_alias(
-        &self,
-        version: Version,
-        sender: Sender,
-        alias: u16,
-        known: bool,
-        more: u32,
-        out: &mut impl Sink,
-    ) -> Check {
-        let cx = Context { version, sender: Some(sender), scope: Scope::PUBLISH };
-        let payload_len = self.payload.len().saturating_add(more as usize);
         let topic = if known { "" } else { self.topic };
         let head = PublishHead { topic, payload_len, ..self.head() };
-        let before = &[Some(Property::TopicAlias(alias))];
-        let properties = Joined { before, callers: self.properties, behind: &[] };
-        let len = head.write(cx, &properties, self.payload.len(), out)?;
-        out.put(self.payload);
-        Ok(len)
-    }
-
-    #[inline(always)]
-    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        // Most messages have no properties.
-        if !self.properties.is_empty() {
-            return self.write_with(cx, &self.properties, out);
-        }
-        let len = self.head().write(cx, &NoProperties, self.payload.len(), out)?;
-        out.put(self.payload);
-        Ok(len)
-    }
-
-    #[inline(never)]
-    fn write_with<S: Sink + ?Sized>(&self, cx: Context, properties: &impl Section, out: &mut S) -> Check {
-        let len = self.head().write(cx, properties, self.payload.len(), out)?;
-        out.put(self.payload);
-        Ok(len)
+        Outgoing { head, properties, payload: self.payload }
     }
 
     /// Writes this message for another receiver, of any version, without allocating: its own QoS, packet identifier,
@@ -363,8 +332,7 @@ impl<'a> Publish<'a> {
         version: Version,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PropertySet, EncodeError> {
-        self.write_copy(copy, version, self.payload.len(), out)?;
-        out.put(self.payload);
+        self.write_copy(copy, version, self.payload, out)?;
         Ok(copy.dropped(self.properties, version))
     }
 
@@ -380,7 +348,7 @@ impl<'a> Publish<'a> {
         version: Version,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PropertySet, EncodeError> {
-        self.write_copy(copy, version, 0, out)?;
+        self.write_copy(copy, version, &[], out)?;
         Ok(copy.dropped(self.properties, version))
     }
 
@@ -390,14 +358,14 @@ impl<'a> Publish<'a> {
     ///
     /// The same.
     pub fn forwarded_len(&self, copy: &Forward<'_>, version: Version) -> Result<usize, EncodeError> {
-        self.write_copy(copy, version, self.payload.len(), &mut Nowhere)
+        self.write_copy(copy, version, self.payload, &mut Nowhere)
     }
 
     fn write_copy(
         &self,
         copy: &Forward<'_>,
         version: Version,
-        payload: usize,
+        payload: &[u8],
         out: &mut (impl Sink + ?Sized),
     ) -> Check {
         let cx = publish(version);
@@ -410,7 +378,7 @@ impl<'a> Publish<'a> {
         let Forward { dup, retain, delivery, .. } = *copy;
         let head =
             PublishHead { dup, retain, delivery, topic, payload_len: self.payload.len(), ..self.head() };
-        head.write(cx, &Edited { source: self.properties, copy }, payload, out)
+        encode(&Outgoing { head, properties: &Edited { source: self.properties, copy }, payload }, cx, out)
     }
 }
 
@@ -456,27 +424,6 @@ impl Forward<'_> {
 /// Whether a property says something about the connection that a message came by rather than about the message.
 fn of_connection(id: PropertyId) -> bool {
     id.group() == Unseen::OF_CONNECTION
-}
-
-/// The properties of most messages.
-struct NoProperties;
-
-impl Section for NoProperties {
-    #[inline(always)]
-    fn property_len(&self, _: Context) -> Check {
-        Ok(0)
-    }
-
-    #[inline(always)]
-    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
-        if cx.version.is_5() {
-            out.varint(property_len);
-        }
-    }
-
-    fn has_topic_alias(&self, _: Version) -> bool {
-        false
-    }
 }
 
 /// The properties of a copy.

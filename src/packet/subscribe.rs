@@ -1,14 +1,14 @@
 //! SUBSCRIBE, and SUBACK with its twin UNSUBACK.
 
-use super::{PacketId, Qos, first_byte};
-use crate::error::{ErrorKind, Field};
-use crate::property::{Properties, Section, section_len};
+use super::{PacketId, Qos, listed};
+use crate::error::{EncodeError, ErrorKind, Field};
+use crate::property::Properties;
 use crate::reason::ReasonCode;
 use crate::topic::TopicFilter;
 use crate::version::Version;
 use crate::wire::{
-    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Value, Writer, check_filter, check_str,
-    invalid, start, strip_share,
+    Check, Context, Decoded, Element, Encode, Lengths, Mode, Reader, Scope, Seq, Sink, Value, Writer,
+    check_filter, check_str, invalid, strip_share,
 };
 
 /// SUBSCRIBE: a client asks for messages.
@@ -75,16 +75,17 @@ impl<'a> Subscribe<'a> {
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }
+}
 
-    #[inline(never)]
-    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let cx = Context { scope: Scope::SUBSCRIBE, ..cx };
-        let property_len = self.properties.property_len(cx)?;
-        let body = 2 + section_len(cx, property_len) + self.filters.check_some(cx, Field::TopicFilter)?;
-        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;
-        self.properties.write_section(cx, property_len, &mut out);
-        self.filters.write(cx, &mut out);
-        Ok(len)
+impl Encode for Subscribe<'_> {
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        listed::check(self.properties, self.filters.check_some(cx, Field::TopicFilter)?, cx)
+    }
+
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        listed::write(self.packet_id, self.properties, self.filters, cx, lengths, out);
     }
 }
 
@@ -112,7 +113,7 @@ impl<'a> Subscription<'a> {
     }
 
     /// What is wrong with an options byte behind a valid filter. Nothing, if it asks only for a QoS, as most do.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_options(filter: &[u8], options: u8, cx: Context) -> Result<(), ErrorKind> {
         if options <= Qos::ExactlyOnce as u8 {
             return Ok(());
@@ -132,7 +133,7 @@ impl<'a> Subscription<'a> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn read_options<M: Mode>(reader: &mut Reader<'a, '_, M>, filter: &[u8]) -> Decoded<u8> {
         let start = reader.offset();
         let options = reader.byte(Field::SubscriptionOptions)?;
@@ -146,7 +147,7 @@ impl<'a> Subscription<'a> {
 }
 
 impl<'a> Element<'a> for Subscription<'a> {
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let filter = reader.filter(Field::TopicFilter)?;
         let options = Self::read_options(reader, filter.as_bytes())?;
@@ -163,14 +164,14 @@ impl<'a> Element<'a> for Subscription<'a> {
         })
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
         let filter = reader.validate_filter(Field::TopicFilter)?;
         Self::read_options(reader, filter)?;
         Ok(())
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check(&self, cx: Context) -> Check {
         let len = check_str(cx, Field::TopicFilter, self.filter, check_filter(self.filter, cx.version))?;
         match Self::check_options(self.filter.as_bytes(), self.options(), cx) {
@@ -182,7 +183,7 @@ impl<'a> Element<'a> for Subscription<'a> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
         out.str(self.filter);
         out.u8(self.options());
@@ -224,10 +225,11 @@ impl<'a> Suback<'a> {
         };
         Ok(Self { packet_id, properties, reasons })
     }
+}
 
-    #[inline(never)]
-    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let property_len = self.properties.property_len(cx)?;
+impl Encode for Suback<'_> {
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
         let reasons = if has_reasons(cx) {
             self.reasons.check_some(cx, Field::ReasonCode)?
         } else if self.reasons.is_empty() {
@@ -235,11 +237,12 @@ impl<'a> Suback<'a> {
         } else {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         };
-        let body = 2 + section_len(cx, property_len) + reasons;
-        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;
-        self.properties.write_section(cx, property_len, &mut out);
-        self.reasons.write(cx, &mut out);
-        Ok(len)
+        listed::check(self.properties, reasons, cx)
+    }
+
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        listed::write(self.packet_id, self.properties, self.reasons, cx, lengths, out);
     }
 }
 

@@ -1,10 +1,11 @@
 //! UNSUBSCRIBE and UNSUBACK.
 
-use super::{PacketId, Suback, first_byte};
-use crate::error::Field;
-use crate::property::{Properties, Section, section_len};
+use super::{PacketId, Suback, listed};
+use crate::error::{EncodeError, Field};
+use crate::property::Properties;
 use crate::wire::{
-    Check, Context, Decoded, Element, Mode, Reader, Scope, Seq, Sink, Writer, check_filter, check_str, start,
+    Check, Context, Decoded, Element, Encode, Lengths, Mode, Reader, Scope, Seq, Sink, Writer, check_filter,
+    check_str,
 };
 
 /// UNSUBSCRIBE: a client wants no more messages.
@@ -36,16 +37,17 @@ impl<'a> Unsubscribe<'a> {
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }
+}
 
-    #[inline(never)]
-    pub(super) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Check {
-        let cx = Context { scope: Scope::UNSUBSCRIBE, ..cx };
-        let property_len = self.properties.property_len(cx)?;
-        let body = 2 + section_len(cx, property_len) + self.filters.check_some(cx, Field::TopicFilter)?;
-        let (mut out, len) = start(cx, first_byte(cx), self.packet_id.to_bytes(), body, 0, out)?;
-        self.properties.write_section(cx, property_len, &mut out);
-        self.filters.write(cx, &mut out);
-        Ok(len)
+impl Encode for Unsubscribe<'_> {
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        listed::check(self.properties, self.filters.check_some(cx, Field::TopicFilter)?, cx)
+    }
+
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        listed::write(self.packet_id, self.properties, self.filters, cx, lengths, out);
     }
 }
 

@@ -21,7 +21,7 @@ impl PacketId {
     pub const MAX: Self = Self(NonZeroU16::MAX);
 
     /// The identifier `id`, unless it is 0.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn new(id: u16) -> Option<Self> {
         match NonZeroU16::new(id) {
             Some(id) => Some(Self(id)),
@@ -102,7 +102,7 @@ pub enum Qos {
 
 impl Qos {
     /// The QoS of a number from 0 to 2.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn from_number(number: u8) -> Option<Self> {
         Some(match number {
             0 => Self::AtMostOnce,
@@ -145,7 +145,7 @@ pub enum Delivery {
 
 impl Delivery {
     /// The QoS.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn qos(self) -> Qos {
         match self {
             Self::AtMostOnce => Qos::AtMostOnce,
@@ -155,7 +155,7 @@ impl Delivery {
     }
 
     /// The packet identifier, above QoS 0.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn packet_id(self) -> Option<PacketId> {
         match self {
             Self::AtMostOnce => None,

@@ -62,7 +62,7 @@ pub(crate) enum Answered {
 }
 
 /// `flight`: what is known of the identifier, if anything.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) const fn answered(flight: Option<Flight>, by: Answer) -> Answered {
     match (by, flight) {
         (Answer::Puback, Some(Flight::AtLeastOnce))
@@ -125,7 +125,7 @@ pub(crate) enum Arrived {
 }
 
 /// `arrival`: what is known of the identifier, if anything.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) const fn arrived(arrival: Option<Arrival>, packet: Arriving, version: Version) -> Arrived {
     use Arrival::{Completed, Held1, Held2, Owed1, Owed2, Received, Refused2};
     match (packet, arrival) {

@@ -16,7 +16,8 @@ pub(crate) trait Linked {
 }
 
 /// Where `handle` is in a table of `len` slots.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
+#[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn index(handle: Handle, len: usize) -> usize {
     usize::from(handle).checked_rem(len).unwrap_or_default()
 }
@@ -60,7 +61,7 @@ impl List {
     }
 
     /// Makes two slots neighbours. In the place of a slot, 0 is the end of the list.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn join<T: Linked>(&mut self, slots: &mut [T], before: Handle, behind: Handle) {
         match slot_mut(slots, before) {
             Some(slot) if before != 0 => slot.links().next = behind,

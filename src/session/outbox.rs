@@ -291,7 +291,7 @@ impl Outbox {
     }
 
     /// Nothing more has to be sent of this packet in this connection.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn pass<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
         let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & SENT == 0) else { return };
         slot.marks |= SENT;

@@ -108,7 +108,7 @@ impl<'a> Record<'a> {
             Self::Begin { lost } => return put(&[u8::from(!lost)], out),
             Self::Publish { id, message: Some(message), .. } => {
                 let publish = Packet::Publish(message.publish(id, false));
-                let len = publish.encode(Version::V5_0, &mut Behind { first: Some(2), out })?;
+                let len = publish.encode(Version::NEWEST, &mut Behind { first: Some(2), out })?;
                 return Ok(1 + len);
             }
             Self::Publish { id, qos, message: None } => {
@@ -160,7 +160,7 @@ fn publish(bytes: &[u8]) -> Result<(Record<'_>, &[u8]), RecordError> {
         Ok(Split::Incomplete(_)) => return Err(RecordError::Truncated),
         Err(_) => return Err(RecordError::Unknown),
     };
-    match Packet::decode(Version::V5_0, frame) {
+    match Packet::decode(Version::NEWEST, frame) {
         Ok(Packet::Publish(publish)) => {
             let id = publish.delivery.packet_id().ok_or(RecordError::Unknown)?;
             let message = Some(Message::from(publish));

@@ -81,7 +81,7 @@ impl<const LEN: usize> Keep for Inline<LEN> {
     fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
         let packet = Packet::Publish(message.publish(PacketId::MIN, false));
         self.len =
-            packet.encode(Version::V5_0, &mut &mut self.bytes[..]).map_err(|_| StoreError::TooLarge)?;
+            packet.encode(Version::NEWEST, &mut &mut self.bytes[..]).map_err(|_| StoreError::TooLarge)?;
         Ok(())
     }
 
@@ -108,7 +108,7 @@ impl Keep for Boxed {
     fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
         let packet = Packet::Publish(message.publish(PacketId::MIN, false));
         self.0.clear();
-        packet.encode(Version::V5_0, &mut self.0).map_err(|_| StoreError::TooLarge)?;
+        packet.encode(Version::NEWEST, &mut self.0).map_err(|_| StoreError::TooLarge)?;
         Ok(())
     }
 
@@ -125,7 +125,7 @@ impl Keep for Boxed {
 /// The message in a packet that was encoded here.
 fn message(bytes: &[u8]) -> Option<Message<'_>> {
     let Ok(Split::Frame(frame, _)) = Frame::split(bytes, usize::MAX) else { return None };
-    match Packet::decode_trusted(Version::V5_0, frame) {
+    match Packet::decode_trusted(Version::NEWEST, frame) {
         Ok(Packet::Publish(publish)) => Some(Message::from(publish)),
         _ => None,
     }

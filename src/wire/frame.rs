@@ -19,7 +19,7 @@ macro_rules! packet_types {
             pub const ALL: [Self; 15] = [$(Self::$variant,)+];
 
             /// The packet type of a number from 1 to 15.
-            #[inline(always)]
+            #[cfg_attr(not(feature = "small"), inline(always))]
             pub const fn from_number(number: u8) -> Option<Self> {
                 match number { $($number => Some(Self::$variant),)+ _ => None }
             }
@@ -174,7 +174,7 @@ pub(crate) struct Header {
 
 impl Header {
     /// Reads a fixed header, and gives what is behind it too; `Ok(None)` if it is not complete.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn read(input: &[u8]) -> Result<Option<(Self, &[u8])>, DecodeError> {
         let Some((&first, rest)) = input.split_first() else { return Ok(None) };
         let Some(packet_type) = PacketType::from_number(first >> 4) else {

@@ -15,9 +15,9 @@ pub use sink::Sink;
 
 pub(crate) use frame::{Context, Header, Scope, scopes};
 pub(crate) use observe::Trusted;
-pub(crate) use observe::{Mode, Observed, Plain};
+pub(crate) use observe::{Failed, Mode, Observed, Plain};
 pub(crate) use reader::{Decoded, Reader};
 pub(crate) use seq::{Element, Unseen, sum};
-pub(crate) use sink::{Check, Writer, check_binary, check_str, check_text, invalid, start, start_bare};
-pub(crate) use text::{Flaw, check_filter, check_topic, strip_share};
+pub(crate) use sink::{Check, Encode, Lengths, Writer, check_binary, check_str, check_text, encode, invalid};
+pub(crate) use text::{Flaw, check_filter, check_topic, find_wildcard, strip_share, utf8};
 pub(crate) use varint::{MAX as VARINT_MAX, VarInt, varint_len};

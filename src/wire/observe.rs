@@ -4,7 +4,7 @@ use core::fmt;
 use core::ops::Range;
 
 use super::PacketType;
-use crate::error::Field;
+use crate::error::{DecodeError, Field};
 use crate::reason::ReasonCode;
 use crate::show::Binary;
 
@@ -75,8 +75,19 @@ pub trait Observer {
     fn field(&mut self, field: Field, span: Range<usize>, value: Value<'_>);
 }
 
+/// What a [`Reader`](super::Reader) can't read: its [`Mode`] has been told why. An error in its place would be moved from
+/// call to call, which takes more code than all else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Failed;
+
 /// How a [`Reader`](super::Reader) reads: plainly, observed, or again what was validated before.
 pub(crate) trait Mode {
+    /// Takes note of why nothing more can be read.
+    fn fail(&mut self, error: DecodeError);
+
+    /// Why nothing more could be read.
+    fn error(&self) -> DecodeError;
+
     /// The bytes were decoded before: lists are not walked again, nor are texts, but for what makes them a `str`.
     const TRUSTED: bool = false;
 
@@ -87,22 +98,57 @@ pub(crate) trait Mode {
     fn field(&mut self, _field: Field, _span: Range<usize>, _value: Value<'_>) {}
 }
 
-pub(crate) struct Plain;
+pub(crate) struct Plain(DecodeError);
 
-impl Mode for Plain {}
+impl Plain {
+    pub(crate) const NEW: Self = Self(DecodeError::NONE);
+}
+
+impl Mode for Plain {
+    fn fail(&mut self, error: DecodeError) {
+        self.0 = error;
+    }
+
+    fn error(&self) -> DecodeError {
+        self.0
+    }
+}
 
 pub(crate) struct Trusted;
 
 impl Mode for Trusted {
     const TRUSTED: bool = true;
+
+    fn fail(&mut self, _: DecodeError) {}
+
+    fn error(&self) -> DecodeError {
+        DecodeError::NONE
+    }
 }
 
-pub(crate) struct Observed<'o, O: ?Sized>(pub(crate) &'o mut O);
+pub(crate) struct Observed<'o, O: ?Sized> {
+    observer: &'o mut O,
+    error: DecodeError,
+}
+
+impl<'o, O: ?Sized> Observed<'o, O> {
+    pub(crate) fn new(observer: &'o mut O) -> Self {
+        Self { observer, error: DecodeError::NONE }
+    }
+}
 
 impl<O: Observer + ?Sized> Mode for Observed<'_, O> {
     const OBSERVED: bool = true;
 
+    fn fail(&mut self, error: DecodeError) {
+        self.error = error;
+    }
+
+    fn error(&self) -> DecodeError {
+        self.error
+    }
+
     fn field(&mut self, field: Field, span: Range<usize>, value: Value<'_>) {
-        self.0.field(field, span, value);
+        self.observer.field(field, span, value);
     }
 }

@@ -1,7 +1,7 @@
 //! Reads fields from the front of one packet and can never leave it.
 
 use super::frame::{Context, Header, Scope, byte};
-use super::observe::{Mode, Value};
+use super::observe::{Failed, Mode, Value};
 use super::text::{self, Flaw};
 use super::varint::VarInt;
 use crate::error::{DecodeError, ErrorKind, Field};
@@ -10,7 +10,7 @@ use crate::reason::ReasonCode;
 use crate::version::{Sender, Version};
 
 /// A result of the decoder.
-pub(crate) type Decoded<T> = Result<T, DecodeError>;
+pub(crate) type Decoded<T> = Result<T, Failed>;
 
 /// Reads the fields of a packet, or of a section of it.
 ///
@@ -28,7 +28,7 @@ pub(crate) struct Reader<'a, 'm, M> {
 
 impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     /// Reads the packet behind `header`, of which `body` is there and `missing` bytes more are to come.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn new(
         header: Header,
         body: &'a [u8],
@@ -83,7 +83,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Takes the next byte if it is 0.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn skip_zero(&mut self) -> bool {
         match self.rest {
             [0, rest @ ..] => {
@@ -102,14 +102,14 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
 
     /// An error at `offset`, where the packet has `value`.
     #[inline(always)]
-    pub(crate) fn bad(&self, kind: ErrorKind, field: Field, offset: usize, value: u8) -> DecodeError {
-        error(self.cx, kind, field, offset, value)
+    pub(crate) fn bad(&mut self, kind: ErrorKind, field: Field, offset: usize, value: u8) -> Failed {
+        bad(self.mode, self.cx, kind, field, offset, value)
     }
 
     /// Requires `ok` of the byte `value` that was read at `start`.
     #[inline(always)]
     pub(crate) fn require(
-        &self,
+        &mut self,
         ok: bool,
         kind: ErrorKind,
         field: Field,
@@ -121,17 +121,17 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
 
     /// Requires that no byte is left, or blames `field`.
     #[inline(always)]
-    pub(crate) fn finish(&self, field: Field) -> Decoded<()> {
+    pub(crate) fn finish(&mut self, field: Field) -> Decoded<()> {
         self.require(self.rest.is_empty(), ErrorKind::Trailing, field, self.offset(), byte(self.rest, 0))
     }
 
     /// `field`, which began at `start`, needs `n` bytes from here and does not get them.
     #[inline(always)]
-    fn short(&self, n: usize, field: Field, start: usize) -> DecodeError {
-        short(self.cx, n, self.rest.len(), self.missing, field, start)
+    fn short(&mut self, n: usize, field: Field, start: usize) -> Failed {
+        short(self.mode, self.cx, n, self.rest.len(), self.missing, field, start)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn take(&mut self, n: usize, field: Field, start: usize) -> Decoded<&'a [u8]> {
         match self.rest.split_at_checked(n) {
             Some((taken, rest)) => {
@@ -142,7 +142,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn array<const N: usize>(&mut self, field: Field) -> Decoded<[u8; N]> {
         match self.rest.split_first_chunk() {
             Some((&taken, rest)) => {
@@ -154,7 +154,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Shows the observer what lies between `start` and the next byte.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn show(&mut self, field: Field, start: usize, value: Value<'_>) {
         if M::OBSERVED {
             let end = self.offset();
@@ -168,34 +168,34 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// A byte, not shown to the observer: the caller knows what it means.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn byte(&mut self, field: Field) -> Decoded<u8> {
         let [byte] = self.array(field)?;
         Ok(byte)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn flags(&mut self, field: Field) -> Decoded<u8> {
         let flags = self.byte(field)?;
         self.show(field, self.offset() - 1, Value::Flags(flags));
         Ok(flags)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn u8(&mut self, field: Field) -> Decoded<u8> {
         let value = self.byte(field)?;
         self.show(field, self.offset() - 1, Value::Number(u32::from(value)));
         Ok(value)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn u16(&mut self, field: Field) -> Decoded<u16> {
         let value = u16::from_be_bytes(self.array(field)?);
         self.show(field, self.offset() - 2, Value::Number(u32::from(value)));
         Ok(value)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn u32(&mut self, field: Field) -> Decoded<u32> {
         let value = u32::from_be_bytes(self.array(field)?);
         self.show(field, self.offset() - 4, Value::Number(value));
@@ -203,7 +203,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// A variable byte integer in its shortest form `[MQTT-1.5.5-1]`.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn varint(&mut self, field: Field) -> Decoded<u32> {
         match self.rest.split_first() {
             Some((&byte, rest)) if byte < 0x80 => {
@@ -215,7 +215,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         }
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn long_varint(&mut self, field: Field) -> Decoded<u32> {
         let start = self.offset();
         match VarInt::read(self.rest) {
@@ -232,14 +232,14 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Two length bytes and that many bytes.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn prefixed(&mut self, field: Field) -> Decoded<&'a [u8]> {
         let start = self.offset();
         let len = u16::from_be_bytes(self.array(field)?);
         self.take(usize::from(len), field, start)
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn binary(&mut self, field: Field) -> Decoded<&'a [u8]> {
         let start = self.offset();
         let bytes = self.prefixed(field)?;
@@ -248,7 +248,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Well-formed text that passes `check`, not shown to the observer.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn text(&mut self, field: Field, check: impl FnOnce(&str) -> Result<(), Flaw>) -> Decoded<&'a str> {
         let bytes = self.prefixed(field)?;
         let checked = match text::utf8(bytes) {
@@ -259,7 +259,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         checked.map_err(|flaw| self.flawed(flaw, bytes, field))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn checked(&mut self, field: Field, check: impl FnOnce(&str) -> Result<(), Flaw>) -> Decoded<&'a str> {
         let start = self.offset();
         let text = self.text(field, check)?;
@@ -268,7 +268,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Two texts `[MQTT-1.5.7-1]`.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn pair(&mut self, field: Field) -> Decoded<(&'a str, &'a str)> {
         let start = self.offset();
         let name = self.text(field, text::check_text)?;
@@ -278,31 +278,31 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Text without U+0000.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn str(&mut self, field: Field) -> Decoded<&'a str> {
         self.checked(field, text::check_text)
     }
 
     /// A topic name.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn topic(&mut self, field: Field) -> Decoded<&'a str> {
         self.checked(field, text::check_topic)
     }
 
     /// A topic name, or the empty text that a topic alias stands for.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn topic_or_empty(&mut self, field: Field) -> Decoded<&'a str> {
         self.checked(field, |text| if text.is_empty() { Ok(()) } else { text::check_topic(text) })
     }
 
     /// A topic filter.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn filter(&mut self, field: Field) -> Decoded<&'a str> {
         let version = self.cx.version;
         self.checked(field, |text| text::check_filter(text, version))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn packet_id(&mut self) -> Decoded<PacketId> {
         let id = u16::from_be_bytes(self.array(Field::PacketId)?);
         self.show(Field::PacketId, self.offset() - 2, Value::Number(u32::from(id)));
@@ -313,7 +313,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// A reason code that this packet, and its sender if that is known, may carry.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn reason(&mut self) -> Decoded<ReasonCode> {
         let byte = self.byte(Field::ReasonCode)?;
         let start = self.offset() - 1;
@@ -330,7 +330,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// A reader of the next `n` bytes, which are `field`, in a scope of their own.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn section(&mut self, n: usize, field: Field, scope: Scope) -> Decoded<Reader<'a, '_, M>> {
         let start = self.offset();
         let rest = self.take(n, field, start)?;
@@ -339,27 +339,27 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Any text, of which only the validity counts.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn validate_str(&mut self, field: Field) -> Decoded<()> {
         self.validate(field, text::check_text_bytes)?;
         Ok(())
     }
 
     /// A topic name, of which only the validity counts.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn validate_topic(&mut self, field: Field) -> Decoded<()> {
         self.validate(field, text::check_topic_bytes)?;
         Ok(())
     }
 
     /// A topic filter, of which only the validity counts. Gives its bytes.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn validate_filter(&mut self, field: Field) -> Decoded<&'a [u8]> {
         let version = self.cx.version;
         self.validate(field, |bytes| text::check_filter_bytes(bytes, version))
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn validate(&mut self, field: Field, check: impl FnOnce(&[u8]) -> Result<(), Flaw>) -> Decoded<&'a [u8]> {
         let bytes = self.prefixed(field)?;
         match check(bytes) {
@@ -370,23 +370,40 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
 
     /// The error of a text that has just been read.
     #[inline(always)]
-    fn flawed(&self, flaw: Flaw, bytes: &[u8], field: Field) -> DecodeError {
+    fn flawed(&mut self, flaw: Flaw, bytes: &[u8], field: Field) -> Failed {
         self.bad(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
     }
 }
 
 #[cold]
 #[inline(never)]
-fn error(cx: Context, kind: ErrorKind, field: Field, offset: usize, value: u8) -> DecodeError {
-    DecodeError { violation: cx.violation(kind, field), value, offset: offset as u32 }
+fn bad<M: Mode>(
+    mode: &mut M,
+    cx: Context,
+    kind: ErrorKind,
+    field: Field,
+    offset: usize,
+    value: u8,
+) -> Failed {
+    mode.fail(DecodeError { violation: cx.violation(kind, field), value, offset: offset as u32 });
+    Failed
 }
 
 /// A field needs `n` bytes, and `len` are there and `missing` ones to come.
 #[cold]
 #[inline(never)]
-fn short(cx: Context, n: usize, len: usize, missing: usize, field: Field, start: usize) -> DecodeError {
+fn short<M: Mode>(
+    mode: &mut M,
+    cx: Context,
+    n: usize,
+    len: usize,
+    missing: usize,
+    field: Field,
+    start: usize,
+) -> Failed {
     if n <= len + missing {
-        return DecodeError::incomplete(n - len);
+        mode.fail(DecodeError::incomplete(n - len));
+        return Failed;
     }
-    error(cx, ErrorKind::Truncated, field, start, 0)
+    bad(mode, cx, ErrorKind::Truncated, field, start, 0)
 }

@@ -70,6 +70,15 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
     /// Reads one element; the reader holds nothing but elements.
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self>;
 
+    /// Reads one element again from the front of bytes that were validated when they came; gives what is behind it, too.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn again(bytes: &'a [u8], cx: Context) -> Option<(Self, &'a [u8])> {
+        let mut trusted = Trusted;
+        let mut reader = Reader::part(bytes, bytes.len(), cx, &mut trusted);
+        let element = Self::read(&mut reader).ok()?;
+        Some((element, reader.rest()))
+    }
+
     /// Reads one element of which only the validity counts.
     #[inline(always)]
     fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
@@ -109,7 +118,7 @@ impl<'a, T> Seq<'a, T> {
     }
 
     /// Whether there is no element.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn is_empty(&self) -> bool {
         match self.0 {
             Inner::Wire { bytes, .. } => bytes.is_empty(),
@@ -132,31 +141,17 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
         }
     }
 
-    /// The same list without some kinds of its elements.
-    pub(crate) fn without(self, more: Unseen) -> Self {
-        let hidden = self.hidden().with(more);
-        if self.iter().all(|element| element.is_shown(hidden)) {
-            return self;
-        }
-        if !self.iter().any(|element| element.is_shown(hidden)) {
-            return Self::EMPTY;
-        }
+    /// The same list without some more kinds of its elements.
+    pub(crate) fn hide(self, more: Unseen) -> Self {
         Self(match self.0 {
-            Inner::Wire { bytes, cx, .. } => Inner::Wire { bytes, cx, hidden },
-            Inner::List(list, _) => Inner::List(list, hidden),
+            Inner::Wire { bytes, cx, hidden } => Inner::Wire { bytes, cx, hidden: hidden.with(more) },
+            Inner::List(list, hidden) => Inner::List(list, hidden.with(more)),
         })
     }
 
-    #[inline(always)]
-    const fn hidden(&self) -> Unseen {
-        match self.0 {
-            Inner::Wire { hidden, .. } | Inner::List(_, hidden) => hidden,
-        }
-    }
-
     /// Reads elements, at least one, to the end of `reader`.
-    #[inline(always)]
-    pub(crate) fn read<M: Mode>(reader: Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn read<M: Mode>(mut reader: Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
         let (bytes, cx) = (reader.peek(), reader.cx);
         reader.require(!bytes.is_empty(), ErrorKind::EmptyList, field, reader.offset(), 0)?;
         if !M::TRUSTED {
@@ -180,7 +175,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     /// The bytes of a list that was received in the place where it is sent now, from the side that sends it if that
     /// counts.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn known_good(&self, cx: Context) -> Option<&'a [u8]> {
         match self.0 {
             Inner::Wire { bytes, cx: from, hidden: Unseen::NOTHING }
@@ -195,7 +190,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     }
 
     /// Checks the list for a packet, and gives its length in bytes.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn check(&self, cx: Context) -> Check {
         match self.known_good(cx) {
             Some(bytes) => Ok(bytes.len()),
@@ -219,7 +214,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     }
 
     /// Writes the list, which was checked for `cx`.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut Writer<'_, S>) {
         match self.known_good(cx) {
             Some(bytes) => out.bytes(bytes),
@@ -351,7 +346,7 @@ impl<T> Clone for Iter<'_, T> {
 impl<'a, T> Iter<'a, T> {
     /// Passes over one element: gives what `received` sees in its bytes, ahead of those behind it, or what `given` makes
     /// of the caller's.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn pass<R>(
         &mut self,
         received: impl FnOnce(&'a [u8]) -> Option<(R, &'a [u8])>,
@@ -383,12 +378,9 @@ impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
             let element = match &mut self.source {
                 Source::Wire { rest: [], .. } => None,
                 Source::Wire { rest, cx, .. } => {
-                    let mut trusted = Trusted;
-                    let mut reader = Reader::part(rest, rest.len(), *cx, &mut trusted);
-                    // Never an error: the bytes were validated when they were decoded.
-                    let element = T::read(&mut reader).ok();
-                    *rest = reader.rest();
-                    element
+                    let taken = T::again(rest, *cx);
+                    *rest = taken.map_or(&[], |(_, behind)| behind);
+                    taken.map(|(element, _)| element)
                 }
                 Source::List(list) => list.next().copied(),
             };

@@ -52,7 +52,7 @@ impl Sink for &mut [u8] {
         n <= self.len()
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn put(&mut self, bytes: &[u8]) {
         let (to, rest) = core::mem::take(self).split_at_mut_checked(bytes.len()).unwrap_or_default();
         *self = rest;
@@ -107,7 +107,7 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
     }
 
     /// Two length bytes and `bytes`, of which there are at most 65,535.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn binary(&mut self, bytes: &[u8]) {
         self.u16(bytes.len() as u16);
         self.bytes(bytes);
@@ -121,6 +121,20 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
     #[inline(always)]
     pub(crate) fn varint(&mut self, value: usize) {
         if value < 0x80 { self.u8(value as u8) } else { self.long_varint(value) }
+    }
+
+    /// A fixed header, and the two bytes that nearly every body begins with.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn start(&mut self, first: u8, body: usize, [a, b]: [u8; 2]) {
+        match body {
+            0..=127 => self.bytes(&[first, body as u8, a, b]),
+            128..=16_383 => self.bytes(&[first, body as u8 | 0x80, (body >> 7) as u8, a, b]),
+            _ => {
+                self.u8(first);
+                self.varint(body);
+                self.bytes(&[a, b]);
+            }
+        }
     }
 
     #[inline(never)]
@@ -142,7 +156,7 @@ pub(crate) fn invalid(cx: Context, kind: ErrorKind, field: Field) -> EncodeError
 }
 
 /// Text or a topic of any sort, with what was found to be wrong with it.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) fn check_str(cx: Context, field: Field, text: &str, checked: Result<(), Flaw>) -> Check {
     match checked {
         Ok(()) => check_binary(cx, field, text.as_bytes()),
@@ -155,7 +169,7 @@ pub(crate) fn check_text(cx: Context, field: Field, text: &str) -> Check {
     check_str(cx, field, text, text::check_text(text))
 }
 
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) fn check_binary(cx: Context, field: Field, bytes: &[u8]) -> Check {
     if bytes.len() > 65_535 {
         return Err(invalid(cx, ErrorKind::TooLong, field));
@@ -163,71 +177,56 @@ pub(crate) fn check_binary(cx: Context, field: Field, bytes: &[u8]) -> Check {
     Ok(2 + bytes.len())
 }
 
-/// Reserves room for the packet `cx` of `body` bytes behind a fixed header that begins with `first`, and writes the
-/// fixed header and the two bytes `lead` that the body begins with, as nearly every one does. The last `later` bytes
-/// are the caller's to write (the payload behind a head).
-///
-/// Gives the writer for the rest and the number of bytes that all of it takes but for `later`.
-#[inline(always)]
-pub(crate) fn start<S: Sink + ?Sized>(
-    cx: Context,
-    first: u8,
-    lead: [u8; 2],
-    body: usize,
-    later: usize,
-    out: &mut S,
-) -> Result<(Writer<'_, S>, usize), EncodeError> {
-    let (mut out, needed) = reserve(cx, body, later, out)?;
-    let [a, b] = lead;
-    match body {
-        0..=127 => out.bytes(&[first, body as u8, a, b]),
-        128..=16_383 => out.bytes(&[first, body as u8 | 0x80, (body >> 7) as u8, a, b]),
-        _ => {
-            out.u8(first);
-            out.varint(body);
-            out.bytes(&lead);
+/// What the check of a packet finds out and writing it needs.
+#[derive(Clone, Copy)]
+pub(crate) struct Lengths {
+    /// Of all that is behind the fixed header.
+    pub(crate) body: usize,
+    /// Of the properties, and of those of the will.
+    pub(crate) properties: usize,
+    pub(crate) will: usize,
+}
+
+impl Lengths {
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn new(cx: Context, body: usize, properties: usize) -> Result<Self, EncodeError> {
+        if body > varint::MAX {
+            return Err(invalid(cx, ErrorKind::TooLong, Field::Packet));
         }
+        Ok(Self { body, properties, will: 0 })
     }
-    Ok((out, needed))
+
+    /// Of the whole packet.
+    #[inline(always)]
+    pub(crate) fn packet(self) -> usize {
+        1 + varint_len(self.body) + self.body
+    }
 }
 
-/// [`start`] of a packet that may have no body at all.
-#[inline(always)]
-pub(crate) fn start_bare<S: Sink + ?Sized>(
-    cx: Context,
-    first: u8,
-    body: usize,
-    out: &mut S,
-) -> Result<(Writer<'_, S>, usize), EncodeError> {
-    let (mut out, needed) = reserve(cx, body, 0, out)?;
-    if body < 0x80 {
-        out.bytes(&[first, body as u8]);
-    } else {
-        out.u8(first);
-        out.varint(body);
+/// A packet that can be written, in two steps: what stands between them (is it too large for the peer, is there room, is
+/// it written down?) differs.
+pub(crate) trait Encode {
+    /// Checks it.
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError>;
+
+    /// Writes it, which was checked, to a sink that has room.
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>);
+
+    /// How many bytes at its end the caller writes elsewhere.
+    #[inline(always)]
+    fn later(&self) -> usize {
+        0
     }
-    Ok((out, needed))
 }
 
-#[inline(always)]
-fn reserve<S: Sink + ?Sized>(
-    cx: Context,
-    body: usize,
-    later: usize,
-    out: &mut S,
-) -> Result<(Writer<'_, S>, usize), EncodeError> {
-    let needed = packet_len(cx, body)? - later;
+/// Checks and writes a packet; gives the number of bytes that are written.
+#[cfg_attr(not(feature = "small"), inline(always))]
+pub(crate) fn encode(packet: &impl Encode, cx: Context, out: &mut (impl Sink + ?Sized)) -> Check {
+    let lengths = packet.check(cx)?;
+    let needed = lengths.packet() - packet.later();
     if !out.reserve(needed) {
         return Err(EncodeError::NoRoom { needed });
     }
-    Ok((Writer(out), needed))
-}
-
-/// The length of a packet with `body` bytes behind the fixed header.
-#[inline(always)]
-pub(crate) fn packet_len(cx: Context, body: usize) -> Check {
-    if body > varint::MAX {
-        return Err(invalid(cx, ErrorKind::TooLong, Field::Packet));
-    }
-    Ok(1 + varint_len(body) + body)
+    packet.write(cx, lengths, &mut Writer(out));
+    Ok(needed)
 }

@@ -24,7 +24,7 @@ const fn lanes(byte: u8) -> u64 {
 
 /// Whether text is that obviously right that nobody needs to look closer: all bytes are ASCII, and none is below
 /// `lowest`. Looks at eight bytes at a time.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn is_plain(bytes: &[u8], lowest: u8) -> bool {
     // The subtraction sets the high bit of a byte below `lowest`; one that is not ASCII has it. A borrow may set it in
     // the bytes above such a one too.
@@ -51,7 +51,7 @@ fn last_chunk<const N: usize>(bytes: &[u8]) -> Option<&[u8; N]> {
 }
 
 /// A word with nothing but the bytes of a text of one to seven bytes, filled up with `a`.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn short_word(bytes: &[u8]) -> u64 {
     match (bytes.first_chunk::<4>(), last_chunk::<4>(bytes)) {
         (Some(first), Some(last)) => {
@@ -170,7 +170,7 @@ fn split_share(filter: &[u8]) -> Option<(&[u8], Option<&[u8]>)> {
 }
 
 /// What makes text a topic filter.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
     let mut levels = filter;
     if let (true, Some((name, shared))) = (version.is_5(), split_share(filter)) {
@@ -205,7 +205,7 @@ fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
 }
 
 /// What is ahead of the first wildcard, the wildcard, and what is behind it.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 fn split_wildcard(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
     let (ahead, rest) = bytes.split_at_checked(find_wildcard(bytes)?)?;
     let (&wildcard, behind) = rest.split_first()?;
@@ -213,8 +213,8 @@ fn split_wildcard(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
 }
 
 /// The place of the first wildcard.
-#[inline(always)]
-fn find_wildcard(bytes: &[u8]) -> Option<usize> {
+#[cfg_attr(not(feature = "small"), inline(always))]
+pub(crate) fn find_wildcard(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;
     while let Some((word, behind)) = rest.split_first_chunk() {
         // Wildcards become zeros, and the lowest high bit is that of the first of them.

@@ -14,7 +14,7 @@ pub(crate) enum VarInt<'a> {
 }
 
 impl<'a> VarInt<'a> {
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn read(bytes: &'a [u8]) -> Self {
         // Nearly every length is one byte.
         match bytes.split_first() {
@@ -40,7 +40,7 @@ impl<'a> VarInt<'a> {
 }
 
 /// The number of bytes that `value` takes, 1 to 4.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) const fn varint_len(value: usize) -> usize {
     match value {
         0..=127 => 1,
