@@ -14,15 +14,15 @@ pub trait Codec: 'static {
     /// What it decodes from.
     type Input: Input;
     type Packet: 'static;
+    /// What its decoder returns: to make something else of a large packet costs what is no work of the library's.
+    type Decoded: Decoded<Self::Packet>;
     /// How it takes a packet to be encoded: `&Packet`, or a [`Copied`] one.
     type Given: From<&'static Self::Packet>;
     /// What it encodes to: of those that it can, the one that costs it least.
     type Output: Output;
 
-    /// Gives the first packet of the input to `take`. What is no packet to it, or not a whole one, is `None`.
-    ///
-    /// A packet that was returned might have to be moved; that would be no work of the library's.
-    fn decode<T>(input: &mut Self::Input, take: impl FnOnce(Self::Packet) -> T) -> Option<T>;
+    /// The first packet of the input.
+    fn decode(input: &mut Self::Input) -> Self::Decoded;
 
     /// Reads every element of the packet's lists.
     fn read(packet: &Self::Packet);
@@ -32,7 +32,7 @@ pub trait Codec: 'static {
 
     /// The packet as an application makes it: for most it is like one that was decoded.
     fn make(_: &'static Sample, bytes: &'static [u8]) -> Option<Self::Packet> {
-        Self::decode(&mut Input::new(bytes, 1), |packet| packet)
+        Self::decode(&mut Input::new(bytes, 1)).into_packet()
     }
 }
 
@@ -76,10 +76,37 @@ impl Input for BytesMut {
     }
 }
 
+/// A packet, or what is none.
+pub trait Decoded<P> {
+    fn packet(&self) -> Option<&P>;
+    fn into_packet(self) -> Option<P>;
+}
+
+impl<P, E> Decoded<P> for Result<P, E> {
+    fn packet(&self) -> Option<&P> {
+        self.as_ref().ok()
+    }
+
+    fn into_packet(self) -> Option<P> {
+        self.ok()
+    }
+}
+
+/// `Ok(None)` asks for more bytes.
+impl<P, E> Decoded<P> for Result<Option<P>, E> {
+    fn packet(&self) -> Option<&P> {
+        self.as_ref().ok()?.as_ref()
+    }
+
+    fn into_packet(self) -> Option<P> {
+        self.ok()?
+    }
+}
+
 /// Where encoded bytes go to.
 pub trait Output: Default {
     fn clear(&mut self);
-    fn written(&self) -> &[u8];
+    fn written(&mut self) -> &[u8];
 }
 
 impl Output for BytesMut {
@@ -87,7 +114,7 @@ impl Output for BytesMut {
         self.clear();
     }
 
-    fn written(&self) -> &[u8] {
+    fn written(&mut self) -> &[u8] {
         self
     }
 }
@@ -97,7 +124,7 @@ impl Output for Vec<u8> {
         self.clear();
     }
 
-    fn written(&self) -> &[u8] {
+    fn written(&mut self) -> &[u8] {
         self
     }
 }
@@ -123,7 +150,7 @@ impl Output for Buffer {
         self.len = 0;
     }
 
-    fn written(&self) -> &[u8] {
+    fn written(&mut self) -> &[u8] {
         &self.bytes[..self.len]
     }
 }
@@ -174,7 +201,7 @@ impl Library {
                 }
             }
         }
-        self.judges.push((C::VERSION, |bytes| C::decode(&mut Input::new(bytes, 1), drop).is_some()));
+        self.judges.push((C::VERSION, |bytes| C::decode(&mut Input::new(bytes, 1)).packet().is_some()));
         self
     }
 

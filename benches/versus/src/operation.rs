@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sans_mqtt::{Frame, Packet, Publish, Qos, Split, Version};
 
 use crate::allocator;
-use crate::library::{Client, Codec, Input, Output};
+use crate::library::{Client, Codec, Decoded, Input, Output};
 use crate::rows::Row;
 use crate::samples::{PUBLISH, Sample};
 
@@ -73,7 +73,7 @@ fn checked<C: Codec>(
 }
 
 fn decoded<C: Codec>(bytes: &'static [u8]) -> Option<C::Packet> {
-    C::decode(&mut Input::new(bytes, 1), |packet| packet)
+    C::decode(&mut Input::new(bytes, 1)).into_packet()
 }
 
 fn decode<C: Codec>(bytes: &'static [u8], is_read: bool) -> Result<Operation, &'static str> {
@@ -85,16 +85,12 @@ fn decode<C: Codec>(bytes: &'static [u8], is_read: bool) -> Result<Operation, &'
                 let input = black_box(&mut input);
                 if is_read {
                     measured(|| {
-                        C::decode(input, |packet| {
-                            black_box(&packet);
-                            C::read(&packet);
-                        })
+                        let decoded = C::decode(input);
+                        decoded.packet().into_iter().for_each(|packet| C::read(black_box(packet)));
                     });
                 } else {
                     measured(|| {
-                        C::decode(input, |packet| {
-                            black_box(&packet);
-                        })
+                        black_box(&C::decode(input));
                     });
                 }
             }

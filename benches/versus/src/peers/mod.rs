@@ -4,14 +4,33 @@ use std::hint::black_box;
 
 use crate::library::Library;
 
+mod flowsdk;
+mod mountain_mqtt;
+mod mqtt5_protocol;
+mod mqtt_proto;
 mod mqtt_protocol_core;
+mod mqttbytes;
+mod mqttrs;
+mod ntex_mqtt;
 mod ours;
+mod rmqtt_codec;
 mod rumqttc;
 
 /// All of them, ours first.
 pub fn libraries() -> Vec<Library> {
     let mut all = ours::libraries();
-    all.extend([mqtt_protocol_core::library(), rumqttc::library()]);
+    all.extend([
+        flowsdk::library(),
+        mountain_mqtt::library(),
+        mqtt5_protocol::library(),
+        mqtt_proto::library(),
+        mqtt_protocol_core::library(),
+        mqttbytes::library(),
+        mqttrs::library(),
+        ntex_mqtt::library(),
+        rmqtt_codec::library(),
+        rumqttc::library(),
+    ]);
     all
 }
 

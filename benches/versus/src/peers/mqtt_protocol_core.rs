@@ -33,10 +33,11 @@ impl Input for Feed {
 }
 
 impl Feed {
-    fn frame(&mut self) -> Option<RawPacket> {
+    fn frame(&mut self) -> Result<RawPacket, MqttError> {
         match self.builder.feed(&mut Cursor::new(self.packet)) {
-            PacketBuildResult::Complete(frame) => Some(frame),
-            _ => None,
+            PacketBuildResult::Complete(frame) => Ok(frame),
+            PacketBuildResult::Error(error) => Err(error),
+            PacketBuildResult::Incomplete => Err(MqttError::MalformedPacket),
         }
     }
 }
@@ -45,8 +46,8 @@ impl Feed {
 fn parse<T: Into<Packet>>(
     frame: &RawPacket,
     parse: fn(&[u8]) -> Result<(T, usize), MqttError>,
-) -> Option<Packet> {
-    frame.parse_exact(parse).ok().map(Into::into)
+) -> Result<Packet, MqttError> {
+    frame.parse_exact(parse).map(Into::into)
 }
 
 /// `to_buffers` would leave the pieces where they are, for a vectored write.
@@ -61,14 +62,15 @@ impl Codec for V3 {
     const VERSION: Version = Version::V3_1_1;
     type Input = Feed;
     type Packet = Packet;
+    type Decoded = Result<Packet, MqttError>;
     type Given = &'static Packet;
     type Output = Vec<u8>;
 
-    fn decode<T>(input: &mut Feed, take: impl FnOnce(Packet) -> T) -> Option<T> {
+    fn decode(input: &mut Feed) -> Self::Decoded {
         let frame = input.frame()?;
-        let packet = match (frame.packet_type(), &frame.data) {
+        match (frame.packet_type(), &frame.data) {
             (3, PacketData::Publish(body)) => {
-                Some(v3_1_1::Publish::parse(frame.flags(), body.clone()).ok()?.0.into())
+                v3_1_1::Publish::parse(frame.flags(), body.clone()).map(|(packet, _)| packet.into())
             }
             (1, _) => parse(&frame, v3_1_1::Connect::parse),
             (2, _) => parse(&frame, v3_1_1::Connack::parse),
@@ -83,9 +85,8 @@ impl Codec for V3 {
             (12, _) => parse(&frame, v3_1_1::Pingreq::parse),
             (13, _) => parse(&frame, v3_1_1::Pingresp::parse),
             (14, _) => parse(&frame, v3_1_1::Disconnect::parse),
-            _ => None,
-        };
-        packet.map(take)
+            _ => Err(MqttError::MalformedPacket),
+        }
     }
 
     fn read(packet: &Packet) {
@@ -107,14 +108,15 @@ impl Codec for V5 {
     const VERSION: Version = Version::V5_0;
     type Input = Feed;
     type Packet = Packet;
+    type Decoded = Result<Packet, MqttError>;
     type Given = &'static Packet;
     type Output = Vec<u8>;
 
-    fn decode<T>(input: &mut Feed, take: impl FnOnce(Packet) -> T) -> Option<T> {
+    fn decode(input: &mut Feed) -> Self::Decoded {
         let frame = input.frame()?;
-        let packet = match (frame.packet_type(), &frame.data) {
+        match (frame.packet_type(), &frame.data) {
             (3, PacketData::Publish(body)) => {
-                Some(v5_0::Publish::parse(frame.flags(), body.clone()).ok()?.0.into())
+                v5_0::Publish::parse(frame.flags(), body.clone()).map(|(packet, _)| packet.into())
             }
             (1, _) => parse(&frame, v5_0::Connect::parse),
             (2, _) => parse(&frame, v5_0::Connack::parse),
@@ -130,9 +132,8 @@ impl Codec for V5 {
             (13, _) => parse(&frame, v5_0::Pingresp::parse),
             (14, _) => parse(&frame, v5_0::Disconnect::parse),
             (15, _) => parse(&frame, v5_0::Auth::parse),
-            _ => None,
-        };
-        packet.map(take)
+            _ => Err(MqttError::MalformedPacket),
+        }
     }
 
     fn read(packet: &Packet) {

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use sans_mqtt::{
-    Config, Connack, Connect, Event, FixedCaller, Frame, Heap, Instant, Message, Packet, Qos, Server, Session,
+    Config, Connack, Connect, DecodeError, Event, FixedCaller, Frame, Heap, Instant, Message, Packet, Qos, Server, Session,
     Split, Step, Store, Subscription, Version,
 };
 
@@ -27,9 +27,11 @@ pub fn libraries() -> Vec<Library> {
 }
 
 /// The version is known at run time only, as it is in a server.
-fn decode<T>(version: Version, input: &'static [u8], take: impl FnOnce(Packet<'static>) -> T) -> Option<T> {
-    let Ok(Split::Frame(frame, _)) = Frame::split(input, usize::MAX) else { return None };
-    Packet::decode(black_box(version), frame).ok().map(take)
+fn decode(version: Version, input: &'static [u8]) -> Result<Packet<'static>, DecodeError> {
+    match Frame::split(input, usize::MAX)? {
+        Split::Frame(frame, _) => Packet::decode(black_box(version), frame),
+        Split::Incomplete(_) => unreachable!("all that is decoded here is whole"),
+    }
 }
 
 fn encode(version: Version, packet: &Packet<'_>, out: &mut Buffer) -> bool {
@@ -60,11 +62,12 @@ impl Codec for V3 {
     const VERSION: Version = Version::V3_1_1;
     type Input = &'static [u8];
     type Packet = Packet<'static>;
+    type Decoded = Result<Packet<'static>, DecodeError>;
     type Given = &'static Packet<'static>;
     type Output = Buffer;
 
-    fn decode<T>(input: &mut &'static [u8], take: impl FnOnce(Packet<'static>) -> T) -> Option<T> {
-        decode(Self::VERSION, input, take)
+    fn decode(input: &mut &'static [u8]) -> Self::Decoded {
+        decode(Self::VERSION, input)
     }
 
     fn read(packet: &Packet<'static>) {
@@ -86,11 +89,12 @@ impl Codec for V5 {
     const VERSION: Version = Version::V5_0;
     type Input = &'static [u8];
     type Packet = Packet<'static>;
+    type Decoded = Result<Packet<'static>, DecodeError>;
     type Given = &'static Packet<'static>;
     type Output = Buffer;
 
-    fn decode<T>(input: &mut &'static [u8], take: impl FnOnce(Packet<'static>) -> T) -> Option<T> {
-        decode(Self::VERSION, input, take)
+    fn decode(input: &mut &'static [u8]) -> Self::Decoded {
+        decode(Self::VERSION, input)
     }
 
     fn read(packet: &Packet<'static>) {

@@ -3,7 +3,7 @@
 use bytes::BytesMut;
 use rumqttc::mqttbytes::v4;
 use rumqttc::v5::mqttbytes::v5::{self, Packet};
-use rumqttc::v5::mqttbytes::QoS;
+use rumqttc::v5::mqttbytes::{Error, QoS};
 use rumqttc::v5::{Event, MqttState, Request};
 use sans_mqtt::{Qos, Version};
 
@@ -20,11 +20,12 @@ impl Codec for V3 {
     const VERSION: Version = Version::V3_1_1;
     type Input = BytesMut;
     type Packet = v4::Packet;
+    type Decoded = Result<v4::Packet, rumqttc::mqttbytes::Error>;
     type Given = &'static v4::Packet;
     type Output = BytesMut;
 
-    fn decode<T>(input: &mut BytesMut, take: impl FnOnce(v4::Packet) -> T) -> Option<T> {
-        v4::Packet::read(input, usize::MAX).ok().map(take)
+    fn decode(input: &mut BytesMut) -> Self::Decoded {
+        v4::Packet::read(input, usize::MAX)
     }
 
     fn read(packet: &v4::Packet) {
@@ -46,11 +47,12 @@ impl Codec for V5 {
     const VERSION: Version = Version::V5_0;
     type Input = BytesMut;
     type Packet = Packet;
+    type Decoded = Result<Packet, Error>;
     type Given = &'static Packet;
     type Output = BytesMut;
 
-    fn decode<T>(input: &mut BytesMut, take: impl FnOnce(Packet) -> T) -> Option<T> {
-        Packet::read(input, None).ok().map(take)
+    fn decode(input: &mut BytesMut) -> Self::Decoded {
+        Packet::read(input, None)
     }
 
     fn read(packet: &Packet) {
