@@ -1,0 +1,428 @@
+//! A client's side of a connection: packet identifiers, acknowledgements, quota, keep alive.
+
+use crate::packet::{Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Suback, Subscribe};
+use crate::property::Value;
+use crate::read::split;
+use crate::table::{self, Place};
+use crate::write::write_ahead;
+use crate::{Checked, Invalid, Refused, Sender, Version};
+
+/// What the server takes.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub receive_maximum: u16,
+    pub maximum_packet_size: usize,
+    pub maximum_qos: u8,
+    pub retain_available: bool,
+}
+
+/// What came.
+#[derive(Clone, Copy, Debug)]
+pub enum Event<'a> {
+    Connected(Connack<'a>),
+    /// The message with this identifier is done, with this code.
+    Acked(u16, u8),
+    Publish(Publish<'a>),
+    Suback(Suback<'a>),
+    Unsuback(Suback<'a>),
+    Disconnect(Outcome<'a>),
+    Auth(Outcome<'a>),
+    /// The next packet is not complete.
+    Read,
+    /// There is no room for the answer to the next packet.
+    Write,
+}
+
+/// What is known of an identifier.
+#[derive(Clone, Copy, PartialEq)]
+enum Flight {
+    Free,
+    AtLeastOnce,
+    ExactlyOnce,
+    Released,
+    /// With the number of filters.
+    Subscribe(u16),
+    Unsubscribe(u16),
+}
+
+/// With up to `WINDOW` packets in flight. Times are milliseconds.
+pub struct Client<const WINDOW: usize> {
+    version: Version,
+    connected: bool,
+    awaits_pingresp: bool,
+    limits: Limits,
+    keep_alive: u64,
+    sent_at: u64,
+    max_size: usize,
+    /// By identifier, from 1.
+    flights: [Flight; WINDOW],
+    /// Identifiers that are free, in the order in which they became so, from `next` on: a ring.
+    free: [u16; WINDOW],
+    next: usize,
+    in_use: usize,
+    /// Messages of QoS 1 and 2 among them.
+    messages: u16,
+    /// Identifiers of QoS 2 messages that came and are not released.
+    received: [u64; 1024],
+}
+
+impl<const WINDOW: usize> Client<WINDOW> {
+    /// `max_size` is the largest packet to take.
+    pub fn new(version: Version, max_size: usize) -> Self {
+        let limits = Limits {
+            receive_maximum: u16::MAX,
+            maximum_packet_size: usize::MAX,
+            maximum_qos: 2,
+            retain_available: true,
+        };
+        Self {
+            version,
+            connected: false,
+            awaits_pingresp: false,
+            limits,
+            keep_alive: 0,
+            sent_at: 0,
+            max_size,
+            flights: [Flight::Free; WINDOW],
+            free: core::array::from_fn(|at| at as u16 + 1),
+            next: 0,
+            in_use: 0,
+            messages: 0,
+            received: [0; 1024],
+        }
+    }
+
+    pub fn in_flight(&self) -> usize {
+        self.in_use
+    }
+
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub fn connect(&mut self, now: u64, connect: &Connect<'_>, out: &mut &mut [u8]) -> Result<(), Refused> {
+        self.keep_alive = u64::from(connect.keep_alive) * 1000;
+        self.send(now, &Packet::Connect(*connect), out)
+    }
+
+    /// Sends a message, whose identifier is set here; gives it, or 0 at QoS 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`]; nothing has changed then.
+    #[inline]
+    pub fn publish(&mut self, now: u64, message: &Publish<'_>, out: &mut &mut [u8]) -> Result<u16, Refused> {
+        let qos = message.qos();
+        let retain = message.flags & 1 != 0;
+        if !self.connected
+            || message.flags & 8 != 0
+            || qos > self.limits.maximum_qos
+            || retain && !self.limits.retain_available
+        {
+            return Err(Refused::Invalid);
+        }
+        let place = Place::new(self.version, Sender::Client, table::PUBLISH);
+        let max = self.limits.maximum_packet_size;
+        if qos == 0 {
+            write_ahead(out, max, |out| Publish { packet_id: 0, ..*message }.write(place, out))?;
+            self.sent_at = now;
+            return Ok(0);
+        }
+        if self.messages >= self.limits.receive_maximum {
+            return Err(Refused::NoQuota);
+        }
+        let packet_id = self.vacant()?;
+        write_ahead(out, max, |out| Publish { packet_id, ..*message }.write(place, out))?;
+        self.sent_at = now;
+        self.messages += 1;
+        self.insert(packet_id, if qos == 1 { Flight::AtLeastOnce } else { Flight::ExactlyOnce });
+        Ok(packet_id)
+    }
+
+    /// # Errors
+    ///
+    /// [`Refused`]; nothing has changed then.
+    pub fn subscribe(
+        &mut self,
+        now: u64,
+        subscribe: &Subscribe<'_>,
+        out: &mut &mut [u8],
+    ) -> Result<u16, Refused> {
+        let packet_id = self.vacant()?;
+        self.send(now, &Packet::Subscribe(Subscribe { packet_id, ..*subscribe }), out)?;
+        self.insert(packet_id, Flight::Subscribe(subscribe.filters.iter().count() as u16));
+        Ok(packet_id)
+    }
+
+    /// # Errors
+    ///
+    /// [`Refused`]; nothing has changed then.
+    pub fn unsubscribe(&mut self, now: u64, filters: &[&str], out: &mut &mut [u8]) -> Result<u16, Refused> {
+        let packet_id = self.vacant()?;
+        let filters = List::new(filters);
+        let unsubscribe = crate::Unsubscribe { packet_id, properties: List::EMPTY, filters };
+        self.send(now, &Packet::Unsubscribe(unsubscribe), out)?;
+        self.insert(packet_id, Flight::Unsubscribe(filters.iter().count() as u16));
+        Ok(packet_id)
+    }
+
+    /// When to call [`poll`](Self::poll) at the latest.
+    pub fn timeout(&self) -> Option<u64> {
+        (self.keep_alive != 0).then_some(self.sent_at + self.keep_alive)
+    }
+
+    /// Sends PINGREQ if it is time.
+    ///
+    /// # Errors
+    ///
+    /// There was no answer to the last one, or there is no room.
+    pub fn poll(&mut self, now: u64, out: &mut &mut [u8]) -> Result<(), Refused> {
+        if self.timeout().is_none_or(|timeout| now < timeout) {
+            return Ok(());
+        }
+        if self.awaits_pingresp {
+            return Err(Refused::Invalid);
+        }
+        self.send(now, &Packet::Pingreq, out)?;
+        self.awaits_pingresp = true;
+        Ok(())
+    }
+
+    fn send(&mut self, now: u64, packet: &Packet<'_>, out: &mut &mut [u8]) -> Result<(), Refused> {
+        let (version, max) = (self.version, self.limits.maximum_packet_size);
+        write_ahead(out, max, |out| packet.write(version, Sender::Client, out))?;
+        self.sent_at = now;
+        Ok(())
+    }
+
+    /// Takes packets off the front of `input` until there is something to tell.
+    ///
+    /// # Errors
+    ///
+    /// The server broke a rule.
+    #[inline]
+    pub fn handle<'a>(&mut self, now: u64, input: &mut &'a [u8], out: &mut &mut [u8]) -> Checked<Event<'a>> {
+        while let Some((frame, rest)) = split(self.version, input, self.max_size)? {
+            let packet = Packet::decode(self.version, Sender::Server, frame)?;
+            // The longest answer. Most packets have one.
+            if out.len() < 5 {
+                return Ok(Event::Write);
+            }
+            let event = self.take(now, packet, out)?;
+            *input = rest;
+            if let Some(event) = event {
+                return Ok(event);
+            }
+        }
+        Ok(Event::Read)
+    }
+
+    #[inline(always)]
+    fn take<'a>(&mut self, now: u64, packet: Packet<'a>, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
+        if !self.connected {
+            return self.begin(packet).map(Some);
+        }
+        match packet {
+            Packet::Puback(Ack { packet_id, code, .. }) => match self.flight(packet_id) {
+                Flight::AtLeastOnce => Ok(Some(self.done(packet_id, code))),
+                Flight::Free => Ok(None),
+                _ => Err(Invalid),
+            },
+            Packet::Pubrec(Ack { packet_id, code, .. }) => match self.flight(packet_id) {
+                Flight::ExactlyOnce if code >= 0x80 => Ok(Some(self.done(packet_id, code))),
+                Flight::ExactlyOnce => {
+                    self.set(packet_id, Flight::Released);
+                    self.answer(now, 0x62, packet_id, out)
+                }
+                Flight::Released if code < 0x80 => self.answer(now, 0x62, packet_id, out),
+                Flight::Free if code < 0x80 => self.not_found(now, packet_id, out),
+                Flight::Free => Ok(None),
+                _ => Err(Invalid),
+            },
+            Packet::Pubcomp(Ack { packet_id, code, .. }) => match self.flight(packet_id) {
+                Flight::Released => Ok(Some(self.done(packet_id, code))),
+                Flight::Free => Ok(None),
+                _ => Err(Invalid),
+            },
+            Packet::Publish(publish) => self.deliver(now, publish, out),
+            Packet::Pubrel(Ack { packet_id, .. }) => {
+                if let Some((bits, bit)) = self.received(packet_id) {
+                    *bits &= !bit;
+                }
+                self.answer(now, 0x70, packet_id, out)
+            }
+            Packet::Suback(suback) => {
+                self.answered(suback, Flight::Subscribe)?;
+                Ok(Some(Event::Suback(suback)))
+            }
+            Packet::Unsuback(unsuback) => {
+                self.answered(unsuback, Flight::Unsubscribe)?;
+                Ok(Some(Event::Unsuback(unsuback)))
+            }
+            Packet::Pingresp => {
+                self.awaits_pingresp = false;
+                Ok(None)
+            }
+            Packet::Disconnect(disconnect) => {
+                self.connected = false;
+                Ok(Some(Event::Disconnect(disconnect)))
+            }
+            Packet::Auth(auth) => Ok(Some(Event::Auth(auth))),
+            _ => Err(Invalid),
+        }
+    }
+
+    #[cold]
+    fn begin<'a>(&mut self, packet: Packet<'a>) -> Checked<Event<'a>> {
+        match packet {
+            Packet::Connack(connack) => {
+                self.connected = connack.code == 0;
+                self.set_limits(connack.properties);
+                Ok(Event::Connected(connack))
+            }
+            Packet::Auth(auth) => Ok(Event::Auth(auth)),
+            _ => Err(Invalid),
+        }
+    }
+
+    fn set_limits(&mut self, properties: Properties<'_>) {
+        for property in properties.iter() {
+            match (property.id, property.value) {
+                (0x13, Value::Number(n)) => self.keep_alive = u64::from(n) * 1000,
+                (0x21, Value::Number(n)) => self.limits.receive_maximum = n as u16,
+                (0x24, Value::Number(n)) => self.limits.maximum_qos = n as u8,
+                (0x25, Value::Number(n)) => self.limits.retain_available = n != 0,
+                (0x27, Value::Number(n)) => self.limits.maximum_packet_size = n as usize,
+                _ => {}
+            }
+        }
+    }
+
+    #[inline(never)]
+    fn deliver<'a>(
+        &mut self,
+        now: u64,
+        publish: Publish<'a>,
+        out: &mut &mut [u8],
+    ) -> Checked<Option<Event<'a>>> {
+        // This client takes no aliases.
+        if publish.properties.has_topic_alias() {
+            return Err(Invalid);
+        }
+        let Publish { packet_id, .. } = publish;
+        let new = match publish.qos() {
+            0 => true,
+            1 => {
+                self.answer(now, 0x40, packet_id, out)?;
+                true
+            }
+            _ => {
+                let (bits, bit) = self.received(packet_id).ok_or(Invalid)?;
+                let new = *bits & bit == 0;
+                *bits |= bit;
+                self.answer(now, 0x50, packet_id, out)?;
+                new
+            }
+        };
+        Ok(new.then_some(Event::Publish(publish)))
+    }
+
+    /// Where it is known whether a QoS 2 message came.
+    fn received(&mut self, id: u16) -> Option<(&mut u64, u64)> {
+        Some((self.received.get_mut(usize::from(id >> 6))?, 1 << (id & 63)))
+    }
+
+    fn answered(&mut self, answer: Suback<'_>, flight: fn(u16) -> Flight) -> Checked<()> {
+        let filters = match self.flight(answer.packet_id) {
+            // There are no codes.
+            Flight::Unsubscribe(filters) if self.version == Version::V3_1_1 => filters,
+            _ => answer.codes.iter().count() as u16,
+        };
+        if self.flight(answer.packet_id) != flight(filters) {
+            return Err(Invalid);
+        }
+        self.remove(answer.packet_id);
+        Ok(())
+    }
+
+    /// An acknowledgement of success; there is room for it.
+    #[inline(always)]
+    fn answer<'a>(
+        &mut self,
+        now: u64,
+        first: u8,
+        id: u16,
+        out: &mut &mut [u8],
+    ) -> Checked<Option<Event<'a>>> {
+        let [high, low] = id.to_be_bytes();
+        self.put(now, [first, 2, high, low], out)
+    }
+
+    #[cold]
+    fn not_found<'a>(&mut self, now: u64, id: u16, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
+        if self.version == Version::V3_1_1 {
+            return self.answer(now, 0x62, id, out);
+        }
+        let [high, low] = id.to_be_bytes();
+        self.put(now, [0x62, 3, high, low, 0x92], out)
+    }
+
+    #[inline(always)]
+    fn put<'a, const N: usize>(
+        &mut self,
+        now: u64,
+        bytes: [u8; N],
+        out: &mut &mut [u8],
+    ) -> Checked<Option<Event<'a>>> {
+        let (to, rest) = core::mem::take(out).split_first_chunk_mut().ok_or(Invalid)?;
+        *to = bytes;
+        *out = rest;
+        self.sent_at = now;
+        Ok(None)
+    }
+
+    #[inline(always)]
+    fn done<'a>(&mut self, id: u16, code: u8) -> Event<'a> {
+        self.messages -= 1;
+        self.remove(id);
+        Event::Acked(id, code)
+    }
+
+    #[inline(always)]
+    fn flight(&self, id: u16) -> Flight {
+        self.flights.get(usize::from(id).wrapping_sub(1)).copied().unwrap_or(Flight::Free)
+    }
+
+    #[inline(always)]
+    fn set(&mut self, id: u16, flight: Flight) {
+        if let Some(slot) = self.flights.get_mut(usize::from(id).wrapping_sub(1)) {
+            *slot = flight;
+        }
+    }
+
+    /// The identifier that the next packet will have.
+    #[inline(always)]
+    fn vacant(&self) -> Result<u16, Refused> {
+        if self.in_use == WINDOW {
+            return Err(Refused::NoQuota);
+        }
+        self.free.get(self.next).copied().ok_or(Refused::NoQuota)
+    }
+
+    #[inline(always)]
+    fn insert(&mut self, id: u16, flight: Flight) {
+        self.set(id, flight);
+        self.in_use += 1;
+        self.next = if self.next + 1 == WINDOW { 0 } else { self.next + 1 };
+    }
+
+    #[inline(always)]
+    fn remove(&mut self, id: u16) {
+        self.set(id, Flight::Free);
+        // The end of the ring is `in_use` behind its beginning, backwards: as many are not free.
+        let end = self.next.checked_sub(self.in_use).unwrap_or_else(|| self.next + WINDOW - self.in_use);
+        if let Some(free) = self.free.get_mut(end) {
+            *free = id;
+        }
+        self.in_use -= 1;
+    }
+}
