@@ -179,13 +179,7 @@ pub struct Library {
 
 impl Library {
     pub fn new(name: &'static str) -> Self {
-        Self {
-            name,
-            operations: Vec::new(),
-            failures: Vec::new(),
-            judges: Vec::new(),
-            idle: Vec::new(),
-        }
+        Self { name, operations: Vec::new(), failures: Vec::new(), judges: Vec::new(), idle: Vec::new() }
     }
 
     /// All rows of the codec's version, each of them checked.
@@ -221,12 +215,12 @@ impl Library {
         self
     }
 
-    /// The version that is compared, as this package's manifest has it.
+    /// The version of a peer, as this package's manifest has it.
     pub fn version(&self) -> Option<&'static str> {
         let (name, _) = self.name.split_once(',').unwrap_or((self.name, ""));
-        let line = include_str!("../Cargo.toml").lines().find(|line| {
-            line.strip_prefix(name).is_some_and(|rest| rest.starts_with(" ="))
-        })?;
+        let line = include_str!("../Cargo.toml")
+            .lines()
+            .find(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(" =")))?;
         let (_, version) = line.split_once("\"=")?;
         Some(version.split_once('"')?.0)
     }

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
 
 fn run(options: &Options) -> io::Result<()> {
     let mut libraries = peers::libraries();
-    libraries.retain(|it| it.name.starts_with("sans-mqtt") || it.name.contains(&options.library));
+    libraries.retain(|it| it.version().is_none() || it.name.contains(&options.library));
     for library in &mut libraries {
         library.operations.retain(|(row, _)| row.name().contains(&options.row));
     }

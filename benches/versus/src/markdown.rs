@@ -75,7 +75,7 @@ fn group(row: Row) -> &'static str {
     }
 }
 
-/// With three digits or none after the point.
+/// With a digit after the point, if there are few before it.
 fn number(value: f64) -> String {
     match value {
         0.0 => "0".into(),
@@ -84,46 +84,57 @@ fn number(value: f64) -> String {
     }
 }
 
-/// Rows in which a peer takes less than this crate does.
+/// Rows in which peers take less than this crate does.
 fn ahead(text: &mut String, report: &Report) -> fmt::Result {
-    writeln!(text, "\n## Ahead of sans-mqtt\n\n| row | library | figure | of ours |\n|---|---|---|--:|")?;
-    for (kind, figure) in KINDS {
-        for line in &report.lines {
-            for (column, ratio) in report.columns.iter().zip(line.ratios(figure)) {
-                let is_peer = column.name != BOUND && !column.name.starts_with("sans-mqtt");
-                if let Some(ratio) = ratio.filter(|ratio| is_peer && *ratio < 1.0) {
-                    writeln!(text, "| {} | {} | {kind} | {ratio:.2} |", line.name, column.name)?;
-                }
-            }
+    writeln!(text, "\n## Ahead of sans-mqtt\n\n| row | instructions | nanoseconds |\n|---|---|---|")?;
+    for line in &report.lines {
+        let cells = [KINDS[0], KINDS[1]].map(|(_, figure)| {
+            let ratios = report.columns.iter().zip(line.ratios(figure));
+            let ahead = ratios.filter_map(|(column, ratio)| {
+                let ratio = ratio.filter(|ratio| column.version.is_some() && *ratio < 1.0)?;
+                Some(format!("{} ({ratio:.2})", column.name))
+            });
+            ahead.collect::<Vec<_>>().join(", ")
+        });
+        if cells.iter().any(|cell| !cell.is_empty()) {
+            writeln!(text, "| {} | {} |", line.name, cells.join(" | "))?;
         }
     }
     Ok(())
 }
 
-/// What the least work is, and how far from it this crate is.
+/// How far this crate is from the least work.
 fn bound(text: &mut String, report: &Report) -> fmt::Result {
     let place = |name: &str| report.columns.iter().position(|it| it.name == name);
     let Some(bound) = place(BOUND) else { return Ok(()) };
-    writeln!(text, "\n## Beside the least work\n\n| row | figure | ours | bound | ratio | allowed |")?;
-    writeln!(text, "|---|---|--:|--:|--:|--:|")?;
+    writeln!(text, "\n## Beside the least work\n")?;
+    writeln!(text, "| row | instructions | bound | ratio | allowed | nanoseconds | bound | ratio |")?;
+    writeln!(text, "|---|--:|--:|--:|--:|--:|--:|--:|")?;
     // The bound keeps no messages.
     let ours = |line: &Line| line.figures[place("sans-mqtt, caller keeps")?].or(line.figures[0]);
-    for (kind, figure) in &KINDS[..2] {
-        for line in &report.lines {
-            let figures = ours(line).as_ref().and_then(figure).zip(line.figures[bound].as_ref().and_then(figure));
-            if let Some((ours, bound)) = figures {
+    for line in &report.lines {
+        let Some((ours, bound)) = ours(line).zip(line.figures[bound]) else { continue };
+        write!(text, "| {} |", line.name)?;
+        match ours.instructions.zip(bound.instructions) {
+            Some((ours, bound)) => {
                 let (ratio, allowed) = (ours / bound, line.row.allowance());
+                let mark = if ratio > allowed { "**" } else { "" };
                 let (ours, bound) = (number(ours), number(bound));
-                let mark = if ratio > allowed { " **over**" } else { "" };
-                writeln!(text, "| {} | {kind} | {ours} | {bound} | {ratio:.2}{mark} | {allowed} |", line.name)?;
+                write!(text, " {ours} | {bound} | {mark}{ratio:.2}{mark} | {allowed} |")?;
             }
+            None => write!(text, " | | | |")?,
         }
+        let (ours, bound) = (ours.nanoseconds, bound.nanoseconds);
+        writeln!(text, " {} | {} | {:.2} |", number(ours), number(bound), ours / bound)?;
     }
     Ok(())
 }
 
 fn strictness(text: &mut String, report: &Report) -> fmt::Result {
-    writeln!(text, "\n## Strictness\n\n| library | version | malformed, refused | valid, accepted | panics |")?;
+    writeln!(
+        text,
+        "\n## Strictness\n\n| library | version | malformed, refused | valid, accepted | panics |"
+    )?;
     writeln!(text, "|---|---|--:|--:|--:|")?;
     for column in &report.columns {
         for (version, it) in &column.verdicts {

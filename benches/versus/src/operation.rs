@@ -57,10 +57,7 @@ pub fn of_codec<C: Codec>(row: Row, sample: &'static Sample) -> Result<Operation
 }
 
 /// The packet, if it is the sample: what the library can write again, it has read.
-fn checked<C: Codec>(
-    packet: Option<C::Packet>,
-    bytes: &[u8],
-) -> Result<&'static C::Packet, &'static str> {
+fn checked<C: Codec>(packet: Option<C::Packet>, bytes: &[u8]) -> Result<&'static C::Packet, &'static str> {
     let packet = &*Box::leak(Box::new(packet.ok_or("it is not decoded")?));
     let mut out = C::Output::default();
     if !C::encode(packet.into(), &mut out) {

@@ -10,12 +10,32 @@ use crate::report::{Figure, Report};
 const FONT: &str = "sans-serif";
 const WIDTH: u32 = 1000;
 const LINE: u32 = 20;
-const HEADER: u32 = 130;
+const HEADER: u32 = 100;
+const LEFT: u32 = 260;
+const RIGHT: u32 = 190;
 
-/// Rows from top to bottom, on an axis of ratios.
+/// Of the columns after the first. This crate and what is by hand come first.
+const COLOURS: [RGBColor; 13] = [
+    RGBColor(150, 150, 150),
+    RGBColor(0, 0, 0),
+    RGBColor(31, 119, 180),
+    RGBColor(255, 127, 14),
+    RGBColor(44, 160, 44),
+    RGBColor(214, 39, 40),
+    RGBColor(148, 103, 189),
+    RGBColor(140, 86, 75),
+    RGBColor(227, 119, 194),
+    RGBColor(188, 189, 34),
+    RGBColor(23, 190, 207),
+    RGBColor(0, 0, 150),
+    RGBColor(0, 100, 0),
+];
+
+/// Rows from top to bottom, on an axis of ratios; a line is where ours is.
 pub fn ratios(path: &Path, report: &Report, kind: &str, figure: Figure) -> io::Result<()> {
-    let lines: Vec<Vec<_>> = report.lines.iter().map(|line| line.ratios(figure).collect()).collect();
-    let values = || lines.iter().flatten().flatten().copied().filter(|it| it.is_finite() && *it > 0.0);
+    let ratios = |line: &crate::report::Line| line.ratios(figure).collect();
+    let lines: Vec<Vec<Option<f64>>> = report.lines.iter().rev().map(ratios).collect();
+    let values = || lines.iter().flatten().flatten().copied();
     if values().next().is_none() {
         return Ok(());
     }
@@ -25,41 +45,35 @@ pub fn ratios(path: &Path, report: &Report, kind: &str, figure: Figure) -> io::R
     let draw = || {
         root.fill(&WHITE)?;
         let mut chart = ChartBuilder::on(&root)
-            .caption(format!("{kind} per operation, as a multiple of sans-mqtt's"), (FONT, 18))
+            .caption(format!("{kind}, as multiples of sans-mqtt's"), (FONT, 18))
             .margin(10)
-            .margin_right(220)
-            .x_label_area_size(40)
-            .y_label_area_size(260)
-            .build_cartesian_2d((least..most).log_scale(), (0..lines.len()).into_segmented())?;
-        let name = |place: &SegmentValue<usize>| match place {
-            SegmentValue::CenterOf(n) => report.lines.iter().rev().nth(*n).map_or(String::new(), |it| it.name.clone()),
-            _ => String::new(),
+            .margin_right(RIGHT)
+            .x_label_area_size(30)
+            .y_label_area_size(LEFT)
+            .build_cartesian_2d((least..most).log_scale(), -0.5..lines.len() as f64 - 0.5)?;
+        let name = |place: &f64| {
+            let line = report.lines.iter().rev().nth(place.round() as usize);
+            line.map_or(String::new(), |line| line.name.clone())
         };
         chart
             .configure_mesh()
-            .y_labels(lines.len())
+            .y_labels(lines.len() + 1)
             .y_label_formatter(&name)
             .x_label_formatter(&|ratio| format!("{ratio}"))
             .light_line_style(TRANSPARENT)
             .draw()?;
-        for (at, column) in report.columns.iter().enumerate() {
-            let colour = HSLColor(at as f64 / report.columns.len() as f64, 0.75, 0.42);
-            let dots = lines.iter().rev().enumerate().filter_map(|(n, ratios)| {
-                let ratio = ratios[at].filter(|it| it.is_finite() && *it > 0.0)?;
-                Some(Circle::new((ratio, SegmentValue::CenterOf(n)), 4, colour.filled()))
-            });
-            let dots: Vec<_> = dots.collect();
-            if !dots.is_empty() {
-                let mark = move |(x, y)| Circle::new((x + 8, y), 4, colour.filled());
-                chart.draw_series(dots)?.label(column.name).legend(mark);
-            }
-        }
         chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::Coordinate(WIDTH as i32 - 500, 0))
-            .border_style(BLACK.mix(0.2))
-            .background_style(WHITE)
-            .draw()?;
+            .draw_series(LineSeries::new([(1.0, -0.5), (1.0, lines.len() as f64)], BLACK.stroke_width(2)))?;
+        let peers = report.columns.iter().enumerate().skip(1);
+        for (n, ((at, column), colour)) in peers.zip(COLOURS).enumerate() {
+            let dots = lines.iter().enumerate().filter_map(|(line, ratios)| {
+                Some(Circle::new((ratios[at]?, line as f64), 4, colour.filled()))
+            });
+            chart.draw_series(dots)?;
+            let (x, y) = ((WIDTH - RIGHT + 16) as i32, 50 + 18 * n as i32);
+            root.draw(&Circle::new((x, y), 4, colour.filled()))?;
+            root.draw(&Text::new(column.name, (x + 10, y - 6), (FONT, 12)))?;
+        }
         root.present()
     };
     draw().map_err(io::Error::other)

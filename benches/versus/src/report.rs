@@ -85,7 +85,8 @@ pub fn measure(libraries: &mut [Library], options: &Options) -> io::Result<Repor
         let rounds = if options.quick { 5 } else { 51 };
         let times = time::nanoseconds(libraries, row, rounds);
         let figures = times.into_iter().enumerate().map(|(at, nanoseconds)| {
-            let count = |counts: &Vec<Vec<(Row, f64)>>| counts[at].iter().find(|it| it.0 == row).map(|it| it.1);
+            let count =
+                |counts: &Vec<Vec<(Row, f64)>>| counts[at].iter().find(|it| it.0 == row).map(|it| it.1);
             Some(Figures {
                 instructions: counts.as_ref().and_then(count),
                 nanoseconds: nanoseconds?,

@@ -15,6 +15,7 @@ mod ntex_mqtt;
 mod ours;
 mod rmqtt_codec;
 mod rumqttc;
+mod rumqttc_next;
 
 /// All of them, ours first.
 pub fn libraries() -> Vec<Library> {
@@ -30,6 +31,7 @@ pub fn libraries() -> Vec<Library> {
         ntex_mqtt::library(),
         rmqtt_codec::library(),
         rumqttc::library(),
+        rumqttc_next::library(),
     ]);
     all
 }

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use sans_mqtt::{
-    Config, Connack, Connect, DecodeError, Event, FixedCaller, Frame, Heap, Instant, Message, Packet, Qos, Server, Session,
-    Split, Step, Store, Subscription, Version,
+    Config, Connack, Connect, DecodeError, Event, FixedCaller, Frame, Heap, Instant, Message, Packet, Qos,
+    Server, Session, Split, Step, Store, Subscription, Version,
 };
 
 use super::touch;

@@ -83,11 +83,8 @@ impl Client for State {
 
     fn connected() -> Self {
         let mut state = MqttState::new(16, false);
-        let connack = v5::ConnAck {
-            session_present: false,
-            code: v5::ConnectReturnCode::Success,
-            properties: None,
-        };
+        let connack =
+            v5::ConnAck { session_present: false, code: v5::ConnectReturnCode::Success, properties: None };
         state.handle_incoming_packet(Packet::ConnAck(connack)).expect("it is a CONNACK");
         state.events.clear();
         Self { state, input: BytesMut::new(), output: BytesMut::new() }
