@@ -36,6 +36,14 @@ pub trait Codec: 'static {
     }
 }
 
+/// The version of a level in CONNECT, for codecs that are alike but for that.
+pub const fn version(level: u8) -> Version {
+    match level {
+        4 => Version::V3_1_1,
+        _ => Version::V5_0,
+    }
+}
+
 /// The client's side of a connection with 5.0.
 pub trait Client: 'static {
     type Output: Output;
@@ -164,6 +172,9 @@ impl<T: Clone> From<&T> for Copied<T> {
     }
 }
 
+/// Whether a frame is a packet.
+pub type Judge = fn(&'static [u8]) -> bool;
+
 /// A column of the tables.
 pub struct Library {
     /// That of the crate, perhaps with a word after a comma.
@@ -171,8 +182,7 @@ pub struct Library {
     pub operations: Vec<(Row, Operation)>,
     /// What it fails at.
     pub failures: Vec<String>,
-    /// Whether a version takes bytes for a packet.
-    pub judges: Vec<(Version, fn(&'static [u8]) -> bool)>,
+    pub judges: Vec<(Version, Judge)>,
     /// Bytes of an idle connection, with what it is a part of.
     pub idle: Vec<(&'static str, usize)>,
 }

@@ -75,13 +75,10 @@ fn group(row: Row) -> &'static str {
     }
 }
 
-/// With a digit after the point, if there are few before it.
+/// With a digit after the point, if there is only one before it.
 fn number(value: f64) -> String {
-    match value {
-        0.0 => "0".into(),
-        _ if value < 10.0 => format!("{value:.1}"),
-        _ => format!("{value:.0}"),
-    }
+    let decimals = usize::from(value < 10.0 && value.fract() != 0.0);
+    format!("{value:.decimals$}")
 }
 
 /// Rows in which peers take less than this crate does.

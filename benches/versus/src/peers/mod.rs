@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use crate::library::Library;
 
+mod bound;
 mod flowsdk;
 mod mountain_mqtt;
 mod mqtt5_protocol;
@@ -15,12 +16,12 @@ mod ntex_mqtt;
 mod ours;
 mod rmqtt_codec;
 mod rumqttc;
-mod rumqttc_next;
 
 /// All of them, ours first.
 pub fn libraries() -> Vec<Library> {
     let mut all = ours::libraries();
     all.extend([
+        bound::library(),
         flowsdk::library(),
         mountain_mqtt::library(),
         mqtt5_protocol::library(),
@@ -30,9 +31,8 @@ pub fn libraries() -> Vec<Library> {
         mqttrs::library(),
         ntex_mqtt::library(),
         rmqtt_codec::library(),
-        rumqttc::library(),
-        rumqttc_next::library(),
     ]);
+    all.extend(rumqttc::libraries());
     all
 }
 

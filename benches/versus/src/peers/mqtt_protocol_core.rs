@@ -42,11 +42,11 @@ impl Feed {
     }
 }
 
+/// A packet, and how much of the body it is.
+type Parsed<T> = Result<(T, usize), MqttError>;
+
 /// One type of packet, out of the body of its frame.
-fn parse<T: Into<Packet>>(
-    frame: &RawPacket,
-    parse: fn(&[u8]) -> Result<(T, usize), MqttError>,
-) -> Result<Packet, MqttError> {
+fn parse<T: Into<Packet>>(frame: &RawPacket, parse: fn(&[u8]) -> Parsed<T>) -> Result<Packet, MqttError> {
     frame.parse_exact(parse).map(Into::into)
 }
 

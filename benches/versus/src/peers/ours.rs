@@ -4,11 +4,11 @@ use std::hint::black_box;
 
 use sans_mqtt::{
     Config, Connack, Connect, DecodeError, Event, FixedCaller, Frame, Heap, Instant, Message, Packet, Qos,
-    Server, Session, Split, Step, Store, Subscription, Version,
+    Server, Session, Split, Step, Store, Version,
 };
 
 use super::touch;
-use crate::library::{Buffer, Client, Codec, Library};
+use crate::library::{Buffer, Client, Codec, Library, version};
 use crate::samples::Sample;
 
 const NOW: Instant = Instant::from_millis(0);
@@ -16,8 +16,8 @@ const NOW: Instant = Instant::from_millis(0);
 pub fn libraries() -> Vec<Library> {
     vec![
         Library::new("sans-mqtt")
-            .codec::<V3>()
-            .codec::<V5>()
+            .codec::<Level<4>>()
+            .codec::<Level<5>>()
             .client::<Machine<Heap>>()
             .idle("server", server::<Heap>)
             .idle("server without QoS 1 and 2", server::<FixedCaller<0, 0>>)
@@ -26,83 +26,44 @@ pub fn libraries() -> Vec<Library> {
     ]
 }
 
-/// The version is known at run time only, as it is in a server.
-fn decode(version: Version, input: &'static [u8]) -> Result<Packet<'static>, DecodeError> {
-    match Frame::split(input, usize::MAX)? {
-        Split::Frame(frame, _) => Packet::decode(black_box(version), frame),
-        Split::Incomplete(_) => unreachable!("all that is decoded here is whole"),
-    }
-}
+struct Level<const LEVEL: u8>;
 
-fn encode(version: Version, packet: &Packet<'_>, out: &mut Buffer) -> bool {
-    match packet.encode(black_box(version), &mut &mut out.bytes[..]) {
-        Ok(len) => out.len = len,
-        Err(_) => return false,
-    }
-    true
-}
+impl<const LEVEL: u8> Codec for Level<LEVEL> {
+    const VERSION: Version = version(LEVEL);
+    type Input = &'static [u8];
+    type Packet = Packet<'static>;
+    type Decoded = Result<Packet<'static>, DecodeError>;
+    type Given = &'static Packet<'static>;
+    type Output = Buffer;
 
-fn read(packet: &Packet<'static>) {
-    match packet {
-        Packet::Publish(publish) => touch(publish.properties),
-        Packet::Connack(connack) => touch(connack.properties),
-        Packet::Suback(suback) => touch(suback.reasons),
-        Packet::Subscribe(subscribe) => touch::<Subscription<'_>>(subscribe.filters),
-        Packet::Connect(connect) => {
-            touch(connect.properties);
-            connect.will.iter().for_each(|will| touch(will.properties));
+    /// The version is known at run time only, as it is in a server.
+    fn decode(input: &mut &'static [u8]) -> Self::Decoded {
+        match Frame::split(input, usize::MAX)? {
+            Split::Frame(frame, _) => Packet::decode(black_box(Self::VERSION), frame),
+            Split::Incomplete(_) => unreachable!("all that is decoded here is whole"),
         }
-        _ => {}
-    }
-}
-
-struct V3;
-
-impl Codec for V3 {
-    const VERSION: Version = Version::V3_1_1;
-    type Input = &'static [u8];
-    type Packet = Packet<'static>;
-    type Decoded = Result<Packet<'static>, DecodeError>;
-    type Given = &'static Packet<'static>;
-    type Output = Buffer;
-
-    fn decode(input: &mut &'static [u8]) -> Self::Decoded {
-        decode(Self::VERSION, input)
     }
 
     fn read(packet: &Packet<'static>) {
-        read(packet);
+        match packet {
+            Packet::Publish(publish) => touch(publish.properties),
+            Packet::Connack(connack) => touch(connack.properties),
+            Packet::Suback(suback) => touch(suback.reasons),
+            Packet::Subscribe(subscribe) => touch(subscribe.filters),
+            Packet::Connect(connect) => {
+                touch(connect.properties);
+                connect.will.iter().for_each(|will| touch(will.properties));
+            }
+            _ => {}
+        }
     }
 
     fn encode(packet: &Packet<'static>, out: &mut Buffer) -> bool {
-        encode(Self::VERSION, packet, out)
-    }
-
-    fn make(sample: &'static Sample, _: &'static [u8]) -> Option<Packet<'static>> {
-        Some(sample.packet)
-    }
-}
-
-struct V5;
-
-impl Codec for V5 {
-    const VERSION: Version = Version::V5_0;
-    type Input = &'static [u8];
-    type Packet = Packet<'static>;
-    type Decoded = Result<Packet<'static>, DecodeError>;
-    type Given = &'static Packet<'static>;
-    type Output = Buffer;
-
-    fn decode(input: &mut &'static [u8]) -> Self::Decoded {
-        decode(Self::VERSION, input)
-    }
-
-    fn read(packet: &Packet<'static>) {
-        read(packet);
-    }
-
-    fn encode(packet: &Packet<'static>, out: &mut Buffer) -> bool {
-        encode(Self::VERSION, packet, out)
+        match packet.encode(black_box(Self::VERSION), &mut &mut out.bytes[..]) {
+            Ok(len) => out.len = len,
+            Err(_) => return false,
+        }
+        true
     }
 
     fn make(sample: &'static Sample, _: &'static [u8]) -> Option<Packet<'static>> {
