@@ -1,10 +1,11 @@
 //! A client's side of a connection: packet identifiers, acknowledgements, quota, keep alive.
 
+use core::num::NonZeroU16;
+
 use crate::packet::{Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Suback, Subscribe};
 use crate::property::Value;
 use crate::read::split;
 use crate::table::{self, Place};
-use crate::write::write_ahead;
 use crate::{Checked, Invalid, Refused, Sender, Version};
 
 /// What the server takes.
@@ -21,7 +22,7 @@ pub struct Limits {
 pub enum Event<'a> {
     Connected(Connack<'a>),
     /// The message with this identifier is done, with this code.
-    Acked(u16, u8),
+    Acked(NonZeroU16, u8),
     Publish(Publish<'a>),
     Suback(Suback<'a>),
     Unsuback(Suback<'a>),
@@ -57,7 +58,7 @@ pub struct Client<const WINDOW: usize> {
     /// By identifier, from 1.
     flights: [Flight; WINDOW],
     /// Identifiers that are free, in the order in which they became so, from `next` on: a ring.
-    free: [u16; WINDOW],
+    free: [Option<NonZeroU16>; WINDOW],
     next: usize,
     in_use: usize,
     /// Messages of QoS 1 and 2 among them.
@@ -84,7 +85,7 @@ impl<const WINDOW: usize> Client<WINDOW> {
             sent_at: 0,
             max_size,
             flights: [Flight::Free; WINDOW],
-            free: core::array::from_fn(|at| at as u16 + 1),
+            free: core::array::from_fn(|at| NonZeroU16::new(at as u16 + 1)),
             next: 0,
             in_use: 0,
             messages: 0,
@@ -104,38 +105,39 @@ impl<const WINDOW: usize> Client<WINDOW> {
         self.send(now, &Packet::Connect(*connect), out)
     }
 
-    /// Sends a message, whose identifier is set here; gives it, or 0 at QoS 0.
+    /// Sends a message, whose identifier is set here, above QoS 0; gives it.
     ///
     /// # Errors
     ///
     /// [`Refused`]; nothing has changed then.
     #[inline]
-    pub fn publish(&mut self, now: u64, message: &Publish<'_>, out: &mut &mut [u8]) -> Result<u16, Refused> {
-        let qos = message.qos();
-        let retain = message.flags & 1 != 0;
+    pub fn publish(
+        &mut self,
+        now: u64,
+        message: &Publish<'_>,
+        out: &mut &mut [u8],
+    ) -> Result<Option<NonZeroU16>, Refused> {
+        let (flags, limits) = (message.flags, &self.limits);
         if !self.connected
-            || message.flags & 8 != 0
-            || qos > self.limits.maximum_qos
-            || retain && !self.limits.retain_available
+            || flags.dup()
+            || flags.qos() > limits.maximum_qos
+            || flags.retain() && !limits.retain_available
         {
             return Err(Refused::Invalid);
         }
-        let place = Place::new(self.version, Sender::Client, table::PUBLISH);
-        let max = self.limits.maximum_packet_size;
-        if qos == 0 {
-            write_ahead(out, max, |out| Publish { packet_id: 0, ..*message }.write(place, out))?;
-            self.sent_at = now;
-            return Ok(0);
+        if flags.qos() == 0 {
+            self.write(now, out, |place, out| message.write(place, out))?;
+            return Ok(None);
         }
-        if self.messages >= self.limits.receive_maximum {
+        if self.messages >= limits.receive_maximum {
             return Err(Refused::NoQuota);
         }
-        let packet_id = self.vacant()?;
-        write_ahead(out, max, |out| Publish { packet_id, ..*message }.write(place, out))?;
-        self.sent_at = now;
+        let id = self.vacant()?;
+        let publish = Publish { packet_id: Some(id), ..*message };
+        self.write(now, out, |place, out| publish.write(place, out))?;
         self.messages += 1;
-        self.insert(packet_id, if qos == 1 { Flight::AtLeastOnce } else { Flight::ExactlyOnce });
-        Ok(packet_id)
+        self.insert(id, if flags.qos() == 1 { Flight::AtLeastOnce } else { Flight::ExactlyOnce });
+        Ok(Some(id))
     }
 
     /// # Errors
@@ -146,7 +148,7 @@ impl<const WINDOW: usize> Client<WINDOW> {
         now: u64,
         subscribe: &Subscribe<'_>,
         out: &mut &mut [u8],
-    ) -> Result<u16, Refused> {
+    ) -> Result<NonZeroU16, Refused> {
         let packet_id = self.vacant()?;
         self.send(now, &Packet::Subscribe(Subscribe { packet_id, ..*subscribe }), out)?;
         self.insert(packet_id, Flight::Subscribe(subscribe.filters.iter().count() as u16));
@@ -156,7 +158,12 @@ impl<const WINDOW: usize> Client<WINDOW> {
     /// # Errors
     ///
     /// [`Refused`]; nothing has changed then.
-    pub fn unsubscribe(&mut self, now: u64, filters: &[&str], out: &mut &mut [u8]) -> Result<u16, Refused> {
+    pub fn unsubscribe(
+        &mut self,
+        now: u64,
+        filters: &[&str],
+        out: &mut &mut [u8],
+    ) -> Result<NonZeroU16, Refused> {
         let packet_id = self.vacant()?;
         let filters = List::new(filters);
         let unsubscribe = crate::Unsubscribe { packet_id, properties: List::EMPTY, filters };
@@ -188,8 +195,23 @@ impl<const WINDOW: usize> Client<WINDOW> {
     }
 
     fn send(&mut self, now: u64, packet: &Packet<'_>, out: &mut &mut [u8]) -> Result<(), Refused> {
-        let (version, max) = (self.version, self.limits.maximum_packet_size);
-        write_ahead(out, max, |out| packet.write(version, Sender::Client, out))?;
+        let version = self.version;
+        self.write(now, out, |_, out| packet.encode(version, Sender::Client, out))
+    }
+
+    /// Has `write` write a packet, and cuts it off the front of `out`.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        now: u64,
+        out: &mut &mut [u8],
+        write: impl FnOnce(Place, &mut [u8]) -> Result<usize, Refused>,
+    ) -> Result<(), Refused> {
+        let len = write(Place::new(self.version, Sender::Client, table::PUBLISH), out)?;
+        if len > self.limits.maximum_packet_size {
+            return Err(Refused::Invalid);
+        }
+        *out = core::mem::take(out).get_mut(len..).unwrap_or_default();
         self.sent_at = now;
         Ok(())
     }
@@ -308,18 +330,17 @@ impl<const WINDOW: usize> Client<WINDOW> {
         if publish.properties.has_topic_alias() {
             return Err(Invalid);
         }
-        let Publish { packet_id, .. } = publish;
-        let new = match publish.qos() {
-            0 => true,
-            1 => {
-                self.answer(now, 0x40, packet_id, out)?;
+        let new = match publish.packet_id {
+            None => true,
+            Some(id) if publish.flags.qos() == 1 => {
+                self.answer(now, 0x40, id, out)?;
                 true
             }
-            _ => {
-                let (bits, bit) = self.received(packet_id).ok_or(Invalid)?;
+            Some(id) => {
+                let (bits, bit) = self.received(id).ok_or(Invalid)?;
                 let new = *bits & bit == 0;
                 *bits |= bit;
-                self.answer(now, 0x50, packet_id, out)?;
+                self.answer(now, 0x50, id, out)?;
                 new
             }
         };
@@ -327,8 +348,8 @@ impl<const WINDOW: usize> Client<WINDOW> {
     }
 
     /// Where it is known whether a QoS 2 message came.
-    fn received(&mut self, id: u16) -> Option<(&mut u64, u64)> {
-        Some((self.received.get_mut(usize::from(id >> 6))?, 1 << (id & 63)))
+    fn received(&mut self, id: NonZeroU16) -> Option<(&mut u64, u64)> {
+        Some((self.received.get_mut(usize::from(id.get() >> 6))?, 1 << (id.get() & 63)))
     }
 
     fn answered(&mut self, answer: Suback<'_>, flight: fn(u16) -> Flight) -> Checked<()> {
@@ -350,19 +371,19 @@ impl<const WINDOW: usize> Client<WINDOW> {
         &mut self,
         now: u64,
         first: u8,
-        id: u16,
+        id: NonZeroU16,
         out: &mut &mut [u8],
     ) -> Checked<Option<Event<'a>>> {
-        let [high, low] = id.to_be_bytes();
+        let [high, low] = id.get().to_be_bytes();
         self.put(now, [first, 2, high, low], out)
     }
 
     #[cold]
-    fn not_found<'a>(&mut self, now: u64, id: u16, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
+    fn not_found<'a>(&mut self, now: u64, id: NonZeroU16, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
         if self.version == Version::V3_1_1 {
             return self.answer(now, 0x62, id, out);
         }
-        let [high, low] = id.to_be_bytes();
+        let [high, low] = id.get().to_be_bytes();
         self.put(now, [0x62, 3, high, low, 0x92], out)
     }
 
@@ -381,47 +402,47 @@ impl<const WINDOW: usize> Client<WINDOW> {
     }
 
     #[inline(always)]
-    fn done<'a>(&mut self, id: u16, code: u8) -> Event<'a> {
+    fn done<'a>(&mut self, id: NonZeroU16, code: u8) -> Event<'a> {
         self.messages -= 1;
         self.remove(id);
         Event::Acked(id, code)
     }
 
     #[inline(always)]
-    fn flight(&self, id: u16) -> Flight {
-        self.flights.get(usize::from(id).wrapping_sub(1)).copied().unwrap_or(Flight::Free)
+    fn flight(&self, id: NonZeroU16) -> Flight {
+        self.flights.get(usize::from(id.get()) - 1).copied().unwrap_or(Flight::Free)
     }
 
     #[inline(always)]
-    fn set(&mut self, id: u16, flight: Flight) {
-        if let Some(slot) = self.flights.get_mut(usize::from(id).wrapping_sub(1)) {
+    fn set(&mut self, id: NonZeroU16, flight: Flight) {
+        if let Some(slot) = self.flights.get_mut(usize::from(id.get()) - 1) {
             *slot = flight;
         }
     }
 
     /// The identifier that the next packet will have.
     #[inline(always)]
-    fn vacant(&self) -> Result<u16, Refused> {
+    fn vacant(&self) -> Result<NonZeroU16, Refused> {
         if self.in_use == WINDOW {
             return Err(Refused::NoQuota);
         }
-        self.free.get(self.next).copied().ok_or(Refused::NoQuota)
+        self.free.get(self.next).copied().flatten().ok_or(Refused::NoQuota)
     }
 
     #[inline(always)]
-    fn insert(&mut self, id: u16, flight: Flight) {
+    fn insert(&mut self, id: NonZeroU16, flight: Flight) {
         self.set(id, flight);
         self.in_use += 1;
         self.next = if self.next + 1 == WINDOW { 0 } else { self.next + 1 };
     }
 
     #[inline(always)]
-    fn remove(&mut self, id: u16) {
+    fn remove(&mut self, id: NonZeroU16) {
         self.set(id, Flight::Free);
         // The end of the ring is `in_use` behind its beginning, backwards: as many are not free.
         let end = self.next.checked_sub(self.in_use).unwrap_or_else(|| self.next + WINDOW - self.in_use);
         if let Some(free) = self.free.get_mut(end) {
-            *free = id;
+            *free = Some(id);
         }
         self.in_use -= 1;
     }
