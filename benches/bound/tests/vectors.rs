@@ -114,8 +114,7 @@ fn from_json(packet: &Json) -> Option<Packet<'static>> {
         packet["return_code"].as_u64().map_or_else(|| code(&packet["reason"]), |code| Some(code as u8))?;
     let ack = || Some(Ack { packet_id: id?, code, properties });
     let outcome = Outcome { code, properties };
-    let codes =
-        slice(list(&packet["reasons"]).map(|json| self::code(json)).collect::<Option<Vec<_>>>()?.into_iter());
+    let codes = slice(list(&packet["reasons"]).map(self::code).collect::<Option<Vec<_>>>()?.into_iter());
     let suback = || Some(Suback { packet_id: id?, properties, codes });
     Some(match packet["type"].as_str()? {
         "CONNECT" => Packet::Connect(Connect {
