@@ -4,7 +4,7 @@ use core::num::NonZeroU16;
 
 use crate::packet::{Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Suback, Subscribe};
 use crate::property::Value;
-use crate::read::split;
+use crate::read::{Frame, split};
 use crate::table::{self, Place};
 use crate::{Checked, Invalid, Refused, Sender, Version};
 
@@ -50,6 +50,8 @@ enum Flight {
 pub struct Client<const WINDOW: usize> {
     version: Version,
     connected: bool,
+    /// A bit for each value of the flags that a PUBLISH may be sent with now.
+    sendable: u16,
     awaits_pingresp: bool,
     limits: Limits,
     keep_alive: u64,
@@ -79,6 +81,7 @@ impl<const WINDOW: usize> Client<WINDOW> {
         Self {
             version,
             connected: false,
+            sendable: 0,
             awaits_pingresp: false,
             limits,
             keep_alive: 0,
@@ -117,24 +120,19 @@ impl<const WINDOW: usize> Client<WINDOW> {
         message: &Publish<'_>,
         out: &mut &mut [u8],
     ) -> Result<Option<NonZeroU16>, Refused> {
-        let (flags, limits) = (message.flags, &self.limits);
-        if !self.connected
-            || flags.dup()
-            || flags.qos() > limits.maximum_qos
-            || flags.retain() && !limits.retain_available
-        {
+        let flags = message.flags;
+        if self.sendable >> flags.0 & 1 == 0 {
             return Err(Refused::Invalid);
         }
         if flags.qos() == 0 {
-            self.write(now, out, |place, out| message.write(place, out))?;
+            self.write(now, out, |place, out| message.write(None, place, out))?;
             return Ok(None);
         }
-        if self.messages >= limits.receive_maximum {
+        if self.messages >= self.limits.receive_maximum {
             return Err(Refused::NoQuota);
         }
         let id = self.vacant()?;
-        let publish = Publish { packet_id: Some(id), ..*message };
-        self.write(now, out, |place, out| publish.write(place, out))?;
+        self.write(now, out, |place, out| message.write(Some(id), place, out))?;
         self.messages += 1;
         self.insert(id, if flags.qos() == 1 { Flight::AtLeastOnce } else { Flight::ExactlyOnce });
         Ok(Some(id))
@@ -224,54 +222,44 @@ impl<const WINDOW: usize> Client<WINDOW> {
     #[inline]
     pub fn handle<'a>(&mut self, now: u64, input: &mut &'a [u8], out: &mut &mut [u8]) -> Checked<Event<'a>> {
         while let Some((frame, rest)) = split(self.version, input, self.max_size)? {
-            let packet = Packet::decode(self.version, Sender::Server, frame)?;
             // The longest answer. Most packets have one.
             if out.len() < 5 {
                 return Ok(Event::Write);
             }
-            let event = self.take(now, packet, out)?;
             *input = rest;
-            if let Some(event) = event {
-                return Ok(event);
+            // What is waited for most is not made a packet first.
+            match frame.short_ack(self.version, Sender::Server) {
+                Some((scope, id)) if self.connected => {
+                    if self.acknowledge(now, scope, id, 0, out)? {
+                        return Ok(Event::Acked(id, 0));
+                    }
+                }
+                _ => {
+                    if let Some(event) = self.take(now, frame, out)? {
+                        return Ok(event);
+                    }
+                }
             }
         }
         Ok(Event::Read)
     }
 
-    #[inline(always)]
-    fn take<'a>(&mut self, now: u64, packet: Packet<'a>, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
+    #[inline(never)]
+    fn take<'a>(&mut self, now: u64, frame: Frame<'a>, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
+        let packet = Packet::decode(self.version, Sender::Server, frame)?;
         if !self.connected {
             return self.begin(packet).map(Some);
         }
+        let mut acknowledge = |scope, Ack { packet_id, code, .. }| {
+            let done = self.acknowledge(now, scope, packet_id, code, out)?;
+            Ok(done.then_some(Event::Acked(packet_id, code)))
+        };
         match packet {
-            Packet::Puback(Ack { packet_id, code, .. }) => match self.flight(packet_id) {
-                Flight::AtLeastOnce => Ok(Some(self.done(packet_id, code))),
-                Flight::Free => Ok(None),
-                _ => Err(Invalid),
-            },
-            Packet::Pubrec(Ack { packet_id, code, .. }) => match self.flight(packet_id) {
-                Flight::ExactlyOnce if code >= 0x80 => Ok(Some(self.done(packet_id, code))),
-                Flight::ExactlyOnce => {
-                    self.set(packet_id, Flight::Released);
-                    self.answer(now, 0x62, packet_id, out)
-                }
-                Flight::Released if code < 0x80 => self.answer(now, 0x62, packet_id, out),
-                Flight::Free if code < 0x80 => self.not_found(now, packet_id, out),
-                Flight::Free => Ok(None),
-                _ => Err(Invalid),
-            },
-            Packet::Pubcomp(Ack { packet_id, code, .. }) => match self.flight(packet_id) {
-                Flight::Released => Ok(Some(self.done(packet_id, code))),
-                Flight::Free => Ok(None),
-                _ => Err(Invalid),
-            },
+            Packet::Puback(ack) => acknowledge(table::PUBACK, ack),
+            Packet::Pubrec(ack) => acknowledge(table::PUBREC, ack),
+            Packet::Pubrel(ack) => acknowledge(table::PUBREL, ack),
+            Packet::Pubcomp(ack) => acknowledge(table::PUBCOMP, ack),
             Packet::Publish(publish) => self.deliver(now, publish, out),
-            Packet::Pubrel(Ack { packet_id, .. }) => {
-                if let Some((bits, bit)) = self.received(packet_id) {
-                    *bits &= !bit;
-                }
-                self.answer(now, 0x70, packet_id, out)
-            }
             Packet::Suback(suback) => {
                 self.answered(suback, Flight::Subscribe)?;
                 Ok(Some(Event::Suback(suback)))
@@ -285,12 +273,48 @@ impl<const WINDOW: usize> Client<WINDOW> {
                 Ok(None)
             }
             Packet::Disconnect(disconnect) => {
-                self.connected = false;
+                (self.connected, self.sendable) = (false, 0);
                 Ok(Some(Event::Disconnect(disconnect)))
             }
             Packet::Auth(auth) => Ok(Some(Event::Auth(auth))),
             _ => Err(Invalid),
         }
+    }
+
+    /// Takes an acknowledgement; whether a message is done by it. There is room for an answer.
+    #[inline(always)]
+    fn acknowledge(
+        &mut self,
+        now: u64,
+        scope: u16,
+        id: NonZeroU16,
+        code: u8,
+        out: &mut &mut [u8],
+    ) -> Checked<bool> {
+        match (scope, self.flight(id)) {
+            (table::PUBREL, _) => {
+                if let Some((bits, bit)) = self.received(id) {
+                    *bits &= !bit;
+                }
+                self.answer(now, 0x70, id, out);
+            }
+            (table::PUBACK, Flight::AtLeastOnce) | (table::PUBCOMP, Flight::Released) => {
+                self.done(id);
+                return Ok(true);
+            }
+            (table::PUBREC, Flight::ExactlyOnce) if code >= 0x80 => {
+                self.done(id);
+                return Ok(true);
+            }
+            (table::PUBREC, Flight::ExactlyOnce | Flight::Released) if code < 0x80 => {
+                self.set(id, Flight::Released);
+                self.answer(now, 0x62, id, out);
+            }
+            (table::PUBREC, Flight::Free) if code < 0x80 => self.not_found(now, id, out),
+            (_, Flight::Free) => {}
+            _ => return Err(Invalid),
+        }
+        Ok(false)
     }
 
     #[cold]
@@ -299,6 +323,10 @@ impl<const WINDOW: usize> Client<WINDOW> {
             Packet::Connack(connack) => {
                 self.connected = connack.code == 0;
                 self.set_limits(connack.properties);
+                let Limits { maximum_qos, retain_available, .. } = self.limits;
+                for qos in (0..=maximum_qos).filter(|_| self.connected) {
+                    self.sendable |= (1 | u16::from(retain_available) << 1) << (qos << 1);
+                }
                 Ok(Event::Connected(connack))
             }
             Packet::Auth(auth) => Ok(Event::Auth(auth)),
@@ -333,14 +361,14 @@ impl<const WINDOW: usize> Client<WINDOW> {
         let new = match publish.packet_id {
             None => true,
             Some(id) if publish.flags.qos() == 1 => {
-                self.answer(now, 0x40, id, out)?;
+                self.answer(now, 0x40, id, out);
                 true
             }
             Some(id) => {
                 let (bits, bit) = self.received(id).ok_or(Invalid)?;
                 let new = *bits & bit == 0;
                 *bits |= bit;
-                self.answer(now, 0x50, id, out)?;
+                self.answer(now, 0x50, id, out);
                 new
             }
         };
@@ -367,45 +395,33 @@ impl<const WINDOW: usize> Client<WINDOW> {
 
     /// An acknowledgement of success; there is room for it.
     #[inline(always)]
-    fn answer<'a>(
-        &mut self,
-        now: u64,
-        first: u8,
-        id: NonZeroU16,
-        out: &mut &mut [u8],
-    ) -> Checked<Option<Event<'a>>> {
+    fn answer(&mut self, now: u64, first: u8, id: NonZeroU16, out: &mut &mut [u8]) {
         let [high, low] = id.get().to_be_bytes();
-        self.put(now, [first, 2, high, low], out)
+        self.put(now, [first, 2, high, low], out);
     }
 
     #[cold]
-    fn not_found<'a>(&mut self, now: u64, id: NonZeroU16, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
+    fn not_found(&mut self, now: u64, id: NonZeroU16, out: &mut &mut [u8]) {
         if self.version == Version::V3_1_1 {
             return self.answer(now, 0x62, id, out);
         }
         let [high, low] = id.get().to_be_bytes();
-        self.put(now, [0x62, 3, high, low, 0x92], out)
+        self.put(now, [0x62, 3, high, low, 0x92], out);
     }
 
     #[inline(always)]
-    fn put<'a, const N: usize>(
-        &mut self,
-        now: u64,
-        bytes: [u8; N],
-        out: &mut &mut [u8],
-    ) -> Checked<Option<Event<'a>>> {
-        let (to, rest) = core::mem::take(out).split_first_chunk_mut().ok_or(Invalid)?;
-        *to = bytes;
-        *out = rest;
+    fn put<const N: usize>(&mut self, now: u64, bytes: [u8; N], out: &mut &mut [u8]) {
+        if let Some((to, rest)) = core::mem::take(out).split_first_chunk_mut() {
+            *to = bytes;
+            *out = rest;
+        }
         self.sent_at = now;
-        Ok(None)
     }
 
     #[inline(always)]
-    fn done<'a>(&mut self, id: NonZeroU16, code: u8) -> Event<'a> {
+    fn done(&mut self, id: NonZeroU16) {
         self.messages -= 1;
         self.remove(id);
-        Event::Acked(id, code)
     }
 
     #[inline(always)]

@@ -171,6 +171,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl Frame<'_> {
+    /// The scope and the packet identifier of PUBACK, PUBREC, PUBREL or PUBCOMP in its shortest form, which says
+    /// "success".
+    #[inline(always)]
+    pub(crate) fn short_ack(&self, version: Version, sender: Sender) -> Option<(u16, NonZeroU16)> {
+        let place = Place::new(version, sender, u16::from(self.first >> 4));
+        let &[high, low] = self.body else { return None };
+        let id = NonZeroU16::new(u16::from_be_bytes([high, low]))?;
+        let is_ack = matches!(place.scope(), table::PUBACK..=table::PUBCOMP);
+        (is_ack && place.may_begin_with(self.first)).then_some((place.scope(), id))
+    }
+}
+
 impl<'a> Packet<'a> {
     /// Decodes a packet.
     ///

@@ -1,5 +1,7 @@
 //! Writes packets.
 
+use core::num::NonZeroU16;
+
 use crate::packet::{
     Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Source, Suback, Subscribe,
     Subscription, Unsubscribe,
@@ -166,7 +168,7 @@ impl Packet<'_> {
     pub fn encode(&self, version: Version, sender: Sender, out: &mut [u8]) -> Written {
         let place = |scope| Place::new(version, sender, scope);
         match self {
-            Self::Publish(packet) => packet.write(place(table::PUBLISH), out),
+            Self::Publish(packet) => packet.write(packet.packet_id, place(table::PUBLISH), out),
             Self::Puback(packet) => packet.write(place(table::PUBACK), 0x40, out),
             Self::Pubrec(packet) => packet.write(place(table::PUBREC), 0x50, out),
             Self::Pubrel(packet) => packet.write(place(table::PUBREL), 0x62, out),
@@ -197,40 +199,42 @@ fn check_first(place: Place, first: u8) -> Checked<()> {
 }
 
 impl Publish<'_> {
+    /// Writes it with `id` as its packet identifier.
     #[inline(always)]
-    pub(crate) fn write(&self, place: Place, out: &mut [u8]) -> Written {
+    pub(crate) fn write(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
         if self.properties.is_empty() {
-            self.write_with(0, topic_len(self.topic), place, out)
+            self.write_with(id, 0, topic_len(self.topic), place, out)
         } else {
-            self.write_long(place, out)
+            self.write_long(id, place, out)
         }
     }
 
     #[inline(never)]
-    fn write_long(&self, place: Place, out: &mut [u8]) -> Written {
+    fn write_long(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
         let property_len = self.properties.check(place)?;
         let aliased = self.topic.is_empty() && self.properties.has_topic_alias();
         let topic_len = if aliased { Ok(2) } else { topic_len(self.topic) };
-        self.write_with(property_len, topic_len, place, out)
+        self.write_with(id, property_len, topic_len, place, out)
     }
 
     #[inline(always)]
     fn write_with(
         &self,
+        id: Option<NonZeroU16>,
         property_len: usize,
         topic_len: Checked<usize>,
         place: Place,
         out: &mut [u8],
     ) -> Written {
-        let Self { flags, packet_id, topic, properties, payload } = *self;
-        if (flags.qos() == 0) != packet_id.is_none() {
+        let Self { flags, topic, properties, payload, .. } = *self;
+        if (flags.qos() == 0) != id.is_none() {
             return Err(Refused::Invalid);
         }
-        let id_len = if packet_id.is_none() { 0 } else { 2 };
+        let id_len = if id.is_none() { 0 } else { 2 };
         let body = topic_len? + id_len + section_len(place, property_len) + payload.len();
         let (mut out, len) = Writer::start(0x30 | flags.0, body, out)?;
         out.binary(topic.as_bytes());
-        if let Some(id) = packet_id {
+        if let Some(id) = id {
             out.u16(id.get());
         }
         out.section(place, property_len, properties);
