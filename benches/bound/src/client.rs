@@ -1,10 +1,11 @@
 //! A client's side of a connection: packet identifiers, acknowledgements, quota, keep alive.
 
+use core::num::NonZeroU16;
+
 use crate::packet::{Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Suback, Subscribe};
 use crate::property::Value;
-use crate::read::split;
+use crate::read::{Frame, split};
 use crate::table::{self, Place};
-use crate::write::write_ahead;
 use crate::{Checked, Invalid, Refused, Sender, Version};
 
 /// What the server takes.
@@ -21,7 +22,7 @@ pub struct Limits {
 pub enum Event<'a> {
     Connected(Connack<'a>),
     /// The message with this identifier is done, with this code.
-    Acked(u16, u8),
+    Acked(NonZeroU16, u8),
     Publish(Publish<'a>),
     Suback(Suback<'a>),
     Unsuback(Suback<'a>),
@@ -49,6 +50,8 @@ enum Flight {
 pub struct Client<const WINDOW: usize> {
     version: Version,
     connected: bool,
+    /// A bit for each value of the flags that a PUBLISH may be sent with now.
+    sendable: u16,
     awaits_pingresp: bool,
     limits: Limits,
     keep_alive: u64,
@@ -57,7 +60,7 @@ pub struct Client<const WINDOW: usize> {
     /// By identifier, from 1.
     flights: [Flight; WINDOW],
     /// Identifiers that are free, in the order in which they became so, from `next` on: a ring.
-    free: [u16; WINDOW],
+    free: [Option<NonZeroU16>; WINDOW],
     next: usize,
     in_use: usize,
     /// Messages of QoS 1 and 2 among them.
@@ -78,13 +81,14 @@ impl<const WINDOW: usize> Client<WINDOW> {
         Self {
             version,
             connected: false,
+            sendable: 0,
             awaits_pingresp: false,
             limits,
             keep_alive: 0,
             sent_at: 0,
             max_size,
             flights: [Flight::Free; WINDOW],
-            free: core::array::from_fn(|at| at as u16 + 1),
+            free: core::array::from_fn(|at| NonZeroU16::new(at as u16 + 1)),
             next: 0,
             in_use: 0,
             messages: 0,
@@ -104,38 +108,34 @@ impl<const WINDOW: usize> Client<WINDOW> {
         self.send(now, &Packet::Connect(*connect), out)
     }
 
-    /// Sends a message, whose identifier is set here; gives it, or 0 at QoS 0.
+    /// Sends a message, whose identifier is set here, above QoS 0; gives it.
     ///
     /// # Errors
     ///
     /// [`Refused`]; nothing has changed then.
     #[inline]
-    pub fn publish(&mut self, now: u64, message: &Publish<'_>, out: &mut &mut [u8]) -> Result<u16, Refused> {
-        let qos = message.qos();
-        let retain = message.flags & 1 != 0;
-        if !self.connected
-            || message.flags & 8 != 0
-            || qos > self.limits.maximum_qos
-            || retain && !self.limits.retain_available
-        {
+    pub fn publish(
+        &mut self,
+        now: u64,
+        message: &Publish<'_>,
+        out: &mut &mut [u8],
+    ) -> Result<Option<NonZeroU16>, Refused> {
+        let flags = message.flags;
+        if self.sendable >> flags.0 & 1 == 0 {
             return Err(Refused::Invalid);
         }
-        let place = Place::new(self.version, Sender::Client, table::PUBLISH);
-        let max = self.limits.maximum_packet_size;
-        if qos == 0 {
-            write_ahead(out, max, |out| Publish { packet_id: 0, ..*message }.write(place, out))?;
-            self.sent_at = now;
-            return Ok(0);
+        if flags.qos() == 0 {
+            self.write(now, out, |place, out| message.write(None, place, out))?;
+            return Ok(None);
         }
         if self.messages >= self.limits.receive_maximum {
             return Err(Refused::NoQuota);
         }
-        let packet_id = self.vacant()?;
-        write_ahead(out, max, |out| Publish { packet_id, ..*message }.write(place, out))?;
-        self.sent_at = now;
+        let id = self.vacant()?;
+        self.write(now, out, |place, out| message.write(Some(id), place, out))?;
         self.messages += 1;
-        self.insert(packet_id, if qos == 1 { Flight::AtLeastOnce } else { Flight::ExactlyOnce });
-        Ok(packet_id)
+        self.insert(id, if flags.qos() == 1 { Flight::AtLeastOnce } else { Flight::ExactlyOnce });
+        Ok(Some(id))
     }
 
     /// # Errors
@@ -146,7 +146,7 @@ impl<const WINDOW: usize> Client<WINDOW> {
         now: u64,
         subscribe: &Subscribe<'_>,
         out: &mut &mut [u8],
-    ) -> Result<u16, Refused> {
+    ) -> Result<NonZeroU16, Refused> {
         let packet_id = self.vacant()?;
         self.send(now, &Packet::Subscribe(Subscribe { packet_id, ..*subscribe }), out)?;
         self.insert(packet_id, Flight::Subscribe(subscribe.filters.iter().count() as u16));
@@ -156,7 +156,12 @@ impl<const WINDOW: usize> Client<WINDOW> {
     /// # Errors
     ///
     /// [`Refused`]; nothing has changed then.
-    pub fn unsubscribe(&mut self, now: u64, filters: &[&str], out: &mut &mut [u8]) -> Result<u16, Refused> {
+    pub fn unsubscribe(
+        &mut self,
+        now: u64,
+        filters: &[&str],
+        out: &mut &mut [u8],
+    ) -> Result<NonZeroU16, Refused> {
         let packet_id = self.vacant()?;
         let filters = List::new(filters);
         let unsubscribe = crate::Unsubscribe { packet_id, properties: List::EMPTY, filters };
@@ -188,8 +193,23 @@ impl<const WINDOW: usize> Client<WINDOW> {
     }
 
     fn send(&mut self, now: u64, packet: &Packet<'_>, out: &mut &mut [u8]) -> Result<(), Refused> {
-        let (version, max) = (self.version, self.limits.maximum_packet_size);
-        write_ahead(out, max, |out| packet.write(version, Sender::Client, out))?;
+        let version = self.version;
+        self.write(now, out, |_, out| packet.encode(version, Sender::Client, out))
+    }
+
+    /// Has `write` write a packet, and cuts it off the front of `out`.
+    #[inline(always)]
+    fn write(
+        &mut self,
+        now: u64,
+        out: &mut &mut [u8],
+        write: impl FnOnce(Place, &mut [u8]) -> Result<usize, Refused>,
+    ) -> Result<(), Refused> {
+        let len = write(Place::new(self.version, Sender::Client, table::PUBLISH), out)?;
+        if len > self.limits.maximum_packet_size {
+            return Err(Refused::Invalid);
+        }
+        *out = core::mem::take(out).get_mut(len..).unwrap_or_default();
         self.sent_at = now;
         Ok(())
     }
@@ -202,54 +222,44 @@ impl<const WINDOW: usize> Client<WINDOW> {
     #[inline]
     pub fn handle<'a>(&mut self, now: u64, input: &mut &'a [u8], out: &mut &mut [u8]) -> Checked<Event<'a>> {
         while let Some((frame, rest)) = split(self.version, input, self.max_size)? {
-            let packet = Packet::decode(self.version, Sender::Server, frame)?;
             // The longest answer. Most packets have one.
             if out.len() < 5 {
                 return Ok(Event::Write);
             }
-            let event = self.take(now, packet, out)?;
             *input = rest;
-            if let Some(event) = event {
-                return Ok(event);
+            // What is waited for most is not made a packet first.
+            match frame.short_ack(self.version, Sender::Server) {
+                Some((scope, id)) if self.connected => {
+                    if self.acknowledge(now, scope, id, 0, out)? {
+                        return Ok(Event::Acked(id, 0));
+                    }
+                }
+                _ => {
+                    if let Some(event) = self.take(now, frame, out)? {
+                        return Ok(event);
+                    }
+                }
             }
         }
         Ok(Event::Read)
     }
 
-    #[inline(always)]
-    fn take<'a>(&mut self, now: u64, packet: Packet<'a>, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
+    #[inline(never)]
+    fn take<'a>(&mut self, now: u64, frame: Frame<'a>, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
+        let packet = Packet::decode(self.version, Sender::Server, frame)?;
         if !self.connected {
             return self.begin(packet).map(Some);
         }
+        let mut acknowledge = |scope, Ack { packet_id, code, .. }| {
+            let done = self.acknowledge(now, scope, packet_id, code, out)?;
+            Ok(done.then_some(Event::Acked(packet_id, code)))
+        };
         match packet {
-            Packet::Puback(Ack { packet_id, code, .. }) => match self.flight(packet_id) {
-                Flight::AtLeastOnce => Ok(Some(self.done(packet_id, code))),
-                Flight::Free => Ok(None),
-                _ => Err(Invalid),
-            },
-            Packet::Pubrec(Ack { packet_id, code, .. }) => match self.flight(packet_id) {
-                Flight::ExactlyOnce if code >= 0x80 => Ok(Some(self.done(packet_id, code))),
-                Flight::ExactlyOnce => {
-                    self.set(packet_id, Flight::Released);
-                    self.answer(now, 0x62, packet_id, out)
-                }
-                Flight::Released if code < 0x80 => self.answer(now, 0x62, packet_id, out),
-                Flight::Free if code < 0x80 => self.not_found(now, packet_id, out),
-                Flight::Free => Ok(None),
-                _ => Err(Invalid),
-            },
-            Packet::Pubcomp(Ack { packet_id, code, .. }) => match self.flight(packet_id) {
-                Flight::Released => Ok(Some(self.done(packet_id, code))),
-                Flight::Free => Ok(None),
-                _ => Err(Invalid),
-            },
+            Packet::Puback(ack) => acknowledge(table::PUBACK, ack),
+            Packet::Pubrec(ack) => acknowledge(table::PUBREC, ack),
+            Packet::Pubrel(ack) => acknowledge(table::PUBREL, ack),
+            Packet::Pubcomp(ack) => acknowledge(table::PUBCOMP, ack),
             Packet::Publish(publish) => self.deliver(now, publish, out),
-            Packet::Pubrel(Ack { packet_id, .. }) => {
-                if let Some((bits, bit)) = self.received(packet_id) {
-                    *bits &= !bit;
-                }
-                self.answer(now, 0x70, packet_id, out)
-            }
             Packet::Suback(suback) => {
                 self.answered(suback, Flight::Subscribe)?;
                 Ok(Some(Event::Suback(suback)))
@@ -263,12 +273,48 @@ impl<const WINDOW: usize> Client<WINDOW> {
                 Ok(None)
             }
             Packet::Disconnect(disconnect) => {
-                self.connected = false;
+                (self.connected, self.sendable) = (false, 0);
                 Ok(Some(Event::Disconnect(disconnect)))
             }
             Packet::Auth(auth) => Ok(Some(Event::Auth(auth))),
             _ => Err(Invalid),
         }
+    }
+
+    /// Takes an acknowledgement; whether a message is done by it. There is room for an answer.
+    #[inline(always)]
+    fn acknowledge(
+        &mut self,
+        now: u64,
+        scope: u16,
+        id: NonZeroU16,
+        code: u8,
+        out: &mut &mut [u8],
+    ) -> Checked<bool> {
+        match (scope, self.flight(id)) {
+            (table::PUBREL, _) => {
+                if let Some((bits, bit)) = self.received(id) {
+                    *bits &= !bit;
+                }
+                self.answer(now, 0x70, id, out);
+            }
+            (table::PUBACK, Flight::AtLeastOnce) | (table::PUBCOMP, Flight::Released) => {
+                self.done(id);
+                return Ok(true);
+            }
+            (table::PUBREC, Flight::ExactlyOnce) if code >= 0x80 => {
+                self.done(id);
+                return Ok(true);
+            }
+            (table::PUBREC, Flight::ExactlyOnce | Flight::Released) if code < 0x80 => {
+                self.set(id, Flight::Released);
+                self.answer(now, 0x62, id, out);
+            }
+            (table::PUBREC, Flight::Free) if code < 0x80 => self.not_found(now, id, out),
+            (_, Flight::Free) => {}
+            _ => return Err(Invalid),
+        }
+        Ok(false)
     }
 
     #[cold]
@@ -277,6 +323,10 @@ impl<const WINDOW: usize> Client<WINDOW> {
             Packet::Connack(connack) => {
                 self.connected = connack.code == 0;
                 self.set_limits(connack.properties);
+                let Limits { maximum_qos, retain_available, .. } = self.limits;
+                for qos in (0..=maximum_qos).filter(|_| self.connected) {
+                    self.sendable |= (1 | u16::from(retain_available) << 1) << (qos << 1);
+                }
                 Ok(Event::Connected(connack))
             }
             Packet::Auth(auth) => Ok(Event::Auth(auth)),
@@ -308,18 +358,17 @@ impl<const WINDOW: usize> Client<WINDOW> {
         if publish.properties.has_topic_alias() {
             return Err(Invalid);
         }
-        let Publish { packet_id, .. } = publish;
-        let new = match publish.qos() {
-            0 => true,
-            1 => {
-                self.answer(now, 0x40, packet_id, out)?;
+        let new = match publish.packet_id {
+            None => true,
+            Some(id) if publish.flags.qos() == 1 => {
+                self.answer(now, 0x40, id, out);
                 true
             }
-            _ => {
-                let (bits, bit) = self.received(packet_id).ok_or(Invalid)?;
+            Some(id) => {
+                let (bits, bit) = self.received(id).ok_or(Invalid)?;
                 let new = *bits & bit == 0;
                 *bits |= bit;
-                self.answer(now, 0x50, packet_id, out)?;
+                self.answer(now, 0x50, id, out);
                 new
             }
         };
@@ -327,8 +376,8 @@ impl<const WINDOW: usize> Client<WINDOW> {
     }
 
     /// Where it is known whether a QoS 2 message came.
-    fn received(&mut self, id: u16) -> Option<(&mut u64, u64)> {
-        Some((self.received.get_mut(usize::from(id >> 6))?, 1 << (id & 63)))
+    fn received(&mut self, id: NonZeroU16) -> Option<(&mut u64, u64)> {
+        Some((self.received.get_mut(usize::from(id.get() >> 6))?, 1 << (id.get() & 63)))
     }
 
     fn answered(&mut self, answer: Suback<'_>, flight: fn(u16) -> Flight) -> Checked<()> {
@@ -346,82 +395,70 @@ impl<const WINDOW: usize> Client<WINDOW> {
 
     /// An acknowledgement of success; there is room for it.
     #[inline(always)]
-    fn answer<'a>(
-        &mut self,
-        now: u64,
-        first: u8,
-        id: u16,
-        out: &mut &mut [u8],
-    ) -> Checked<Option<Event<'a>>> {
-        let [high, low] = id.to_be_bytes();
-        self.put(now, [first, 2, high, low], out)
+    fn answer(&mut self, now: u64, first: u8, id: NonZeroU16, out: &mut &mut [u8]) {
+        let [high, low] = id.get().to_be_bytes();
+        self.put(now, [first, 2, high, low], out);
     }
 
     #[cold]
-    fn not_found<'a>(&mut self, now: u64, id: u16, out: &mut &mut [u8]) -> Checked<Option<Event<'a>>> {
+    fn not_found(&mut self, now: u64, id: NonZeroU16, out: &mut &mut [u8]) {
         if self.version == Version::V3_1_1 {
             return self.answer(now, 0x62, id, out);
         }
-        let [high, low] = id.to_be_bytes();
-        self.put(now, [0x62, 3, high, low, 0x92], out)
+        let [high, low] = id.get().to_be_bytes();
+        self.put(now, [0x62, 3, high, low, 0x92], out);
     }
 
     #[inline(always)]
-    fn put<'a, const N: usize>(
-        &mut self,
-        now: u64,
-        bytes: [u8; N],
-        out: &mut &mut [u8],
-    ) -> Checked<Option<Event<'a>>> {
-        let (to, rest) = core::mem::take(out).split_first_chunk_mut().ok_or(Invalid)?;
-        *to = bytes;
-        *out = rest;
+    fn put<const N: usize>(&mut self, now: u64, bytes: [u8; N], out: &mut &mut [u8]) {
+        if let Some((to, rest)) = core::mem::take(out).split_first_chunk_mut() {
+            *to = bytes;
+            *out = rest;
+        }
         self.sent_at = now;
-        Ok(None)
     }
 
     #[inline(always)]
-    fn done<'a>(&mut self, id: u16, code: u8) -> Event<'a> {
+    fn done(&mut self, id: NonZeroU16) {
         self.messages -= 1;
         self.remove(id);
-        Event::Acked(id, code)
     }
 
     #[inline(always)]
-    fn flight(&self, id: u16) -> Flight {
-        self.flights.get(usize::from(id).wrapping_sub(1)).copied().unwrap_or(Flight::Free)
+    fn flight(&self, id: NonZeroU16) -> Flight {
+        self.flights.get(usize::from(id.get()) - 1).copied().unwrap_or(Flight::Free)
     }
 
     #[inline(always)]
-    fn set(&mut self, id: u16, flight: Flight) {
-        if let Some(slot) = self.flights.get_mut(usize::from(id).wrapping_sub(1)) {
+    fn set(&mut self, id: NonZeroU16, flight: Flight) {
+        if let Some(slot) = self.flights.get_mut(usize::from(id.get()) - 1) {
             *slot = flight;
         }
     }
 
     /// The identifier that the next packet will have.
     #[inline(always)]
-    fn vacant(&self) -> Result<u16, Refused> {
+    fn vacant(&self) -> Result<NonZeroU16, Refused> {
         if self.in_use == WINDOW {
             return Err(Refused::NoQuota);
         }
-        self.free.get(self.next).copied().ok_or(Refused::NoQuota)
+        self.free.get(self.next).copied().flatten().ok_or(Refused::NoQuota)
     }
 
     #[inline(always)]
-    fn insert(&mut self, id: u16, flight: Flight) {
+    fn insert(&mut self, id: NonZeroU16, flight: Flight) {
         self.set(id, flight);
         self.in_use += 1;
         self.next = if self.next + 1 == WINDOW { 0 } else { self.next + 1 };
     }
 
     #[inline(always)]
-    fn remove(&mut self, id: u16) {
+    fn remove(&mut self, id: NonZeroU16) {
         self.set(id, Flight::Free);
         // The end of the ring is `in_use` behind its beginning, backwards: as many are not free.
         let end = self.next.checked_sub(self.in_use).unwrap_or_else(|| self.next + WINDOW - self.in_use);
         if let Some(free) = self.free.get_mut(end) {
-            *free = id;
+            *free = Some(id);
         }
         self.in_use -= 1;
     }

@@ -15,7 +15,7 @@ mod write;
 
 pub use client::{Client, Event, Limits};
 pub use packet::{
-    Ack, Connack, Connect, Element, List, Outcome, Packet, Publish, Suback, Subscribe, Subscription,
+    Ack, Connack, Connect, Element, Flags, List, Outcome, Packet, Publish, Suback, Subscribe, Subscription,
     Unsubscribe, Will,
 };
 pub use property::{Property, Value};

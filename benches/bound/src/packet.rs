@@ -1,5 +1,7 @@
 //! The packets.
 
+use core::num::NonZeroU16;
+
 use crate::read::Reader;
 use crate::table::Place;
 use crate::{Checked, Property};
@@ -86,6 +88,50 @@ pub enum Packet<'a> {
     Auth(Outcome<'a>),
 }
 
+impl Packet<'static> {
+    /// The packet with lists of the caller's, made of those that came and never freed: for tests.
+    pub fn given(self) -> Self {
+        let ack = |p: Ack<'static>| Ack { properties: p.properties.given(), ..p };
+        let suback =
+            |p: Suback<'static>| Suback { properties: p.properties.given(), codes: p.codes.given(), ..p };
+        let outcome = |p: Outcome<'static>| Outcome { properties: p.properties.given(), ..p };
+        match self {
+            Self::Connect(p) => Self::Connect(Connect {
+                properties: p.properties.given(),
+                will: p.will.map(|will| Will { properties: will.properties.given(), ..will }),
+                ..p
+            }),
+            Self::Connack(p) => Self::Connack(Connack { properties: p.properties.given(), ..p }),
+            Self::Publish(p) => Self::Publish(Publish { properties: p.properties.given(), ..p }),
+            Self::Puback(p) => Self::Puback(ack(p)),
+            Self::Pubrec(p) => Self::Pubrec(ack(p)),
+            Self::Pubrel(p) => Self::Pubrel(ack(p)),
+            Self::Pubcomp(p) => Self::Pubcomp(ack(p)),
+            Self::Subscribe(p) => Self::Subscribe(Subscribe {
+                properties: p.properties.given(),
+                filters: p.filters.given(),
+                ..p
+            }),
+            Self::Suback(p) => Self::Suback(suback(p)),
+            Self::Unsubscribe(p) => Self::Unsubscribe(Unsubscribe {
+                properties: p.properties.given(),
+                filters: p.filters.given(),
+                ..p
+            }),
+            Self::Unsuback(p) => Self::Unsuback(suback(p)),
+            Self::Pingreq | Self::Pingresp => self,
+            Self::Disconnect(p) => Self::Disconnect(outcome(p)),
+            Self::Auth(p) => Self::Auth(outcome(p)),
+        }
+    }
+}
+
+impl<T: Element<'static>> List<'static, T> {
+    fn given(self) -> Self {
+        Self::new(self.iter().collect::<Vec<_>>().leak())
+    }
+}
+
 #[derive(Clone, Copy, Debug)]
 pub struct Connect<'a> {
     pub clean_start: bool,
@@ -116,32 +162,53 @@ pub struct Connack<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Publish<'a> {
-    /// DUP, QoS and RETAIN as they stand in the first byte.
-    pub flags: u8,
-    /// 0 at QoS 0.
-    pub packet_id: u16,
+    pub flags: Flags,
+    /// None at QoS 0.
+    pub packet_id: Option<NonZeroU16>,
     pub topic: &'a str,
     pub properties: Properties<'a>,
     pub payload: &'a [u8],
 }
 
-impl Publish<'_> {
+/// DUP, QoS and RETAIN as they stand in the first byte of a PUBLISH.
+#[derive(Clone, Copy, Debug)]
+pub struct Flags(pub(crate) u8);
+
+impl Flags {
+    /// None for QoS 3, and for DUP at QoS 0.
+    pub const fn new(dup: bool, qos: u8, retain: bool) -> Option<Self> {
+        if qos > 2 || dup && qos == 0 {
+            return None;
+        }
+        Some(Self((dup as u8) << 3 | qos << 1 | retain as u8))
+    }
+
     #[inline(always)]
-    pub const fn qos(&self) -> u8 {
-        self.flags >> 1 & 3
+    pub const fn dup(self) -> bool {
+        self.0 & 8 != 0
+    }
+
+    #[inline(always)]
+    pub const fn qos(self) -> u8 {
+        self.0 >> 1 & 3
+    }
+
+    #[inline(always)]
+    pub const fn retain(self) -> bool {
+        self.0 & 1 != 0
     }
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Ack<'a> {
-    pub packet_id: u16,
+    pub packet_id: NonZeroU16,
     pub code: u8,
     pub properties: Properties<'a>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Subscribe<'a> {
-    pub packet_id: u16,
+    pub packet_id: NonZeroU16,
     pub properties: Properties<'a>,
     pub filters: List<'a, Subscription<'a>>,
 }
@@ -155,14 +222,14 @@ pub struct Subscription<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub struct Suback<'a> {
-    pub packet_id: u16,
+    pub packet_id: NonZeroU16,
     pub properties: Properties<'a>,
     pub codes: List<'a, u8>,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub struct Unsubscribe<'a> {
-    pub packet_id: u16,
+    pub packet_id: NonZeroU16,
     pub properties: Properties<'a>,
     pub filters: List<'a, &'a str>,
 }

@@ -6,7 +6,7 @@ use crate::table::{
     AUTH, AUTHENTICATION_DATA, AUTHENTICATION_METHOD, Kind, Place, TOPIC_ALIAS, kind, repeatable,
 };
 use crate::text::{check_text, check_topic};
-use crate::write::{VARINT_MAX, Writer, Written, binary_len, text_len, topic_len, varint_len};
+use crate::write::{VARINT_MAX, binary_len, text_len, topic_len, varint_len};
 use crate::{Checked, Invalid};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -156,25 +156,4 @@ impl<'a> Properties<'a> {
         open.finish(place)?;
         Ok(len)
     }
-}
-
-/// Writes a list that was checked.
-#[inline(never)]
-pub(crate) fn write_given(list: &[Property<'_>], out: &mut Writer<'_>) -> Written {
-    for Property { id, value } in list {
-        out.u8(*id)?;
-        match (kind(*id), *value) {
-            (Kind::Flag, Value::Number(n)) => out.u8(n as u8)?,
-            (Kind::Short | Kind::PositiveShort, Value::Number(n)) => out.u16(n as u16)?,
-            (Kind::PositiveVarint, Value::Number(n)) => out.varint(n as usize)?,
-            (_, Value::Number(n)) => out.array(n.to_be_bytes())?,
-            (_, Value::Text(text)) => out.binary(text.as_bytes())?,
-            (_, Value::Binary(bytes)) => out.binary(bytes)?,
-            (_, Value::Pair(name, value)) => {
-                out.binary(name.as_bytes())?;
-                out.binary(value.as_bytes())?;
-            }
-        }
-    }
-    Ok(())
 }

@@ -1,12 +1,14 @@
 //! Reads packets.
 
+use core::num::NonZeroU16;
+
 use crate::packet::{
-    Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Source, Suback, Subscribe,
+    Ack, Connack, Connect, Flags, List, Outcome, Packet, Properties, Publish, Source, Suback, Subscribe,
     Unsubscribe, Will,
 };
 use crate::property::check_received;
 use crate::table::{self, Place};
-use crate::text::{check_filter, check_text, check_topic, strip_share};
+use crate::text::{check_filter, check_text, check_topic, check_topic_or_empty, strip_share};
 use crate::{Checked, Invalid, Sender, Version};
 
 /// One packet, cut by its fixed header.
@@ -36,7 +38,7 @@ pub fn split<'a>(
     Ok(rest.split_at_checked(len).map(|(body, rest)| (Frame { first, body }, rest)))
 }
 
-#[inline(never)]
+#[inline(always)]
 fn split_long(version: Version, input: &[u8]) -> Checked<Option<(u8, usize, &[u8])>> {
     let Some((&first, mut rest)) = input.split_first() else { return Ok(None) };
     if first < 0x10 {
@@ -127,11 +129,8 @@ impl<'a> Reader<'a> {
     }
 
     #[inline(always)]
-    fn packet_id(&mut self) -> Checked<u16> {
-        match self.u16()? {
-            0 => Err(Invalid),
-            id => Ok(id),
-        }
+    fn packet_id(&mut self) -> Checked<NonZeroU16> {
+        NonZeroU16::new(self.u16()?).ok_or(Invalid)
     }
 
     /// Properties, and which are there of those that don't repeat.
@@ -172,6 +171,19 @@ impl<'a> Reader<'a> {
     }
 }
 
+impl Frame<'_> {
+    /// The scope and the packet identifier of PUBACK, PUBREC, PUBREL or PUBCOMP in its shortest form, which says
+    /// "success".
+    #[inline(always)]
+    pub(crate) fn short_ack(&self, version: Version, sender: Sender) -> Option<(u16, NonZeroU16)> {
+        let place = Place::new(version, sender, u16::from(self.first >> 4));
+        let &[high, low] = self.body else { return None };
+        let id = NonZeroU16::new(u16::from_be_bytes([high, low]))?;
+        let is_ack = matches!(place.scope(), table::PUBACK..=table::PUBCOMP);
+        (is_ack && place.may_begin_with(self.first)).then_some((place.scope(), id))
+    }
+}
+
 impl<'a> Packet<'a> {
     /// Decodes a packet.
     ///
@@ -185,30 +197,41 @@ impl<'a> Packet<'a> {
         if !place.may_begin_with(first) {
             return Err(Invalid);
         }
-        if place.scope() == table::PUBLISH {
-            return Publish::read(Reader(body), first & 15, place.of(table::PUBLISH)).map(Self::Publish);
+        match (place.scope(), body) {
+            (table::PUBLISH, _) => Self::publish(Reader(body), first & 15, place.of(table::PUBLISH)),
+            (table::PUBACK, &[high, low]) => Ok(Self::Puback(Ack::short(high, low)?)),
+            (table::PUBREC, &[high, low]) => Ok(Self::Pubrec(Ack::short(high, low)?)),
+            (table::PUBREL, &[high, low]) => Ok(Self::Pubrel(Ack::short(high, low)?)),
+            (table::PUBCOMP, &[high, low]) => Ok(Self::Pubcomp(Ack::short(high, low)?)),
+            (table::PINGREQ, []) => Ok(Self::Pingreq),
+            (table::PINGRESP, []) => Ok(Self::Pingresp),
+            _ => Self::read(Reader(body), place),
         }
+    }
+
+    #[inline(never)]
+    fn publish(reader: Reader<'a>, flags: u8, place: Place) -> Checked<Self> {
+        Ok(Self::Publish(Publish::read(reader, flags, place)?))
+    }
+
+    #[inline(never)]
+    fn read(reader: Reader<'a>, place: Place) -> Checked<Self> {
         match place.scope() {
-            table::PUBACK => Ack::read(Reader(body), place.of(table::PUBACK)).map(Self::Puback),
-            table::PUBREC => Ack::read(Reader(body), place.of(table::PUBREC)).map(Self::Pubrec),
-            table::PUBREL => Ack::read(Reader(body), place.of(table::PUBREL)).map(Self::Pubrel),
-            table::PUBCOMP => Ack::read(Reader(body), place.of(table::PUBCOMP)).map(Self::Pubcomp),
-            table::CONNECT => Connect::read(Reader(body), place.of(table::CONNECT)).map(Self::Connect),
-            table::CONNACK => Connack::read(Reader(body), place.of(table::CONNACK)).map(Self::Connack),
-            table::SUBSCRIBE => {
-                Subscribe::read(Reader(body), place.of(table::SUBSCRIBE)).map(Self::Subscribe)
-            }
-            table::SUBACK => Suback::read(Reader(body), place.of(table::SUBACK)).map(Self::Suback),
+            table::PUBACK => Ok(Self::Puback(Ack::read(reader, place.of(table::PUBACK))?)),
+            table::PUBREC => Ok(Self::Pubrec(Ack::read(reader, place.of(table::PUBREC))?)),
+            table::PUBREL => Ok(Self::Pubrel(Ack::read(reader, place.of(table::PUBREL))?)),
+            table::PUBCOMP => Ok(Self::Pubcomp(Ack::read(reader, place.of(table::PUBCOMP))?)),
+            table::CONNECT => Ok(Self::Connect(Connect::read(reader, place.of(table::CONNECT))?)),
+            table::CONNACK => Ok(Self::Connack(Connack::read(reader, place.of(table::CONNACK))?)),
+            table::SUBSCRIBE => Ok(Self::Subscribe(Subscribe::read(reader, place.of(table::SUBSCRIBE))?)),
+            table::SUBACK => Ok(Self::Suback(Suback::read(reader, place.of(table::SUBACK))?)),
             table::UNSUBSCRIBE => {
-                Unsubscribe::read(Reader(body), place.of(table::UNSUBSCRIBE)).map(Self::Unsubscribe)
+                Ok(Self::Unsubscribe(Unsubscribe::read(reader, place.of(table::UNSUBSCRIBE))?))
             }
-            table::UNSUBACK => Suback::read(Reader(body), place.of(table::UNSUBACK)).map(Self::Unsuback),
-            table::PINGREQ => Reader(body).finish().map(|()| Self::Pingreq),
-            table::PINGRESP => Reader(body).finish().map(|()| Self::Pingresp),
-            table::DISCONNECT => {
-                Outcome::read(Reader(body), place.of(table::DISCONNECT)).map(Self::Disconnect)
-            }
-            _ => Outcome::read(Reader(body), place.of(table::AUTH)).map(Self::Auth),
+            table::UNSUBACK => Ok(Self::Unsuback(Suback::read(reader, place.of(table::UNSUBACK))?)),
+            table::DISCONNECT => Ok(Self::Disconnect(Outcome::read(reader, place.of(table::DISCONNECT))?)),
+            table::AUTH => Ok(Self::Auth(Outcome::read(reader, place.of(table::AUTH))?)),
+            _ => Err(Invalid),
         }
     }
 }
@@ -216,19 +239,19 @@ impl<'a> Packet<'a> {
 impl<'a> Publish<'a> {
     #[inline(always)]
     fn read(mut reader: Reader<'a>, flags: u8, place: Place) -> Checked<Self> {
-        let topic =
-            reader.str(|topic| if topic.is_empty() && place.is_5() { Ok(()) } else { check_topic(topic) })?;
-        let packet_id = if flags & 6 == 0 { 0 } else { reader.packet_id()? };
+        let topic = reader.str(check_topic_or_empty)?;
+        let packet_id = if flags & 6 == 0 { None } else { Some(reader.packet_id()?) };
         let (properties, taken) = reader.section(place)?;
+        // In 5.0 a Topic Alias may stand for it.
         if topic.is_empty() && taken >> table::TOPIC_ALIAS & 1 == 0 {
             return Err(Invalid);
         }
-        Ok(Self { flags, packet_id, topic, properties, payload: reader.0 })
+        Ok(Self { flags: Flags(flags), packet_id, topic, properties, payload: reader.0 })
     }
 }
 
 /// A code and properties, which may be left out from the end.
-#[inline(always)]
+#[inline(never)]
 fn outcome<'a>(mut reader: Reader<'a>, place: Place) -> Checked<(u8, Properties<'a>)> {
     if reader.0.is_empty() && place.scope() != table::AUTH {
         return Ok((0, List::EMPTY));
@@ -250,6 +273,13 @@ fn outcome<'a>(mut reader: Reader<'a>, place: Place) -> Checked<(u8, Properties<
 }
 
 impl<'a> Ack<'a> {
+    /// Nearly every one says only "success".
+    #[inline(always)]
+    fn short(high: u8, low: u8) -> Checked<Self> {
+        let packet_id = NonZeroU16::new(u16::from_be_bytes([high, low])).ok_or(Invalid)?;
+        Ok(Self { packet_id, code: 0, properties: List::EMPTY })
+    }
+
     #[inline(always)]
     fn read(mut reader: Reader<'a>, place: Place) -> Checked<Self> {
         let packet_id = reader.packet_id()?;
@@ -274,11 +304,11 @@ impl<'a> Connect<'a> {
             return Err(Invalid);
         }
         let flags = reader.u8()?;
-        let [user_name, password, retain, .., has_will, clean_start, reserved] =
-            [7, 6, 5, 4, 3, 2, 1, 0].map(|bit| flags >> bit & 1 != 0);
+        let has = |flag| flags & flag != 0;
+        let (has_user_name, has_password, has_will) = (has(0x80), has(0x40), has(0x04));
         let qos = flags >> 3 & 3;
-        let will_right = if has_will { qos != 3 } else { qos == 0 && !retain };
-        if reserved || !will_right || password && !user_name && !place.is_5() {
+        let will_right = if has_will { qos != 3 } else { flags & 0x38 == 0 };
+        if has(0x01) || !will_right || has_password && !has_user_name && !place.is_5() {
             return Err(Invalid);
         }
         let keep_alive = reader.u16()?;
@@ -287,14 +317,14 @@ impl<'a> Connect<'a> {
         let will = if has_will {
             let properties = reader.properties(place.of(table::WILL))?;
             let topic = reader.str(check_topic)?;
-            Some(Will { qos, retain, properties, topic, payload: reader.binary()? })
+            Some(Will { qos, retain: has(0x20), properties, topic, payload: reader.binary()? })
         } else {
             None
         };
-        let user_name = if user_name { Some(reader.str(check_text)?) } else { None };
-        let password = if password { Some(reader.binary()?) } else { None };
+        let user_name = if has_user_name { Some(reader.str(check_text)?) } else { None };
+        let password = if has_password { Some(reader.binary()?) } else { None };
         reader.finish()?;
-        Ok(Self { clean_start, keep_alive, properties, client_id, will, user_name, password })
+        Ok(Self { clean_start: has(0x02), keep_alive, properties, client_id, will, user_name, password })
     }
 }
 

@@ -14,23 +14,23 @@ scopes! {
 
 /// Where something stands: in which scope of which version, sent by whom.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Place(u16);
+pub(crate) struct Place(u32);
 
 impl Place {
     #[inline(always)]
     pub(crate) const fn new(version: Version, sender: Sender, scope: u16) -> Self {
-        Self(scope | (sender as u16) << 4 | (version as u16) << 6)
+        Self(scope as u32 | (sender as u32) << 4 | (version as u32) << 6)
     }
 
     /// Another scope of the same packet.
     #[inline(always)]
     pub(crate) const fn of(self, scope: u16) -> Self {
-        Self(self.0 & !15 | scope)
+        Self(self.0 & !15 | scope as u32)
     }
 
     #[inline(always)]
     pub(crate) const fn scope(self) -> u16 {
-        self.0 & 15
+        (self.0 & 15) as u16
     }
 
     #[inline(always)]

@@ -11,22 +11,28 @@ const TOPIC: i8 = 0x2C;
 /// Whether all bytes are ASCII and none is below `LOWEST`: as signed numbers, bytes beyond ASCII are negative.
 #[inline(always)]
 fn is_plain<const LOWEST: i8>(bytes: &[u8]) -> bool {
-    // The last chunk overlaps those before it, which does no harm.
-    if let Some(last) = bytes.last_chunk::<16>() {
-        bytes.as_chunks().0.iter().all(are_plain::<LOWEST, 16>) && are_plain::<LOWEST, 16>(last)
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        are_plain::<LOWEST, 8>(first) && are_plain::<LOWEST, 8>(last)
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
-        are_plain::<LOWEST, 4>(first) && are_plain::<LOWEST, 4>(last)
+    // The first and the last ones may overlap, which does no harm.
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), bytes.last_chunk()) {
+        are_plain::<LOWEST, 16>(first, last) && (bytes.len() <= 32 || is_long_plain::<LOWEST>(bytes))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), bytes.last_chunk()) {
+        are_plain::<LOWEST, 8>(first, last)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), bytes.last_chunk()) {
+        are_plain::<LOWEST, 4>(first, last)
     } else {
         bytes.iter().all(|&byte| byte as i8 >= LOWEST)
     }
 }
 
-/// Looks at all of them at a time: with vectors, a comparison and a branch.
+#[inline(never)]
+fn is_long_plain<const LOWEST: i8>(bytes: &[u8]) -> bool {
+    bytes.as_chunks().0.iter().all(|chunk| are_plain::<LOWEST, 16>(chunk, chunk))
+}
+
+/// Looks at all of them at a time: with vectors, two comparisons and a branch.
 #[inline(always)]
-fn are_plain<const LOWEST: i8, const N: usize>(bytes: &[u8; N]) -> bool {
-    !bytes.iter().fold(false, |odd, &byte| odd | ((byte as i8) < LOWEST))
+fn are_plain<const LOWEST: i8, const N: usize>(one: &[u8; N], other: &[u8; N]) -> bool {
+    let is_odd = |byte: u8| (byte as i8) < LOWEST;
+    !one.iter().zip(other).fold(false, |odd, (&a, &b)| odd | is_odd(a) | is_odd(b))
 }
 
 /// Any text: well-formed UTF-8 without U+0000.
@@ -45,14 +51,19 @@ fn check_odd_text(bytes: &[u8]) -> Checked<()> {
 /// A topic name: not empty, no wildcard.
 #[inline(always)]
 pub(crate) fn check_topic(bytes: &[u8]) -> Checked<()> {
-    if is_plain::<TOPIC>(bytes) && !bytes.is_empty() { Ok(()) } else { check_odd_topic(bytes) }
+    if bytes.is_empty() { Err(Invalid) } else { check_topic_or_empty(bytes) }
+}
+
+#[inline(always)]
+pub(crate) fn check_topic_or_empty(bytes: &[u8]) -> Checked<()> {
+    if is_plain::<TOPIC>(bytes) { Ok(()) } else { check_odd_topic(bytes) }
 }
 
 #[cold]
 #[inline(never)]
 fn check_odd_topic(bytes: &[u8]) -> Checked<()> {
     check_text(bytes)?;
-    if bytes.is_empty() || bytes.iter().any(|&byte| is_wildcard(byte)) { Err(Invalid) } else { Ok(()) }
+    if bytes.iter().any(|&byte| is_wildcard(byte)) { Err(Invalid) } else { Ok(()) }
 }
 
 /// A topic filter, in 5.0 of a shared subscription too.
@@ -99,7 +110,7 @@ fn check_word(filter: &[u8], start: usize, word: &[u8; 8]) -> Checked<()> {
     const SEVEN: u64 = u64::from_ne_bytes([0x7F; 8]);
     // `+` is 0x2B and `#` 0x23: alike but for bit 3, so both become zero, and the high bit tells zeros from all else.
     let others = u64::from_le_bytes(*word) & u64::from_ne_bytes([0xF7; 8]) ^ u64::from_ne_bytes([0x23; 8]);
-    let mut found = !((others & SEVEN) + SEVEN | others | SEVEN);
+    let mut found = !(((others & SEVEN) + SEVEN) | others | SEVEN);
     while found != 0 {
         check_wildcard(filter, start + found.trailing_zeros() as usize / 8)?;
         found &= found - 1;

@@ -1,12 +1,14 @@
 //! Writes packets.
 
+use core::num::NonZeroU16;
+
 use crate::packet::{
     Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Source, Suback, Subscribe,
     Subscription, Unsubscribe,
 };
-use crate::property::write_given;
+use crate::property::{Property, Value};
 use crate::read::check_options;
-use crate::table::{self, Place};
+use crate::table::{self, Kind, Place, kind};
 use crate::text::{check_filter, check_text, check_topic};
 use crate::{Checked, Invalid, Refused, Sender, Version};
 
@@ -39,90 +41,112 @@ pub(crate) fn topic_len(topic: &str) -> Checked<usize> {
     binary_len(topic.as_bytes())
 }
 
-pub(crate) type Written = Result<(), Refused>;
-
-/// Writes fields to the front of the room. What was written before there was no more is garbage.
+/// Writes fields to room that was found to be enough; if it were not, they would be left out.
 pub(crate) struct Writer<'o>(&'o mut [u8]);
 
 impl<'o> Writer<'o> {
+    /// Begins a packet with the fixed header, and gives the number of its bytes.
     #[inline(always)]
-    pub(crate) fn array<const N: usize>(&mut self, bytes: [u8; N]) -> Written {
-        let (to, rest) = core::mem::take(&mut self.0).split_first_chunk_mut().ok_or(Refused::NoRoom)?;
-        *to = bytes;
-        self.0 = rest;
-        Ok(())
+    fn start(first: u8, body: usize, out: &'o mut [u8]) -> Result<(Self, usize), Refused> {
+        let len = 1 + varint_len(body) + body;
+        if body > VARINT_MAX as usize {
+            return Err(Refused::Invalid);
+        }
+        let mut writer = Self(out.get_mut(..len).ok_or(Refused::NoRoom)?);
+        if body < 0x80 {
+            writer.array([first, body as u8]);
+        } else {
+            writer.u8(first);
+            writer.long_varint(body);
+        }
+        Ok((writer, len))
     }
 
     #[inline(always)]
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Written {
-        let room = core::mem::take(&mut self.0);
-        let (to, rest) = room.split_at_mut_checked(bytes.len()).ok_or(Refused::NoRoom)?;
-        to.copy_from_slice(bytes);
-        self.0 = rest;
-        Ok(())
+    pub(crate) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some((to, rest)) = core::mem::take(&mut self.0).split_first_chunk_mut() {
+            *to = bytes;
+            self.0 = rest;
+        }
     }
 
     #[inline(always)]
-    pub(crate) fn u8(&mut self, value: u8) -> Written {
-        self.array([value])
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        if let Some((to, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
+            to.copy_from_slice(bytes);
+            self.0 = rest;
+        }
     }
 
     #[inline(always)]
-    pub(crate) fn u16(&mut self, value: u16) -> Written {
-        self.array(value.to_be_bytes())
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.array([value]);
+    }
+
+    #[inline(always)]
+    pub(crate) fn u16(&mut self, value: u16) {
+        self.array(value.to_be_bytes());
     }
 
     /// Of at most 65,535 bytes.
     #[inline(always)]
-    pub(crate) fn binary(&mut self, bytes: &[u8]) -> Written {
-        self.u16(bytes.len() as u16)?;
-        self.bytes(bytes)
+    pub(crate) fn binary(&mut self, bytes: &[u8]) {
+        self.u16(bytes.len() as u16);
+        self.bytes(bytes);
     }
 
     #[inline(always)]
-    pub(crate) fn varint(&mut self, value: usize) -> Written {
+    pub(crate) fn varint(&mut self, value: usize) {
         if value < 0x80 { self.u8(value as u8) } else { self.long_varint(value) }
     }
 
-    #[inline(never)]
-    fn long_varint(&mut self, mut value: usize) -> Written {
-        while value >= 0x80 {
-            self.u8(value as u8 | 0x80)?;
-            value >>= 7;
-        }
-        self.u8(value as u8)
-    }
-
-    /// The fixed header, and the two bytes that nearly every body begins with.
     #[inline(always)]
-    fn start(&mut self, first: u8, body: usize, [a, b]: [u8; 2]) -> Written {
-        match body {
-            0..=0x7F => self.array([first, body as u8, a, b]),
-            0x80..=0x3FFF => self.array([first, body as u8 | 0x80, (body >> 7) as u8, a, b]),
-            0x4000..=0x0FFF_FFFF => {
-                self.u8(first)?;
-                self.long_varint(body)?;
-                self.array([a, b])
-            }
-            _ => Err(Refused::Invalid),
+    fn long_varint(&mut self, value: usize) {
+        let [a, b, c, d] = [0, 7, 14, 21].map(|shift| (value >> shift) as u8 | 0x80);
+        match varint_len(value) {
+            2 => self.array([a, b & 0x7F]),
+            3 => self.array([a, b, c & 0x7F]),
+            _ => self.array([a, b, c, d & 0x7F]),
         }
     }
 
     /// Properties, which take so many bytes.
     #[inline(always)]
-    fn section(&mut self, place: Place, len: usize, properties: Properties<'_>) -> Written {
+    fn section(&mut self, place: Place, len: usize, properties: Properties<'_>) {
         if !place.is_5() {
-            return Ok(());
+            return;
         }
         if len == 0 {
             return self.u8(0);
         }
-        self.varint(len)?;
+        self.varint(len);
         match properties.0 {
             Source::Received(bytes, _) => self.bytes(bytes),
-            Source::Given(list) => write_given(list, self),
+            Source::Given(list) => self.0 = write_given(list, core::mem::take(&mut self.0)),
         }
     }
+}
+
+/// Writes properties, and gives the room behind them: a writer that is handed to a function would stay in memory.
+#[inline(never)]
+fn write_given<'o>(list: &[Property<'_>], room: &'o mut [u8]) -> &'o mut [u8] {
+    let mut out = Writer(room);
+    for Property { id, value } in list {
+        out.u8(*id);
+        match (kind(*id), *value) {
+            (Kind::Flag, Value::Number(n)) => out.u8(n as u8),
+            (Kind::Short | Kind::PositiveShort, Value::Number(n)) => out.u16(n as u16),
+            (Kind::PositiveVarint, Value::Number(n)) => out.varint(n as usize),
+            (_, Value::Number(n)) => out.array(n.to_be_bytes()),
+            (_, Value::Text(text)) => out.binary(text.as_bytes()),
+            (_, Value::Binary(bytes)) => out.binary(bytes),
+            (_, Value::Pair(name, value)) => {
+                out.binary(name.as_bytes());
+                out.binary(value.as_bytes());
+            }
+        }
+    }
+    out.0
 }
 
 /// The number of bytes of a section with so many bytes of properties.
@@ -131,6 +155,9 @@ fn section_len(place: Place, len: usize) -> usize {
     if place.is_5() { varint_len(len) + len } else { 0 }
 }
 
+/// The number of bytes written.
+type Written = Result<usize, Refused>;
+
 impl Packet<'_> {
     /// Writes the packet to the front of `out`; gives the number of bytes.
     ///
@@ -138,16 +165,10 @@ impl Packet<'_> {
     ///
     /// It breaks a rule, or there is no room for it.
     #[inline(always)]
-    pub fn encode(&self, version: Version, sender: Sender, out: &mut [u8]) -> Result<usize, Refused> {
-        let mut rest = &mut *out;
-        write_ahead(&mut rest, usize::MAX, |out| self.write(version, sender, out))
-    }
-
-    #[inline(always)]
-    pub(crate) fn write(&self, version: Version, sender: Sender, out: &mut Writer<'_>) -> Written {
+    pub fn encode(&self, version: Version, sender: Sender, out: &mut [u8]) -> Written {
         let place = |scope| Place::new(version, sender, scope);
         match self {
-            Self::Publish(packet) => packet.write(place(table::PUBLISH), out),
+            Self::Publish(packet) => packet.write(packet.packet_id, place(table::PUBLISH), out),
             Self::Puback(packet) => packet.write(place(table::PUBACK), 0x40, out),
             Self::Pubrec(packet) => packet.write(place(table::PUBREC), 0x50, out),
             Self::Pubrel(packet) => packet.write(place(table::PUBREL), 0x62, out),
@@ -166,70 +187,80 @@ impl Packet<'_> {
     }
 }
 
-/// Cuts what `write` writes off the front of `out` if it is at most `max` bytes; gives their number.
 #[inline(always)]
-pub(crate) fn write_ahead(
-    out: &mut &mut [u8],
-    max: usize,
-    write: impl FnOnce(&mut Writer<'_>) -> Written,
-) -> Result<usize, Refused> {
-    let mut writer = Writer(out);
-    write(&mut writer)?;
-    let left = writer.0.len();
-    let len = out.len() - left;
-    if len > max {
-        return Err(Refused::Invalid);
-    }
-    *out = core::mem::take(out).get_mut(len..).unwrap_or_default();
-    Ok(len)
-}
-
-fn write_bare(place: Place, first: u8, out: &mut Writer<'_>) -> Written {
+fn write_bare(place: Place, first: u8, out: &mut [u8]) -> Written {
     check_first(place, first)?;
-    out.array([first, 0])
+    Ok(Writer::start(first, 0, out)?.1)
 }
 
 #[inline(always)]
-fn check_first(place: Place, first: u8) -> Written {
-    if place.may_begin_with(first) { Ok(()) } else { Err(Refused::Invalid) }
-}
-
-#[inline(always)]
-fn check_id(id: u16) -> Checked<[u8; 2]> {
-    if id == 0 { Err(Invalid) } else { Ok(id.to_be_bytes()) }
+fn check_first(place: Place, first: u8) -> Checked<()> {
+    if place.may_begin_with(first) { Ok(()) } else { Err(Invalid) }
 }
 
 impl Publish<'_> {
+    /// Writes it with `id` as its packet identifier.
     #[inline(always)]
-    pub(crate) fn write(&self, place: Place, out: &mut Writer<'_>) -> Written {
-        let Self { flags, packet_id, topic, properties, payload } = *self;
-        if flags > 15 || !place.may_begin_with(0x30 | flags) || (flags & 6 == 0) != (packet_id == 0) {
+    pub(crate) fn write(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
+        if self.properties.is_empty() {
+            self.write_with(id, 0, topic_len(self.topic), place, out)
+        } else {
+            self.write_long(id, place, out)
+        }
+    }
+
+    #[inline(never)]
+    fn write_long(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
+        let property_len = self.properties.check(place)?;
+        let aliased = self.topic.is_empty() && self.properties.has_topic_alias();
+        let topic_len = if aliased { Ok(2) } else { topic_len(self.topic) };
+        self.write_with(id, property_len, topic_len, place, out)
+    }
+
+    #[inline(always)]
+    fn write_with(
+        &self,
+        id: Option<NonZeroU16>,
+        property_len: usize,
+        topic_len: Checked<usize>,
+        place: Place,
+        out: &mut [u8],
+    ) -> Written {
+        let Self { flags, topic, properties, payload, .. } = *self;
+        if (flags.qos() == 0) != id.is_none() {
             return Err(Refused::Invalid);
         }
-        let property_len = properties.check(place)?;
-        let topic_len = if topic.is_empty() && properties.has_topic_alias() { 2 } else { topic_len(topic)? };
-        let id_len = if packet_id == 0 { 0 } else { 2 };
-        let body = topic_len + id_len + section_len(place, property_len) + payload.len();
-        out.start(0x30 | flags, body, (topic.len() as u16).to_be_bytes())?;
-        out.bytes(topic.as_bytes())?;
-        if packet_id != 0 {
-            out.u16(packet_id)?;
+        let id_len = if id.is_none() { 0 } else { 2 };
+        let body = topic_len? + id_len + section_len(place, property_len) + payload.len();
+        let (mut out, len) = Writer::start(0x30 | flags.0, body, out)?;
+        out.binary(topic.as_bytes());
+        if let Some(id) = id {
+            out.u16(id.get());
         }
-        out.section(place, property_len, properties)?;
-        out.bytes(payload)
+        out.section(place, property_len, properties);
+        out.bytes(payload);
+        Ok(len)
     }
 }
 
 impl Ack<'_> {
     #[inline(always)]
-    pub(crate) fn write(&self, place: Place, first: u8, out: &mut Writer<'_>) -> Written {
-        let id = check_id(self.packet_id)?;
-        if self.code == 0 && self.properties.is_empty() {
-            return out.array([first, 2, id[0], id[1]]);
+    fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+        if self.code != 0 || !self.properties.is_empty() {
+            return self.write_long(place, first, out);
         }
-        let (len, property_len) = outcome_len(self.code, self.properties, place)?;
-        out.start(first, 2 + len, id)?;
-        write_outcome(self.code, self.properties, (len, property_len), place, out)
+        let (mut out, len) = Writer::start(first, 2, out)?;
+        out.u16(self.packet_id.get());
+        Ok(len)
+    }
+
+    #[inline(never)]
+    fn write_long(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+        let lens = outcome_len(self.code, self.properties, place)?;
+        let (mut out, len) = Writer::start(first, 2 + lens.0, out)?;
+        out.u16(self.packet_id.get());
+        write_outcome(self.code, self.properties, lens, place, &mut out);
+        Ok(len)
     }
 }
 
@@ -253,33 +284,29 @@ fn write_outcome(
     (len, property_len): (usize, usize),
     place: Place,
     out: &mut Writer<'_>,
-) -> Written {
+) {
     if len > 0 {
-        out.u8(code)?;
+        out.u8(code);
     }
     if property_len > 0 {
-        out.section(place, property_len, properties)?;
+        out.section(place, property_len, properties);
     }
-    Ok(())
 }
 
 impl Outcome<'_> {
-    #[inline(always)]
-    fn write(&self, place: Place, first: u8, out: &mut Writer<'_>) -> Written {
+    #[inline(never)]
+    fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
         check_first(place, first)?;
-        let (len, property_len) = outcome_len(self.code, self.properties, place)?;
-        if len > VARINT_MAX as usize {
-            return Err(Refused::Invalid);
-        }
-        out.u8(first)?;
-        out.varint(len)?;
-        write_outcome(self.code, self.properties, (len, property_len), place, out)
+        let lens = outcome_len(self.code, self.properties, place)?;
+        let (mut out, len) = Writer::start(first, lens.0, out)?;
+        write_outcome(self.code, self.properties, lens, place, &mut out);
+        Ok(len)
     }
 }
 
 impl Connect<'_> {
-    #[inline(always)]
-    fn write(&self, place: Place, out: &mut Writer<'_>) -> Written {
+    #[inline(never)]
+    fn write(&self, place: Place, out: &mut [u8]) -> Written {
         let Self { clean_start, keep_alive, properties, client_id, will, user_name, password } = *self;
         check_first(place, 0x10)?;
         if !place.is_5()
@@ -309,37 +336,40 @@ impl Connect<'_> {
             flags |= 0x40;
             body += binary_len(password)?;
         }
-        out.start(0x10, body, [0, 4])?;
+        let (mut out, len) = Writer::start(0x10, body, out)?;
+        let level = if place.is_5() { 5 } else { 4 };
         let [high, low] = keep_alive.to_be_bytes();
-        out.array([b'M', b'Q', b'T', b'T', if place.is_5() { 5 } else { 4 }, flags, high, low])?;
-        out.section(place, property_len, properties)?;
-        out.binary(client_id.as_bytes())?;
+        out.array([0, 4, b'M', b'Q', b'T', b'T', level, flags, high, low]);
+        out.section(place, property_len, properties);
+        out.binary(client_id.as_bytes());
         if let Some(will) = &will {
-            out.section(will_place, will_property_len, will.properties)?;
-            out.binary(will.topic.as_bytes())?;
-            out.binary(will.payload)?;
+            out.section(will_place, will_property_len, will.properties);
+            out.binary(will.topic.as_bytes());
+            out.binary(will.payload);
         }
         if let Some(user_name) = user_name {
-            out.binary(user_name.as_bytes())?;
+            out.binary(user_name.as_bytes());
         }
         if let Some(password) = password {
-            out.binary(password)?;
+            out.binary(password);
         }
-        Ok(())
+        Ok(len)
     }
 }
 
 impl Connack<'_> {
-    #[inline(always)]
-    fn write(&self, place: Place, out: &mut Writer<'_>) -> Written {
+    #[inline(never)]
+    fn write(&self, place: Place, out: &mut [u8]) -> Written {
         let Self { session_present, code, properties } = *self;
         check_first(place, 0x20)?;
         if !place.sent().contains(code) || session_present && code != 0 {
             return Err(Refused::Invalid);
         }
-        let len = properties.check(place)?;
-        out.start(0x20, 2 + section_len(place, len), [u8::from(session_present), code])?;
-        out.section(place, len, properties)
+        let property_len = properties.check(place)?;
+        let (mut out, len) = Writer::start(0x20, 2 + section_len(place, property_len), out)?;
+        out.array([u8::from(session_present), code]);
+        out.section(place, property_len, properties);
+        Ok(len)
     }
 }
 
@@ -362,75 +392,74 @@ impl<'a, T> List<'a, T> {
     }
 
     #[inline(always)]
-    fn write_elements(
-        &self,
-        out: &mut Writer<'_>,
-        write: impl Fn(&T, &mut Writer<'_>) -> Written,
-    ) -> Written {
+    fn write_elements(&self, out: &mut Writer<'_>, write: impl Fn(&T, &mut Writer<'_>)) {
         match self.0 {
             Source::Received(bytes, _) => out.bytes(bytes),
-            Source::Given(list) => list.iter().try_for_each(|element| write(element, out)),
+            Source::Given(list) => {
+                for element in list {
+                    write(element, out);
+                }
+            }
         }
     }
 }
 
 impl Subscribe<'_> {
-    #[inline(always)]
-    fn write(&self, place: Place, out: &mut Writer<'_>) -> Written {
+    #[inline(never)]
+    fn write(&self, place: Place, out: &mut [u8]) -> Written {
         check_first(place, 0x82)?;
-        let id = check_id(self.packet_id)?;
-        let len = self.properties.check(place)?;
+        let property_len = self.properties.check(place)?;
         let version = place.version();
         let list_len = self.filters.check_elements(place, |&Subscription { filter, options }| {
             check_filter(filter.as_bytes(), version)?;
             check_options(filter.as_bytes(), options, version)?;
             Ok(binary_len(filter.as_bytes())? + 1)
         })?;
-        out.start(0x82, 2 + section_len(place, len) + list_len, id)?;
-        out.section(place, len, self.properties)?;
-        self.filters.write_elements(out, |&Subscription { filter, options }, out| {
-            out.binary(filter.as_bytes())?;
-            out.u8(options)
-        })
+        let (mut out, len) = Writer::start(0x82, 2 + section_len(place, property_len) + list_len, out)?;
+        out.u16(self.packet_id.get());
+        out.section(place, property_len, self.properties);
+        self.filters.write_elements(&mut out, |&Subscription { filter, options }, out| {
+            out.binary(filter.as_bytes());
+            out.u8(options);
+        });
+        Ok(len)
     }
 }
 
 impl Unsubscribe<'_> {
-    #[inline(always)]
-    fn write(&self, place: Place, out: &mut Writer<'_>) -> Written {
+    #[inline(never)]
+    fn write(&self, place: Place, out: &mut [u8]) -> Written {
         check_first(place, 0xA2)?;
-        let id = check_id(self.packet_id)?;
-        let len = self.properties.check(place)?;
+        let property_len = self.properties.check(place)?;
         let list_len = self.filters.check_elements(place, |filter| {
             check_filter(filter.as_bytes(), place.version())?;
             binary_len(filter.as_bytes())
         })?;
-        out.start(0xA2, 2 + section_len(place, len) + list_len, id)?;
-        out.section(place, len, self.properties)?;
-        self.filters.write_elements(out, |filter, out| out.binary(filter.as_bytes()))
+        let (mut out, len) = Writer::start(0xA2, 2 + section_len(place, property_len) + list_len, out)?;
+        out.u16(self.packet_id.get());
+        out.section(place, property_len, self.properties);
+        self.filters.write_elements(&mut out, |filter, out| out.binary(filter.as_bytes()));
+        Ok(len)
     }
 }
 
 impl Suback<'_> {
-    #[inline(always)]
-    fn write(&self, place: Place, first: u8, out: &mut Writer<'_>) -> Written {
+    #[inline(never)]
+    fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
         check_first(place, first)?;
-        let id = check_id(self.packet_id)?;
-        let len = self.properties.check(place)?;
-        let codes = place.sent();
+        let property_len = self.properties.check(place)?;
+        let sent = place.sent();
         let list_len = if !place.is_5() && first == 0xB0 {
-            if !self.codes.is_empty() {
-                return Err(Refused::Invalid);
-            }
-            0
+            if self.codes.is_empty() { Ok(0) } else { Err(Invalid) }
         } else {
-            let check = |&code: &u8| if codes.contains(code) { Ok(1) } else { Err(Invalid) };
-            self.codes.check_elements(place, check)?
-        };
-        out.start(first, 2 + section_len(place, len) + list_len, id)?;
-        out.section(place, len, self.properties)?;
+            self.codes.check_elements(place, |&code| if sent.contains(code) { Ok(1) } else { Err(Invalid) })
+        }?;
+        let (mut out, len) = Writer::start(first, 2 + section_len(place, property_len) + list_len, out)?;
+        out.u16(self.packet_id.get());
+        out.section(place, property_len, self.properties);
         match self.codes.0 {
             Source::Received(codes, _) | Source::Given(codes) => out.bytes(codes),
         }
+        Ok(len)
     }
 }

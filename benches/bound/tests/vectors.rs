@@ -1,7 +1,9 @@
 //! Every vector of `spec-vectors/codec` for 3.1.1 and 5.0: what has to be refused is, and the rest is read and written.
 
+use std::num::NonZeroU16;
+
 use bound::{
-    Ack, Connack, Connect, Element, Invalid, List, Outcome, Packet, Property, Publish, Sender, Suback,
+    Ack, Connack, Connect, Flags, Invalid, List, Outcome, Packet, Property, Publish, Sender, Suback,
     Subscribe, Subscription, Unsubscribe, Value, Version, Will, split,
 };
 use serde_json::Value as Json;
@@ -64,7 +66,7 @@ fn decoded(vector: &Json, version: Version, sender: Sender) -> Result<Verdict, S
         (Some("accept"), Ok(Some(packet))) => {
             // What was read is compared as bytes: it is written again, element by element, and so is what should
             // have been read.
-            let (read, expected) = (given(packet), from_json(&vector["packet"]).ok_or("no such packet")?);
+            let (read, expected) = (packet.given(), from_json(&vector["packet"]).ok_or("no such packet")?);
             let [again, read, expected] =
                 [packet, read, expected].map(|packet| write(&packet, version, sender));
             if read != expected || again != expected {
@@ -89,44 +91,13 @@ fn encoded(vector: &Json, version: Version, sender: Sender) -> Result<Verdict, S
 }
 
 fn write(packet: &Packet<'_>, version: Version, sender: Sender) -> Option<Vec<u8>> {
-    let mut out = vec![0; 1 << 22];
-    let len = packet.encode(version, sender, &mut out).ok()?;
-    out.truncate(len);
-    Some(out)
-}
-
-/// The packet with lists of the caller's, made of those that came.
-fn given(packet: Packet<'static>) -> Packet<'static> {
-    fn all<T: Element<'static>>(list: List<'static, T>) -> List<'static, T> {
-        slice(list.iter())
-    }
-    let ack = |p: Ack<'static>| Ack { properties: all(p.properties), ..p };
-    let suback = |p: Suback<'static>| Suback { properties: all(p.properties), codes: all(p.codes), ..p };
-    let outcome = |p: Outcome<'static>| Outcome { properties: all(p.properties), ..p };
-    match packet {
-        Packet::Connect(p) => Packet::Connect(Connect {
-            properties: all(p.properties),
-            will: p.will.map(|will| Will { properties: all(will.properties), ..will }),
-            ..p
-        }),
-        Packet::Connack(p) => Packet::Connack(Connack { properties: all(p.properties), ..p }),
-        Packet::Publish(p) => Packet::Publish(Publish { properties: all(p.properties), ..p }),
-        Packet::Puback(p) => Packet::Puback(ack(p)),
-        Packet::Pubrec(p) => Packet::Pubrec(ack(p)),
-        Packet::Pubrel(p) => Packet::Pubrel(ack(p)),
-        Packet::Pubcomp(p) => Packet::Pubcomp(ack(p)),
-        Packet::Subscribe(p) => {
-            Packet::Subscribe(Subscribe { properties: all(p.properties), filters: all(p.filters), ..p })
-        }
-        Packet::Suback(p) => Packet::Suback(suback(p)),
-        Packet::Unsubscribe(p) => {
-            Packet::Unsubscribe(Unsubscribe { properties: all(p.properties), filters: all(p.filters), ..p })
-        }
-        Packet::Unsuback(p) => Packet::Unsuback(suback(p)),
-        Packet::Pingreq | Packet::Pingresp => packet,
-        Packet::Disconnect(p) => Packet::Disconnect(outcome(p)),
-        Packet::Auth(p) => Packet::Auth(outcome(p)),
-    }
+    // Most fit into the first one.
+    [1 << 12, 1 << 22].into_iter().find_map(|room| {
+        let mut out = vec![0; room];
+        let len = packet.encode(version, sender, &mut out).ok()?;
+        out.truncate(len);
+        Some(out)
+    })
 }
 
 /// Nothing here is ever freed, so that packets may borrow from it.
@@ -137,15 +108,14 @@ fn slice<T: 'static>(elements: impl Iterator<Item = T>) -> List<'static, T> {
 /// The packet of a vector; `None` if there are no words for it.
 fn from_json(packet: &Json) -> Option<Packet<'static>> {
     let number = |name: &str| packet[name].as_u64().unwrap_or_default();
-    let packet_id = number("packet_id") as u16;
+    let id = NonZeroU16::new(number("packet_id") as u16);
     let properties = properties(packet);
     let code =
         packet["return_code"].as_u64().map_or_else(|| code(&packet["reason"]), |code| Some(code as u8))?;
-    let ack = Ack { packet_id, code, properties };
+    let ack = || Some(Ack { packet_id: id?, code, properties });
     let outcome = Outcome { code, properties };
-    let codes =
-        slice(list(&packet["reasons"]).map(|json| self::code(json)).collect::<Option<Vec<_>>>()?.into_iter());
-    let suback = Suback { packet_id, properties, codes };
+    let codes = slice(list(&packet["reasons"]).map(self::code).collect::<Option<Vec<_>>>()?.into_iter());
+    let suback = || Some(Suback { packet_id: id?, properties, codes });
     Some(match packet["type"].as_str()? {
         "CONNECT" => Packet::Connect(Connect {
             clean_start: packet["clean_start"] == true,
@@ -166,23 +136,19 @@ fn from_json(packet: &Json) -> Option<Packet<'static>> {
             Packet::Connack(Connack { session_present: packet["session_present"] == true, code, properties })
         }
         "PUBLISH" => Packet::Publish(Publish {
-            flags: u8::from(packet["dup"] == true) << 3
-                | (number("qos") as u8) << 1
-                | u8::from(packet["retain"] == true),
-            // A number at QoS 0 is a packet identifier, be it 0.
-            packet_id: if number("qos") == 0 {
-                some(&packet["packet_id"]).map_or(0, |_| 1)
-            } else {
-                packet_id
+            flags: Flags::new(packet["dup"] == true, number("qos") as u8, packet["retain"] == true)?,
+            packet_id: match some(&packet["packet_id"]) {
+                Some(_) => Some(id?),
+                None => None,
             },
             topic: text(&packet["topic"]),
             properties,
             payload: bytes(&packet["payload"]),
         }),
-        "PUBACK" => Packet::Puback(ack),
-        "PUBREC" => Packet::Pubrec(ack),
-        "PUBREL" => Packet::Pubrel(ack),
-        "PUBCOMP" => Packet::Pubcomp(ack),
+        "PUBACK" => Packet::Puback(ack()?),
+        "PUBREC" => Packet::Pubrec(ack()?),
+        "PUBREL" => Packet::Pubrel(ack()?),
+        "PUBCOMP" => Packet::Pubcomp(ack()?),
         "SUBSCRIBE" => {
             let option = |json: &Json, name: &str, shift: u32| {
                 (json[name].as_u64().unwrap_or(u64::from(json[name] == true)) as u8) << shift
@@ -194,14 +160,14 @@ fn from_json(packet: &Json) -> Option<Packet<'static>> {
                     | option(json, "retain_as_published", 3)
                     | option(json, "retain_handling", 4),
             }));
-            Packet::Subscribe(Subscribe { packet_id, properties, filters })
+            Packet::Subscribe(Subscribe { packet_id: id?, properties, filters })
         }
-        "SUBACK" => Packet::Suback(suback),
+        "SUBACK" => Packet::Suback(suback()?),
         "UNSUBSCRIBE" => {
             let filters = slice(list(&packet["filters"]).map(text));
-            Packet::Unsubscribe(Unsubscribe { packet_id, properties, filters })
+            Packet::Unsubscribe(Unsubscribe { packet_id: id?, properties, filters })
         }
-        "UNSUBACK" => Packet::Unsuback(suback),
+        "UNSUBACK" => Packet::Unsuback(suback()?),
         "PINGREQ" => Packet::Pingreq,
         "PINGRESP" => Packet::Pingresp,
         "DISCONNECT" => Packet::Disconnect(outcome),
