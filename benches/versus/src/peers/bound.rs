@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use bound::{Connect, Event, Invalid, List, Packet, Publish, Sender};
+use bound::{Connect, Event, Flags, Invalid, List, Packet, Publish, Sender};
 use sans_mqtt::{Qos, Version};
 
 use super::touch;
@@ -98,8 +98,8 @@ impl Client for Machine {
 
     fn publish(&mut self, qos: Qos, topic: &'static str, payload: &'static [u8]) {
         let mut room = &mut self.output.bytes[self.output.len..];
-        let flags = (qos as u8) << 1;
-        let message = Publish { flags, packet_id: 0, topic, properties: List::EMPTY, payload };
+        let flags = Flags::new(false, qos as u8, false).expect("there is such a QoS");
+        let message = Publish { flags, packet_id: None, topic, properties: List::EMPTY, payload };
         self.client.publish(0, &message, &mut room).expect("there is room");
         self.output.len = Buffer::SIZE - room.len();
     }
