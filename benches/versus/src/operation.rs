@@ -16,6 +16,7 @@ pub type Operation = Box<dyn FnMut(usize) -> Duration>;
 /// More packets than these do not lie ready at once: they shall fit into a cache.
 const BATCH: usize = 256;
 
+/// Exchanges before the first that is measured.
 const WARM: usize = 200;
 
 /// The name of the next function.

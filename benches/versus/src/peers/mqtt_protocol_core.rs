@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use mqtt_protocol_core::mqtt::common::Cursor;
 use mqtt_protocol_core::mqtt::connection::{Event, PacketBuildResult, PacketBuilder, PacketData, RawPacket};
-use mqtt_protocol_core::mqtt::packet::{GenericPacketTrait, Packet, Qos as QoS, v3_1_1, v5_0};
+use mqtt_protocol_core::mqtt::packet::{
+    GenericPacketTrait, Packet, Qos as QoS, SessionExpiryInterval, v3_1_1, v5_0,
+};
 use mqtt_protocol_core::mqtt::result_code::{ConnectReasonCode, MqttError};
 use mqtt_protocol_core::mqtt::{Connection, Version as Protocol, role};
 use sans_mqtt::{Qos, Version};
@@ -238,9 +240,12 @@ fn server() -> Connection<role::Server> {
     connection
 }
 
+/// It keeps messages only for a session that outlives the connection.
 fn connect() -> v5_0::Connect {
+    let expiry = SessionExpiryInterval::new(3600).expect("it is an interval");
     let connect = v5_0::Connect::builder().client_id("bench").expect("it is an identifier");
-    connect.clean_start(true).keep_alive(60).build().expect("it is whole")
+    let connect = connect.clean_start(true).keep_alive(60).props(vec![expiry.into()]);
+    connect.build().expect("it is whole")
 }
 
 fn connack() -> v5_0::Connack {
