@@ -3,6 +3,8 @@
 //!
 //! Each is compiled on its own, and the version is known at run time only, as it is in a server.
 
+pub(crate) mod bound;
+
 use std::hint::black_box;
 
 use sans_mqtt::{

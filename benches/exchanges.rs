@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use sans_mqtt::{
-    Ack, Client, Config, Connack, Connect, Event, FixedCaller, Heap, Instant, Message, Packet, Properties,
-    Publish, Qos, Server, Session, Step, Store, Version,
+    Ack, Client, Config, Connack, Connect, Event, FixedCaller, Heap, Instant, Message, Packet, PacketId,
+    Properties, Publish, Qos, Server, Session, Step, Store, Version,
 };
 
 use crate::samples::PUBLISH;
@@ -18,7 +18,8 @@ pub(crate) fn exchanges() -> Vec<Operation> {
     let mut all = Vec::new();
     for qos in [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce] {
         for window in [1, 16] {
-            all.push(exchange("caller keeps", FixedCaller::<16, 16>::default(), qos, window));
+            let caller_keeps = exchange("caller keeps", FixedCaller::<16, 16>::default(), qos, window);
+            all.push(caller_keeps.bounded(150, by_hand(qos, window)));
             all.push(exchange("heap keeps", <Heap>::default(), qos, window));
             all.push(both_sides(qos, window));
         }
@@ -76,6 +77,56 @@ fn exchange<S: Store + 'static>(kept: &str, store: S, qos: Qos, window: usize) -
         assert_eq!(done, if qos == Qos::AtMostOnce { 0 } else { window });
         assert_eq!(client.session().in_flight(), 0);
     })
+}
+
+/// The same with the client by hand.
+fn by_hand(qos: Qos, window: usize) -> impl FnMut() {
+    let mut client = bound::Client::<16>::new(bound::Version::V5_0, usize::MAX);
+    let mut buffer = vec![0; 4096];
+    let connect = bound::Connect {
+        clean_start: true,
+        keep_alive: 60,
+        properties: bound::List::EMPTY,
+        client_id: "bench",
+        will: None,
+        user_name: None,
+        password: None,
+    };
+    client.connect(0, &connect, &mut &mut buffer[..]).unwrap();
+    let connack = Packet::Connack(Connack::default()).to_vec(VERSION).unwrap();
+    client.handle(0, &mut &connack[..], &mut &mut buffer[..]).unwrap();
+    let Publish { topic, payload, .. } = PUBLISH;
+    let message = bound::Publish {
+        flags: bound::Flags::new(false, qos as u8, false).unwrap(),
+        packet_id: None,
+        topic,
+        properties: bound::List::EMPTY,
+        payload,
+    };
+    let (mut ids, mut answers) = (Vec::with_capacity(window), Vec::with_capacity(4 * window));
+    let mut run = move || {
+        ids.clear();
+        let mut room = &mut buffer[..];
+        for _ in 0..window {
+            ids.extend(counted::bound::publish(&mut client, 0, black_box(&message), &mut room));
+        }
+        let mut answer = |packet: fn(Ack<'static>) -> Packet<'static>| {
+            answers.clear();
+            for packet_id in ids.iter().map(|&id| PacketId::from(id)) {
+                packet(Ack { packet_id, ..Ack::default() }).encode(VERSION, &mut answers).unwrap();
+            }
+            counted::bound::handle(&mut client, 0, black_box(&answers), &mut &mut buffer[..])
+        };
+        let done = match qos {
+            Qos::AtMostOnce => 0,
+            Qos::AtLeastOnce => answer(Packet::Puback),
+            Qos::ExactlyOnce => answer(Packet::Pubrec) + answer(Packet::Pubcomp),
+        };
+        assert_eq!(done, if qos == Qos::AtMostOnce { 0 } else { window });
+        assert_eq!(client.in_flight(), 0);
+    };
+    run();
+    run
 }
 
 /// Client and server of this crate, both counted.

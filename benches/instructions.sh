@@ -1,66 +1,79 @@
 #!/usr/bin/env bash
-# Counts the instructions and the allocations of every operation in operations.rs, or of those named.
+# Counts the instructions and the allocations of every operation in operations.rs, or of those named, beside
+# those of the bound: the same written by hand with the least work (bound/).
 #
-#   benches/instructions.sh [--check] [NAME...]
-#   benches/instructions.sh --where NAME        the source lines that they belong to
+#   benches/instructions.sh [NAME...]
+#   benches/instructions.sh --check                 fails if an operation takes more than ratios.tsv allows, or allocates
+#   benches/instructions.sh --update                allows what it takes now
+#   benches/instructions.sh --where NAME [bound]    the source lines that they belong to
 #
-# A count is exact: what the second run of the operation adds, in the functions of counted.rs and all
-# that they call. It changes with the compiler, and a little with the machine, whose C library chooses
-# how to copy memory. An operation with a reference figure may take so many times as many, and none may
-# allocate: with --check, exceeding that is an error. TOLERANCE (in percent, 0 if not set) is for another
-# compiler or machine than the one that the limits were met with.
+# A count is exact: what a run of the operation takes once it has run before, in the functions of counted.rs
+# and all that they call. It changes with the compiler, and a little with the machine, whose C library chooses
+# how to copy memory; the ratio to the bound, which is built and counted along with it, changes less. It may
+# be TOLERANCE percent (5 if not set) above the one in ratios.tsv. The limit there is what it ought to be at
+# most; a row that is above it ends in a star.
 #
 # Needs valgrind.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-target_dir=${CARGO_TARGET_DIR:-$here/target}
-run=$target_dir/release/run
-tolerance=${TOLERANCE:-0}
+run=${CARGO_TARGET_DIR:-$here/target}/release/run
+ratios=$here/ratios.tsv
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
 
-# collect NAME TIMES FILE: prints the instructions of TIMES runs, those of the preparation included.
+# collect [OPTION...] -- [ARGUMENT...]: runs `run` and has callgrind write its report.
 collect() {
-    valgrind --tool=callgrind --toggle-collect='operations::counted::*' --callgrind-out-file="$3" \
-        "$run" "$1" "$2" 2>&1 >/dev/null | sed -n 's/^.* Collected : //p'
-}
-
-row() {
-    printf '%-46s %12s %11s %9s %6s\n' "$@"
-}
-
-# measure NAME REFERENCE PERCENT: prints its row; fails if it takes or allocates too much.
-measure() {
-    local name=$1 reference=$2 percent=$3 once twice count allocations ratio=
-    once=$(collect "$name" 1 /dev/null)
-    twice=$(collect "$name" 2 /dev/null)
-    count=$((twice - once))
-    allocations=$("$run" "$name" 1)
-    if ((count <= 0)); then
-        echo "$name: no instruction was counted" >&2
-        exit 1
-    fi
-    if ((reference)); then
-        ratio=$((count * 100 / reference))
-        ratio=$((ratio / 100)).$(printf %02d $((ratio % 100)))
-    fi
-    row "$name" "$count" "$allocations" "${reference/#0/}" "$ratio"
-    ((allocations == 0 && (reference == 0 || count * 10000 <= reference * percent * (100 + tolerance))))
-}
-
-# table [NAME...]: prints the rows, and sets `exceeded` to those that fail.
-table() {
-    local name reference percent known
-    for name; do
-        "$run" "$name" 0 >/dev/null
+    local options=()
+    while [[ $1 != -- ]]; do
+        options+=("$1")
+        shift
     done
-    known=$("$run")
-    exceeded=()
-    row operation instructions allocations reference ratio
-    while IFS=$'\t' read -r name reference percent; do
-        if (($# == 0)) || printf '%s\n' "$@" | grep -qxF -- "$name"; then
-            measure "$name" "$reference" "$percent" || exceeded+=("$name")
-        fi
-    done <<<"$known"
+    valgrind -q --tool=callgrind --toggle-collect='operations::counted::*' --callgrind-out-file="$report" \
+        "${options[@]}" "$run" "${@:2}"
+}
+
+# count [NAME...]: name, instructions, allocations, and with a bound its instructions, ratio and limit; with tabs.
+count() {
+    local rows
+    rows=$(collect --dump-before=run::part --combine-dumps=yes -- "$@")
+    # Every second part of the report is a measurement; what comes before it is preparation.
+    awk -v OFS='\t' '
+        BEGIN { FS = "\t" }
+        NR == FNR { if (sub(/^totals: /, "") && ++parts % 2 == 0) counts[++last] = $0 + 0; next }
+        {
+            ours = counts[++at]
+            if (!ours) { print $1 ": no instruction was counted" > "/dev/stderr"; exit 1 }
+            if (!$3) { print $1, ours, $2, "", "", ""; next }
+            bound = counts[++at]
+            print $1, ours, $2, bound, sprintf("%.2f", ours / bound), sprintf("%.2f", $3 / 100)
+        }
+    ' "$report" - <<<"$rows"
+}
+
+# table: shows what `count` says.
+table() {
+    awk -F '\t' '
+        function row(a, b, c, d, e, f, g) { printf "%-46s %12s %11s %8s %6s %6s%s\n", a, b, c, d, e, f, g }
+        BEGIN { row("operation", "instructions", "allocations", "bound", "ratio", "limit") }
+        { row($1, $2, $3, $4, $5, $6, $6 && $5 > $6 ? " *" : "") }
+    '
+}
+
+# check: passes on what `count` says; fails if there is an allocation, or a ratio that is not allowed.
+check() {
+    awk -F '\t' -v tolerance="${TOLERANCE:-5}" '
+        function fault(text) { print text > "/dev/stderr"; failed = 1 }
+        NR == FNR { if (FNR > 1) allowed[$1] = $2; next }
+        { print }
+        $3 > 0 { fault($1 ": allocates") }
+        $4 && !($1 in allowed) { fault($1 ": not in ratios.tsv") }
+        $4 && $1 in allowed && $5 > allowed[$1] * (1 + tolerance / 100) {
+            fault($1 ": " $5 " times the bound, allowed are " allowed[$1])
+        }
+        { delete allowed[$1] }
+        END { for (name in allowed) fault(name ": no operation with a bound"); exit failed }
+    ' "$ratios" -
 }
 
 if ! command -v valgrind >/dev/null; then
@@ -70,21 +83,18 @@ fi
 cargo build --quiet --release --bin run --manifest-path "$here/Cargo.toml"
 case ${1:-} in
     --check)
-        table "${@:2}"
-        if ((${#exceeded[@]})); then
-            printf '\nmore than is allowed, or an allocation:\n'
-            printf '  %s\n' "${exceeded[@]}"
-            exit 1
-        fi
+        count | check | table
+        ;;
+    --update)
+        counts=$(count)
+        { printf 'operation\tratio\tlimit\n' && cut -f 1,5,6 <<<"$counts" | awk -F '\t' '$3'; } >"$ratios"
+        table <<<"$counts"
         ;;
     --where)
-        "$run" "${2:-}" 0 >/dev/null
-        file=$(mktemp)
-        trap 'rm -f "$file"' EXIT
-        collect "$2" 10000 "$file" >/dev/null
-        callgrind_annotate --auto=yes "$file"
+        collect -- --often "${2:?which operation?}" "${3:-ours}"
+        callgrind_annotate --auto=yes "$report"
         ;;
     *)
-        table "$@"
+        count "$@" | table
         ;;
 esac

@@ -1,0 +1,465 @@
+//! Writes packets.
+
+use core::num::NonZeroU16;
+
+use crate::packet::{
+    Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Source, Suback, Subscribe,
+    Subscription, Unsubscribe,
+};
+use crate::property::{Property, Value};
+use crate::read::check_options;
+use crate::table::{self, Kind, Place, kind};
+use crate::text::{check_filter, check_text, check_topic};
+use crate::{Checked, Invalid, Refused, Sender, Version};
+
+pub(crate) const VARINT_MAX: u32 = 0x0FFF_FFFF;
+
+#[inline(always)]
+pub(crate) const fn varint_len(value: usize) -> usize {
+    match value {
+        0..=127 => 1,
+        128..=16_383 => 2,
+        16_384..=2_097_151 => 3,
+        _ => 4,
+    }
+}
+
+#[inline(always)]
+pub(crate) fn binary_len(bytes: &[u8]) -> Checked<usize> {
+    if bytes.len() <= 65_535 { Ok(2 + bytes.len()) } else { Err(Invalid) }
+}
+
+#[inline(always)]
+pub(crate) fn text_len(text: &str) -> Checked<usize> {
+    check_text(text.as_bytes())?;
+    binary_len(text.as_bytes())
+}
+
+#[inline(always)]
+pub(crate) fn topic_len(topic: &str) -> Checked<usize> {
+    check_topic(topic.as_bytes())?;
+    binary_len(topic.as_bytes())
+}
+
+/// Writes fields to room that was found to be enough; if it were not, they would be left out.
+pub(crate) struct Writer<'o>(&'o mut [u8]);
+
+impl<'o> Writer<'o> {
+    /// Begins a packet with the fixed header, and gives the number of its bytes.
+    #[inline(always)]
+    fn start(first: u8, body: usize, out: &'o mut [u8]) -> Result<(Self, usize), Refused> {
+        let len = 1 + varint_len(body) + body;
+        if body > VARINT_MAX as usize {
+            return Err(Refused::Invalid);
+        }
+        let mut writer = Self(out.get_mut(..len).ok_or(Refused::NoRoom)?);
+        if body < 0x80 {
+            writer.array([first, body as u8]);
+        } else {
+            writer.u8(first);
+            writer.long_varint(body);
+        }
+        Ok((writer, len))
+    }
+
+    #[inline(always)]
+    pub(crate) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+        if let Some((to, rest)) = core::mem::take(&mut self.0).split_first_chunk_mut() {
+            *to = bytes;
+            self.0 = rest;
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
+        if let Some((to, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
+            to.copy_from_slice(bytes);
+            self.0 = rest;
+        }
+    }
+
+    #[inline(always)]
+    pub(crate) fn u8(&mut self, value: u8) {
+        self.array([value]);
+    }
+
+    #[inline(always)]
+    pub(crate) fn u16(&mut self, value: u16) {
+        self.array(value.to_be_bytes());
+    }
+
+    /// Of at most 65,535 bytes.
+    #[inline(always)]
+    pub(crate) fn binary(&mut self, bytes: &[u8]) {
+        self.u16(bytes.len() as u16);
+        self.bytes(bytes);
+    }
+
+    #[inline(always)]
+    pub(crate) fn varint(&mut self, value: usize) {
+        if value < 0x80 { self.u8(value as u8) } else { self.long_varint(value) }
+    }
+
+    #[inline(always)]
+    fn long_varint(&mut self, value: usize) {
+        let [a, b, c, d] = [0, 7, 14, 21].map(|shift| (value >> shift) as u8 | 0x80);
+        match varint_len(value) {
+            2 => self.array([a, b & 0x7F]),
+            3 => self.array([a, b, c & 0x7F]),
+            _ => self.array([a, b, c, d & 0x7F]),
+        }
+    }
+
+    /// Properties, which take so many bytes.
+    #[inline(always)]
+    fn section(&mut self, place: Place, len: usize, properties: Properties<'_>) {
+        if !place.is_5() {
+            return;
+        }
+        if len == 0 {
+            return self.u8(0);
+        }
+        self.varint(len);
+        match properties.0 {
+            Source::Received(bytes, _) => self.bytes(bytes),
+            Source::Given(list) => self.0 = write_given(list, core::mem::take(&mut self.0)),
+        }
+    }
+}
+
+/// Writes properties, and gives the room behind them: a writer that is handed to a function would stay in memory.
+#[inline(never)]
+fn write_given<'o>(list: &[Property<'_>], room: &'o mut [u8]) -> &'o mut [u8] {
+    let mut out = Writer(room);
+    for Property { id, value } in list {
+        out.u8(*id);
+        match (kind(*id), *value) {
+            (Kind::Flag, Value::Number(n)) => out.u8(n as u8),
+            (Kind::Short | Kind::PositiveShort, Value::Number(n)) => out.u16(n as u16),
+            (Kind::PositiveVarint, Value::Number(n)) => out.varint(n as usize),
+            (_, Value::Number(n)) => out.array(n.to_be_bytes()),
+            (_, Value::Text(text)) => out.binary(text.as_bytes()),
+            (_, Value::Binary(bytes)) => out.binary(bytes),
+            (_, Value::Pair(name, value)) => {
+                out.binary(name.as_bytes());
+                out.binary(value.as_bytes());
+            }
+        }
+    }
+    out.0
+}
+
+/// The number of bytes of a section with so many bytes of properties.
+#[inline(always)]
+fn section_len(place: Place, len: usize) -> usize {
+    if place.is_5() { varint_len(len) + len } else { 0 }
+}
+
+/// The number of bytes written.
+type Written = Result<usize, Refused>;
+
+impl Packet<'_> {
+    /// Writes the packet to the front of `out`; gives the number of bytes.
+    ///
+    /// # Errors
+    ///
+    /// It breaks a rule, or there is no room for it.
+    #[inline(always)]
+    pub fn encode(&self, version: Version, sender: Sender, out: &mut [u8]) -> Written {
+        let place = |scope| Place::new(version, sender, scope);
+        match self {
+            Self::Publish(packet) => packet.write(packet.packet_id, place(table::PUBLISH), out),
+            Self::Puback(packet) => packet.write(place(table::PUBACK), 0x40, out),
+            Self::Pubrec(packet) => packet.write(place(table::PUBREC), 0x50, out),
+            Self::Pubrel(packet) => packet.write(place(table::PUBREL), 0x62, out),
+            Self::Pubcomp(packet) => packet.write(place(table::PUBCOMP), 0x70, out),
+            Self::Connect(packet) => packet.write(place(table::CONNECT), out),
+            Self::Connack(packet) => packet.write(place(table::CONNACK), out),
+            Self::Subscribe(packet) => packet.write(place(table::SUBSCRIBE), out),
+            Self::Suback(packet) => packet.write(place(table::SUBACK), 0x90, out),
+            Self::Unsubscribe(packet) => packet.write(place(table::UNSUBSCRIBE), out),
+            Self::Unsuback(packet) => packet.write(place(table::UNSUBACK), 0xB0, out),
+            Self::Pingreq => write_bare(place(table::PINGREQ), 0xC0, out),
+            Self::Pingresp => write_bare(place(table::PINGRESP), 0xD0, out),
+            Self::Disconnect(packet) => packet.write(place(table::DISCONNECT), 0xE0, out),
+            Self::Auth(packet) => packet.write(place(table::AUTH), 0xF0, out),
+        }
+    }
+}
+
+#[inline(always)]
+fn write_bare(place: Place, first: u8, out: &mut [u8]) -> Written {
+    check_first(place, first)?;
+    Ok(Writer::start(first, 0, out)?.1)
+}
+
+#[inline(always)]
+fn check_first(place: Place, first: u8) -> Checked<()> {
+    if place.may_begin_with(first) { Ok(()) } else { Err(Invalid) }
+}
+
+impl Publish<'_> {
+    /// Writes it with `id` as its packet identifier.
+    #[inline(always)]
+    pub(crate) fn write(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
+        if self.properties.is_empty() {
+            self.write_with(id, 0, topic_len(self.topic), place, out)
+        } else {
+            self.write_long(id, place, out)
+        }
+    }
+
+    #[inline(never)]
+    fn write_long(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
+        let property_len = self.properties.check(place)?;
+        let aliased = self.topic.is_empty() && self.properties.has_topic_alias();
+        let topic_len = if aliased { Ok(2) } else { topic_len(self.topic) };
+        self.write_with(id, property_len, topic_len, place, out)
+    }
+
+    #[inline(always)]
+    fn write_with(
+        &self,
+        id: Option<NonZeroU16>,
+        property_len: usize,
+        topic_len: Checked<usize>,
+        place: Place,
+        out: &mut [u8],
+    ) -> Written {
+        let Self { flags, topic, properties, payload, .. } = *self;
+        if (flags.qos() == 0) != id.is_none() {
+            return Err(Refused::Invalid);
+        }
+        let id_len = if id.is_none() { 0 } else { 2 };
+        let body = topic_len? + id_len + section_len(place, property_len) + payload.len();
+        let (mut out, len) = Writer::start(0x30 | flags.0, body, out)?;
+        out.binary(topic.as_bytes());
+        if let Some(id) = id {
+            out.u16(id.get());
+        }
+        out.section(place, property_len, properties);
+        out.bytes(payload);
+        Ok(len)
+    }
+}
+
+impl Ack<'_> {
+    #[inline(always)]
+    fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+        if self.code != 0 || !self.properties.is_empty() {
+            return self.write_long(place, first, out);
+        }
+        let (mut out, len) = Writer::start(first, 2, out)?;
+        out.u16(self.packet_id.get());
+        Ok(len)
+    }
+
+    #[inline(never)]
+    fn write_long(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+        let lens = outcome_len(self.code, self.properties, place)?;
+        let (mut out, len) = Writer::start(first, 2 + lens.0, out)?;
+        out.u16(self.packet_id.get());
+        write_outcome(self.code, self.properties, lens, place, &mut out);
+        Ok(len)
+    }
+}
+
+/// The number of bytes of code and properties, and of the properties alone.
+#[inline(always)]
+fn outcome_len(code: u8, properties: Properties<'_>, place: Place) -> Checked<(usize, usize)> {
+    if code == 0 && properties.is_empty() && place.scope() != table::AUTH {
+        return Ok((0, 0));
+    }
+    if !place.is_5() || !place.sent().contains(code) {
+        return Err(Invalid);
+    }
+    let len = properties.check(place)?;
+    Ok((1 + if len == 0 { 0 } else { section_len(place, len) }, len))
+}
+
+#[inline(always)]
+fn write_outcome(
+    code: u8,
+    properties: Properties<'_>,
+    (len, property_len): (usize, usize),
+    place: Place,
+    out: &mut Writer<'_>,
+) {
+    if len > 0 {
+        out.u8(code);
+    }
+    if property_len > 0 {
+        out.section(place, property_len, properties);
+    }
+}
+
+impl Outcome<'_> {
+    #[inline(never)]
+    fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+        check_first(place, first)?;
+        let lens = outcome_len(self.code, self.properties, place)?;
+        let (mut out, len) = Writer::start(first, lens.0, out)?;
+        write_outcome(self.code, self.properties, lens, place, &mut out);
+        Ok(len)
+    }
+}
+
+impl Connect<'_> {
+    #[inline(never)]
+    fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let Self { clean_start, keep_alive, properties, client_id, will, user_name, password } = *self;
+        check_first(place, 0x10)?;
+        if !place.is_5()
+            && (client_id.is_empty() && !clean_start || password.is_some() && user_name.is_none())
+        {
+            return Err(Refused::Invalid);
+        }
+        let will_place = place.of(table::WILL);
+        let property_len = properties.check(place)?;
+        let mut will_property_len = 0;
+        let mut flags = u8::from(clean_start) << 1;
+        let mut body = 10 + section_len(place, property_len) + text_len(client_id)?;
+        if let Some(will) = &will {
+            if will.qos > 2 {
+                return Err(Refused::Invalid);
+            }
+            flags |= 4 | will.qos << 3 | u8::from(will.retain) << 5;
+            will_property_len = will.properties.check(will_place)?;
+            body +=
+                section_len(place, will_property_len) + topic_len(will.topic)? + binary_len(will.payload)?;
+        }
+        if let Some(user_name) = user_name {
+            flags |= 0x80;
+            body += text_len(user_name)?;
+        }
+        if let Some(password) = password {
+            flags |= 0x40;
+            body += binary_len(password)?;
+        }
+        let (mut out, len) = Writer::start(0x10, body, out)?;
+        let level = if place.is_5() { 5 } else { 4 };
+        let [high, low] = keep_alive.to_be_bytes();
+        out.array([0, 4, b'M', b'Q', b'T', b'T', level, flags, high, low]);
+        out.section(place, property_len, properties);
+        out.binary(client_id.as_bytes());
+        if let Some(will) = &will {
+            out.section(will_place, will_property_len, will.properties);
+            out.binary(will.topic.as_bytes());
+            out.binary(will.payload);
+        }
+        if let Some(user_name) = user_name {
+            out.binary(user_name.as_bytes());
+        }
+        if let Some(password) = password {
+            out.binary(password);
+        }
+        Ok(len)
+    }
+}
+
+impl Connack<'_> {
+    #[inline(never)]
+    fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let Self { session_present, code, properties } = *self;
+        check_first(place, 0x20)?;
+        if !place.sent().contains(code) || session_present && code != 0 {
+            return Err(Refused::Invalid);
+        }
+        let property_len = properties.check(place)?;
+        let (mut out, len) = Writer::start(0x20, 2 + section_len(place, property_len), out)?;
+        out.array([u8::from(session_present), code]);
+        out.section(place, property_len, properties);
+        Ok(len)
+    }
+}
+
+impl<'a, T> List<'a, T> {
+    /// Checks what must not be empty; gives its length.
+    #[inline(always)]
+    fn check_elements(&self, place: Place, len: impl Fn(&T) -> Checked<usize>) -> Checked<usize> {
+        match self.0 {
+            _ if self.is_empty() => Err(Invalid),
+            Source::Received(bytes, from) if place.takes(from) => Ok(bytes.len()),
+            Source::Received(..) => Err(Invalid),
+            Source::Given(list) => {
+                let mut sum = 0;
+                for element in list {
+                    sum += len(element)?;
+                }
+                Ok(sum)
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn write_elements(&self, out: &mut Writer<'_>, write: impl Fn(&T, &mut Writer<'_>)) {
+        match self.0 {
+            Source::Received(bytes, _) => out.bytes(bytes),
+            Source::Given(list) => {
+                for element in list {
+                    write(element, out);
+                }
+            }
+        }
+    }
+}
+
+impl Subscribe<'_> {
+    #[inline(never)]
+    fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        check_first(place, 0x82)?;
+        let property_len = self.properties.check(place)?;
+        let version = place.version();
+        let list_len = self.filters.check_elements(place, |&Subscription { filter, options }| {
+            check_filter(filter.as_bytes(), version)?;
+            check_options(filter.as_bytes(), options, version)?;
+            Ok(binary_len(filter.as_bytes())? + 1)
+        })?;
+        let (mut out, len) = Writer::start(0x82, 2 + section_len(place, property_len) + list_len, out)?;
+        out.u16(self.packet_id.get());
+        out.section(place, property_len, self.properties);
+        self.filters.write_elements(&mut out, |&Subscription { filter, options }, out| {
+            out.binary(filter.as_bytes());
+            out.u8(options);
+        });
+        Ok(len)
+    }
+}
+
+impl Unsubscribe<'_> {
+    #[inline(never)]
+    fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        check_first(place, 0xA2)?;
+        let property_len = self.properties.check(place)?;
+        let list_len = self.filters.check_elements(place, |filter| {
+            check_filter(filter.as_bytes(), place.version())?;
+            binary_len(filter.as_bytes())
+        })?;
+        let (mut out, len) = Writer::start(0xA2, 2 + section_len(place, property_len) + list_len, out)?;
+        out.u16(self.packet_id.get());
+        out.section(place, property_len, self.properties);
+        self.filters.write_elements(&mut out, |filter, out| out.binary(filter.as_bytes()));
+        Ok(len)
+    }
+}
+
+impl Suback<'_> {
+    #[inline(never)]
+    fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+        check_first(place, first)?;
+        let property_len = self.properties.check(place)?;
+        let sent = place.sent();
+        let list_len = if !place.is_5() && first == 0xB0 {
+            if self.codes.is_empty() { Ok(0) } else { Err(Invalid) }
+        } else {
+            self.codes.check_elements(place, |&code| if sent.contains(code) { Ok(1) } else { Err(Invalid) })
+        }?;
+        let (mut out, len) = Writer::start(first, 2 + section_len(place, property_len) + list_len, out)?;
+        out.u16(self.packet_id.get());
+        out.section(place, property_len, self.properties);
+        match self.codes.0 {
+            Source::Received(codes, _) | Source::Given(codes) => out.bytes(codes),
+        }
+        Ok(len)
+    }
+}
