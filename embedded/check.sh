@@ -16,6 +16,9 @@ declare -A boards=(
     [thumbv7em-none-eabi]='qemu-system-arm -M mps2-an386'
     [riscv32imc-unknown-none-elf]='qemu-system-riscv32 -M virt -bios none'
 )
+# The most flash that a client's small use may take on a Cortex-M4, in bytes: with 3.1.1 alone, and with 5.0.
+flash_of_client=21600
+flash_of_client_v5=33300
 everything=(thumbv6m-none-eabi thumbv7em-none-eabi riscv32imc-unknown-none-elf wasm32-unknown-unknown host)
 
 . "$(dirname "${BASH_SOURCE[0]}")/bare.sh"
@@ -24,7 +27,7 @@ probe=$root/embedded/probe/Cargo.toml
 # static_library FEATURES: the probes for this machine, by the ordinary compiler.
 static_library() {
     env CARGO_TARGET_DIR="$target_dir" \
-        cargo rustc --quiet --manifest-path "$probe" --release --lib --crate-type staticlib --features "$1"
+        cargo rustc --quiet --manifest-path "$probe" --release --lib --crate-type staticlib --features "v5 $1"
 }
 
 # must_not_build TEXT COMMAND...: the command fails and says TEXT.
@@ -62,25 +65,41 @@ emulate() {
 check_board() {
     local target=$1 images=$target_dir/$1/release program runtime codec session
 
-    cross "$probe" "$target" --bin codec --features panic-on-purpose || fail "$target: does not build"
+    cross "$probe" "$target" --bin codec --features v5,panic-on-purpose || fail "$target: does not build"
     [ -n "$(panic_symbols "$images/codec" start)" ] || fail "$target: a panic on purpose was not found"
     ! emulate "$target" "$images/codec" 2>/dev/null || fail "$target: a panic on purpose ends in success"
 
-    cross "$probe" "$target" --bins || fail "$target: does not build"
+    cross "$probe" "$target" --bins --features v5 || fail "$target: does not build"
     for program in empty codec rest session; do
         cannot_panic "$target" "$images/$program" start
-        emulate "$target" "$images/$program" || fail "$target: $program does not succeed"
+        emulate "$target" "$images/$program" 2>/dev/null || fail "$target: $program does not succeed"
     done
 
+    check_client "$target" 3.1.1 "$flash_of_client" ""
+    check_client "$target" 5.0 "$flash_of_client_v5" v5
     runtime=$(flash "$images/empty")
     codec=$(($(flash "$images/codec") - runtime))
     session=$(($(flash "$images/session") - runtime))
     echo "ok    $target: core only, cannot panic, runs; flash of the codec $codec bytes, of a client and a server $session"
 }
 
+# check_client TARGET VERSION MOST FEATURES: what a client costs that is built for size.
+check_client() {
+    local target=$1 images=$target_dir/$1/release flash state stack
+    cross "$probe" "$target" --bin client --bin empty --features "sans-mqtt/small $4" || fail "$target: no small client"
+    cannot_panic "$target" "$images/client" start
+    stack=$(emulate "$target" "$images/client" 2>&1) || fail "$target: client $2 does not succeed: $stack"
+    flash=$(($(flash "$images/client") - $(flash "$images/empty")))
+    state=$((16#$(nm -S "$images/client" | awk '$4 == "STATE" { print $2 }')))
+    echo "ok    $target: a client of $2: $flash bytes of flash, $state of state, $((10#${stack#stack })) of stack with both buffers"
+    if [ "$target" = thumbv7em-none-eabi ] && ((flash > $3)); then
+        fail "a client of $2 takes $flash bytes of flash, more than $3"
+    fi
+}
+
 check_wasm() {
-    cross "$probe" "$1" --lib || fail "$1: does not build"
-    must_not_build "can't find crate for \`alloc\`" cross "$probe" "$1" --lib --features sans-mqtt/alloc
+    cross "$probe" "$1" --lib --features v5 || fail "$1: does not build"
+    must_not_build "can't find crate for \`alloc\`" cross "$probe" "$1" --lib --features v5,sans-mqtt/alloc
     echo "ok    $1: builds with core only"
 }
 

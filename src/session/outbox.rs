@@ -138,7 +138,8 @@ impl Outbox {
             while let Some(to) =
                 slots.get(at).filter(|slot| slot.flight.is_some()).map(|slot| index(slot.id, len))
             {
-                if to == at {
+                // It is in the table, which the compiler does not know.
+                if to == at || to >= len {
                     break;
                 }
                 slots.swap(at, to);

@@ -47,9 +47,50 @@ unsafe extern "Rust" {
     safe fn run() -> bool;
 }
 
+/// Runs the program, and prints how much stack it took.
 #[cfg(target_os = "none")]
 extern "C" fn main() -> ! {
-    exit(run())
+    let top = board::paint();
+    let success = run();
+    print("stack ");
+    print_number(top - board::deepest());
+    exit(success)
+}
+
+/// Prints a number, and ends the line.
+#[cfg(target_os = "none")]
+fn print_number(number: usize) {
+    let mut power = 10_000;
+    while power > 0 {
+        let digit = b'0' + (number / power % 10) as u8;
+        board::semihosting(WRITE_CHARACTER, core::ptr::from_ref(&digit).addr());
+        power /= 10;
+    }
+    print("\n");
+}
+
+/// What the stack is filled with, so that one sees how far it was used.
+#[cfg(target_os = "none")]
+const PAINT: u32 = 0xCCCC_CCCC;
+
+/// Paints the stack from its end to near `top`, where it is used already.
+#[cfg(target_os = "none")]
+fn paint(end: *mut u32, top: usize) {
+    let words = (top - end.addr()) / 4 - 16;
+    for at in 0..words {
+        // SAFETY: nothing is on the stack there yet, nor anything else in memory.
+        unsafe { end.add(at).write_volatile(PAINT) };
+    }
+}
+
+/// The address of the first word that is not painted any more.
+#[cfg(target_os = "none")]
+fn deepest(mut end: *const u32) -> usize {
+    // SAFETY: as far as it goes there is stack, whose top is in use.
+    while unsafe { end.read_volatile() } == PAINT {
+        end = unsafe { end.add(1) };
+    }
+    end.addr()
 }
 
 #[cfg(all(target_os = "none", target_arch = "arm"))]
@@ -59,6 +100,20 @@ mod board {
 
     unsafe extern "C" {
         static stack_top: u32;
+        static mut stack_end: u32;
+    }
+
+    #[inline(never)]
+    pub(super) fn paint() -> usize {
+        let top: usize;
+        // SAFETY: it reads a register.
+        unsafe { asm!("mov {}, sp", out(reg) top, options(nomem, nostack)) };
+        super::paint(&raw mut stack_end, top);
+        top
+    }
+
+    pub(super) fn deepest() -> usize {
+        super::deepest(&raw const stack_end)
     }
 
     /// The core loads its stack pointer and its first instruction from here, so that Rust runs at once.
@@ -96,6 +151,23 @@ mod board {
 mod board {
     use super::{exit, main, print};
     use core::arch::{asm, global_asm};
+
+    unsafe extern "C" {
+        static mut stack_end: u32;
+    }
+
+    #[inline(never)]
+    pub(super) fn paint() -> usize {
+        let top: usize;
+        // SAFETY: it reads a register.
+        unsafe { asm!("mv {}, sp", out(reg) top, options(nomem, nostack)) };
+        super::paint(&raw mut stack_end, top);
+        top
+    }
+
+    pub(super) fn deepest() -> usize {
+        super::deepest(&raw const stack_end)
+    }
 
     // A hart starts without a stack, and a trap needs an aligned address to go to.
     global_asm!(

@@ -39,10 +39,16 @@ static TAPE: ([&[u8]; 4], [&[u8]; 5]) = (
     ],
 );
 
+type Session4 = FixedCaller<4, 4>;
+
+/// Its length is that of the client's state, for whoever reads the symbol table.
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".tape")]
+static STATE: [u8; size_of::<Client<Session4>>()] = [0; size_of::<Client<Session4>>()];
+
 #[unsafe(no_mangle)]
 fn run() -> bool {
-    let mut client =
-        Client::new(Version::NEWEST, &Config::default(), Session::new(FixedCaller::<4, 4>::default()));
+    let mut client = Client::new(Version::NEWEST, &Config::default(), Session::new(Session4::default()));
     let mut buffer = [0; 64];
     let mut out = &mut buffer[..];
     let now = Instant::from_millis(1);
