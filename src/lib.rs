@@ -90,8 +90,9 @@ pub use error::{Answer, DecodeError, EncodeError, ErrorKind, Field, Violation};
 #[cfg(feature = "bytes")]
 pub use owned::{BufSink, PacketBuf, PublishBuf};
 pub use packet::{
-    Ack, Alias, Auth, Connack, Connect, Delivery, Disconnect, Forward, HeadSplit, Packet, PacketId, Publish,
-    PublishHead, Qos, RetainHandling, Suback, Subscribe, Subscription, Unsuback, Unsubscribe, Will,
+    Ack, Alias, Auth, Connack, Connect, Delivery, Disconnect, Forward, HeadSplit, Packet, PacketId, Prepared,
+    Publish, PublishHead, Qos, RetainHandling, Suback, Subscribe, Subscription, Terms, Unsuback, Unsubscribe,
+    Will,
 };
 pub use property::{Properties, Property, PropertyId, PropertySet};
 pub use reason::ReasonCode;

@@ -506,6 +506,9 @@ impl<'a> Properties<'a> {
 
 /// A property section to be written: its length first, as the fixed header needs it, then its bytes.
 pub(crate) trait Section {
+    /// Whether the topic that goes with them was checked with them.
+    const CHECKED: bool = false;
+
     /// Checks the properties for `cx` and gives the property length.
     fn property_len(&self, cx: Context) -> Check;
 

@@ -5,8 +5,8 @@ use sans_mqtt::event_log::{Call, DoneKind, Entry, HEADER, LogError, Recorder, re
 use sans_mqtt::{
     AckToken, Acknowledge, Auth, Boxed, Config, Connack, Connect, Delivery, Disconnect, Event, Fixed,
     FixedTopics, Heap, IncomingSlot, Instant, Keep, Message, NoAliases, OutgoingSlot, Packet, PacketId,
-    Properties, Property, Publish, Qos, ReasonCode, Record, Session, Sink, Step, Store, StoreError, Suback,
-    Subscribe, Subscription, Unsubscribe, UsageError, Version, Wait, Will, role,
+    Prepared, Properties, Property, Publish, Qos, ReasonCode, Record, Session, Sink, Step, Store, StoreError,
+    Suback, Subscribe, Subscription, Terms, Unsubscribe, UsageError, Version, Wait, Will, role,
 };
 
 type Client<S, L> = Recorder<role::Client, S, L>;
@@ -169,6 +169,14 @@ fn every_call_of_a_server() {
         let mut kept = Boxed::default();
         kept.keep(&message).unwrap();
         server.publish_kept(&message, kept, out).unwrap();
+        let prepared = Prepared::new(&message).unwrap();
+        let terms = Terms {
+            qos: Qos::AtLeastOnce,
+            subscription_identifiers: &[7, 300],
+            message_expiry_interval: Some(9),
+            ..Terms::default()
+        };
+        server.publish_prepared(&prepared, &terms, Boxed::default(), out).unwrap();
         let filters = [Subscription { filter: "a", ..Subscription::default() }];
         let subscribe = Subscribe { filters: (&filters).into(), ..Subscribe::default() };
         comes!(server, version, Packet::from(subscribe));

@@ -4,7 +4,7 @@ use super::alias::{Aliases, Assigned, Assignment, TopicTable};
 use super::incoming::ACK;
 use super::{Connection, Event, Flow, Role, UsageError, Wait};
 use crate::error::{ErrorKind, Field};
-use crate::packet::{Ack, PacketId, Publish, Qos};
+use crate::packet::{Ack, OnTerms, PacketId, Prepared, Publish, Qos, Terms};
 use crate::property::{Joined, Properties, Property, PropertyId, Section};
 use crate::reason::ReasonCode;
 use crate::session::{Answer, Answered, Flight, Keep, Message, Record, Session, Store, StoreError, answered};
@@ -44,6 +44,58 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.send_message(message, None, put, out)
     }
 
+    /// Sends a message that was prepared for many, as `terms` say, with properties as far as the version has them; nothing is
+    /// checked again. Above QoS 0 it is kept as `keep`, and the store is told of a message that is kept elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// As [`publish`](Self::publish).
+    ///
+    /// ```
+    /// # use sans_mqtt::{Boxed, Client, Config, Connect, Event, Heap, Instant, Session, Step, Version};
+    /// use sans_mqtt::{Message, Prepared, Terms};
+    /// # let now = Instant::from_millis(0);
+    /// # let mut client = Client::new(Version::V5_0, &Config::default(), Session::<Heap>::default());
+    /// # let mut out = Vec::new();
+    /// # client.connect(now, &Connect { client_id: "a", ..Connect::default() }, &mut out)?;
+    /// # let mut input = &b"\x20\x03\0\0\0"[..];
+    /// # assert!(matches!(client.handle(now, &mut input, &mut out), Step::Event(Event::Connected(_))));
+    /// # out.clear();
+    /// let prepared = Prepared::new(&Message { topic: "attic/door", payload: b"open", ..Message::default() })?;
+    /// // and then for each receiver:
+    /// let terms = Terms { retain: true, ..Terms::default() };
+    /// client.publish_prepared(&prepared, &terms, Boxed::default(), &mut out)?;
+    /// assert_eq!(out, b"\x31\x11\0\x0Aattic/door\0open");
+    /// # Ok::<(), sans_mqtt::UsageError>(())
+    /// ```
+    pub fn publish_prepared(
+        &mut self,
+        prepared: &Prepared<'_>,
+        terms: &Terms<'_>,
+        keep: S::Keep,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<Option<PacketId>, UsageError> {
+        let Terms { qos, retain, .. } = *terms;
+        let message = Message { qos, retain, properties: Properties::EMPTY, ..prepared.message };
+        self.check_open()?;
+        self.check_message(&message)?;
+        let mut keep = Some(keep);
+        let mut put = |slot: &mut S::Keep| {
+            *slot = keep.take().unwrap_or_default();
+            Ok(())
+        };
+        let mut send = |connection: &mut Self, alias: Option<Assignment>| {
+            let known = alias.is_some_and(|assignment| assignment.known);
+            let properties = OnTerms { prepared, terms, alias: alias.map(|assignment| assignment.alias) };
+            connection.send_with(&message, Some(0), &properties, known, &mut put, out)
+        };
+        if self.limits.topic_alias_maximum == 0 {
+            send(self, None)
+        } else {
+            self.send_as(message.topic, send)
+        }
+    }
+
     /// `more` bytes of payload are the caller's to write, if this is only the head of a message, of which nothing is kept.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn send_message(
@@ -73,21 +125,29 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         mut keep: impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
-        let mut alias = self.alias_of(message.topic);
-        loop {
+        self.send_as(message.topic, |connection, alias| {
             let own = [alias.map(|assignment| Property::TopicAlias(assignment.alias))];
             let before = own.get(usize::from(alias.is_none())..).unwrap_or_default();
             let properties = Joined { before, callers: message.properties, behind: &[] };
             let known = alias.is_some_and(|assignment| assignment.known);
-            let sent = self.send_with(message, more, &properties, known, &mut keep, out);
-            match sent {
-                // An alias may take more room than it saves.
-                Err(UsageError::TooLarge { .. }) if alias.is_some() => alias = None,
-                Err(error) => return Err(error),
-                Ok(id) => {
+            connection.send_with(message, more, &properties, known, &mut keep, out)
+        })
+    }
+
+    /// Sends a message to `topic` with its alias, or without if that would take more room than there is.
+    fn send_as(
+        &mut self,
+        topic: &str,
+        mut send: impl FnMut(&mut Self, Option<Assignment>) -> Result<Option<PacketId>, UsageError>,
+    ) -> Result<Option<PacketId>, UsageError> {
+        let alias = self.alias_of(topic);
+        match send(self, alias) {
+            Err(UsageError::TooLarge { .. }) if alias.is_some() => send(self, None),
+            sent => {
+                if sent.is_ok() {
                     self.told(alias);
-                    return Ok(id);
                 }
+                sent
             }
         }
     }

@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::LogError;
-use super::part::{Part, Shown, Tape};
+use super::part::{Numbers, Part, Shown, Tape};
 use crate::connection::{AckToken, Acknowledge};
 use crate::packet::{Auth, Connect, Disconnect, PacketId, Subscription};
 use crate::property::Properties;
@@ -81,6 +81,12 @@ calls! {
     0x02 Publish publish { message: Message<'a>, }
     0x03 PublishKept publish_kept {
         message: Message<'a>,
+        #[doc = "what the store gets of it"] kept: Option<Message<'a>>,
+    }
+    0x1A PublishPrepared publish_prepared {
+        message: Message<'a>,
+        #[doc = "Subscription Identifiers"] ids: Numbers<'a>,
+        #[doc = "Message Expiry Interval"] expiry: Option<u32>,
         #[doc = "what the store gets of it"] kept: Option<Message<'a>>,
     }
     0x04 PublishHead publish_head { message: Message<'a>, more: u32, }

@@ -56,6 +56,7 @@ mod replay;
 
 pub use crate::session::SessionState;
 pub use call::Call;
+pub use part::Numbers;
 pub(crate) use part::{Bytes, Length, Part, Tape};
 pub use recorder::{Recorded, Recorder};
 #[cfg(feature = "alloc")]

@@ -250,6 +250,59 @@ impl<'a, T: Part<'a>> Part<'a> for Option<T> {
     }
 }
 
+/// Numbers of a caller's, or of a log.
+#[derive(Clone, Copy)]
+pub struct Numbers<'a>(Digits<'a>);
+
+#[derive(Clone, Copy)]
+enum Digits<'a> {
+    Given(&'a [u32]),
+    /// Four bytes each.
+    Logged(&'a [u8]),
+}
+
+impl<'a> Numbers<'a> {
+    pub(super) const fn new(numbers: &'a [u32]) -> Self {
+        Self(Digits::Given(numbers))
+    }
+
+    /// One after the other.
+    pub fn iter(&self) -> impl Iterator<Item = u32> + use<'a> {
+        let (given, logged) = match self.0 {
+            Digits::Given(numbers) => (numbers, &[][..]),
+            Digits::Logged(bytes) => (&[][..], bytes),
+        };
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |number, byte| number << 8 | u32::from(*byte));
+        given.iter().copied().chain(logged.chunks_exact(4).map(number))
+    }
+}
+
+impl fmt::Debug for Numbers<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+impl<'a> Part<'a> for Numbers<'a> {
+    fn put<L: Sink>(&self, tape: &mut Tape<L>) {
+        (4 * self.iter().count()).put(tape);
+        self.iter().for_each(|number| tape.bytes(&number.to_be_bytes()));
+    }
+
+    fn take(from: &mut &'a [u8]) -> Result<Self, LogError> {
+        let bytes = <&[u8]>::take(from)?;
+        if bytes.len() % 4 == 0 { Ok(Self(Digits::Logged(bytes))) } else { Err(LogError::Unknown) }
+    }
+
+    fn is_shown(&self) -> bool {
+        self.iter().next().is_some()
+    }
+
+    fn show(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self, f)
+    }
+}
+
 /// The length, and then the bytes.
 impl<'a> Part<'a> for &'a [u8] {
     fn put<L: Sink>(&self, tape: &mut Tape<L>) {

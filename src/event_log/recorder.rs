@@ -3,14 +3,14 @@
 use core::ops::Deref;
 
 use super::outcome::{Outcome, count, put_done};
-use super::part::{Mode, Tape};
+use super::part::{Mode, Numbers, Tape};
 use super::{Begin, Call, NO_ROOM, NOT_RECORDED, OUT, STORE_ERRORS};
 use crate::buffer::Buffer;
 use crate::connection::{
     AckError, AckToken, Acknowledge, Aliases, Client, Config, Connection, NoAliases, Role, Server, Step,
     UsageError, role,
 };
-use crate::packet::{Auth, Connect, Disconnect, Nowhere, PacketId, Subscription};
+use crate::packet::{Auth, Connect, Disconnect, Nowhere, PacketId, Prepared, Subscription, Terms};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
 use crate::session::{
@@ -356,6 +356,25 @@ impl<R: Role, S: Store, L: Sink, A: Aliases> Recorder<R, S, L, A> {
     ) -> Result<Option<PacketId>, UsageError> {
         self.tape.put_call(&Call::PublishKept { message: *message, kept: keep.message() });
         self.go_on(out, |connection, out| connection.publish_kept(message, keep, out))
+    }
+
+    /// [`Connection::publish_prepared`]
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn publish_prepared(
+        &mut self,
+        prepared: &Prepared<'_>,
+        terms: &Terms<'_>,
+        keep: S::Keep,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<Option<PacketId>, UsageError> {
+        let Terms { qos, retain, subscription_identifiers, message_expiry_interval: expiry } = *terms;
+        let message = Message { qos, retain, ..*prepared.message() };
+        let ids = Numbers::new(subscription_identifiers);
+        self.tape.put_call(&Call::PublishPrepared { message, ids, expiry, kept: keep.message() });
+        self.go_on(out, |connection, out| connection.publish_prepared(prepared, terms, keep, out))
     }
 
     /// [`Connection::ack`]

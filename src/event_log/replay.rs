@@ -8,7 +8,8 @@ use core::fmt;
 use super::recorder::{Notes, Recorder};
 use super::{Begin, Call, Entry, LogError};
 use crate::connection::{AckToken, Aliases, Role};
-use crate::session::{Keep, Session, StateError, Store};
+use crate::packet::{Prepared, Terms};
+use crate::session::{Keep, Message, Session, StateError, Store};
 use crate::version::Sender;
 use crate::wire::Sink;
 
@@ -192,6 +193,20 @@ impl<'l, S: Store, A: Aliases, F: FnMut() -> (S, A)> Replay<'l, F> {
                     // If it can't, that shows when the message has to be sent again.
                     let _ = kept.map(|kept| keep.keep(&kept));
                     _ = recorder.publish_kept(&message, keep, out);
+                }
+                Call::PublishPrepared { message, ids, expiry, kept } => {
+                    let mut keep = S::Keep::default();
+                    let _ = kept.map(|kept| keep.keep(&kept));
+                    let ids: Vec<u32> = ids.iter().collect();
+                    let Message { qos, retain, .. } = message;
+                    let terms = Terms {
+                        qos,
+                        retain,
+                        subscription_identifiers: &ids,
+                        message_expiry_interval: expiry,
+                    };
+                    let prepared = Prepared::new(&message).map_err(|error| wrong(at, call, error))?;
+                    _ = recorder.publish_prepared(&prepared, &terms, keep, out);
                 }
                 Call::PublishHead { message, more } => _ = recorder.publish_head(&message, more, out),
                 Call::PayloadWritten { n } => _ = recorder.payload_written(n),

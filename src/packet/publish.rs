@@ -218,8 +218,8 @@ impl<P: Section> Encode for Outgoing<'_, '_, P> {
             return Err(invalid(cx, ErrorKind::Dup, Field::Dup));
         }
         let property_len = self.properties.property_len(cx)?;
-        let topic_len = if topic.is_empty() && self.properties.has_topic_alias(cx.version) {
-            2
+        let topic_len = if P::CHECKED || topic.is_empty() && self.properties.has_topic_alias(cx.version) {
+            2 + topic.len()
         } else {
             check_str(cx, Field::TopicName, topic, check_topic(topic))?
         };

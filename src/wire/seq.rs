@@ -189,6 +189,16 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
         }
     }
 
+    /// All of its bytes, if there are any and none is hidden.
+    #[inline(always)]
+    pub(crate) fn whole(&self) -> Option<&'a [u8]> {
+        match self.0 {
+            Inner::Wire { bytes, hidden: Unseen::NOTHING, .. } => Some(bytes),
+            Inner::List(&[], _) => Some(&[]),
+            _ => None,
+        }
+    }
+
     /// Checks the list for a packet, and gives its length in bytes.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn check(&self, cx: Context) -> Check {

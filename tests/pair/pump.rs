@@ -1,8 +1,8 @@
 //! What an application does by itself: publishes, subscribes, acknowledges, sends again.
 
 use sans_mqtt::{
-    AckError, AckToken, Boxed, Disconnect, Instant, Message, PacketId, Properties, ReasonCode, StoreError,
-    Subscription, UsageError, Version, Wait,
+    AckError, AckToken, Boxed, Disconnect, Instant, Message, PacketId, Prepared, Properties, ReasonCode,
+    StoreError, Subscription, Terms, UsageError, Version, Wait,
 };
 
 use crate::app::is_refused;
@@ -91,6 +91,10 @@ impl Side<'_> {
         let published = self.call(|machine, out| {
             either!(machine, m => match step {
                 Do::Stream(_) => m.publish_head(&head, later.len() as u32, out),
+                Do::Lend(qos) if number % 2 == 0 => {
+                    let prepared = Prepared::new(&message).expect("a message");
+                    m.publish_prepared(&prepared, &Terms { qos, ..Terms::default() }, Boxed::default(), out)
+                }
                 Do::Lend(_) => m.publish_kept(&message, Boxed::default(), out),
                 _ => m.publish(&message, out),
             })
