@@ -42,8 +42,9 @@ pub enum Sender {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Invalid;
 
-/// Why nothing is sent.
+/// Why nothing is sent. As large as a length, so that either is returned in a register.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
 pub enum Refused {
     Invalid,
     NoRoom,

@@ -197,8 +197,11 @@ impl<'a> Packet<'a> {
         if !place.may_begin_with(first) {
             return Err(Invalid);
         }
+        // Most packets are messages: they do not wait for the others to be told apart.
+        if first & 0xF0 == 0x30 {
+            return Self::publish(Reader(body), first & 15, version, sender);
+        }
         match (place.scope(), body) {
-            (table::PUBLISH, _) => Self::publish(Reader(body), first & 15, place.of(table::PUBLISH)),
             (table::PUBACK, &[high, low]) => Ok(Self::Puback(Ack::short(high, low)?)),
             (table::PUBREC, &[high, low]) => Ok(Self::Pubrec(Ack::short(high, low)?)),
             (table::PUBREL, &[high, low]) => Ok(Self::Pubrel(Ack::short(high, low)?)),
@@ -210,7 +213,8 @@ impl<'a> Packet<'a> {
     }
 
     #[inline(never)]
-    fn publish(reader: Reader<'a>, flags: u8, place: Place) -> Checked<Self> {
+    fn publish(reader: Reader<'a>, flags: u8, version: Version, sender: Sender) -> Checked<Self> {
+        let place = Place::new(version, sender, table::PUBLISH);
         Ok(Self::Publish(Publish::read(reader, flags, place)?))
     }
 

@@ -45,21 +45,39 @@ pub(crate) fn topic_len(topic: &str) -> Checked<usize> {
 pub(crate) struct Writer<'o>(&'o mut [u8]);
 
 impl<'o> Writer<'o> {
-    /// Begins a packet with the fixed header, and gives the number of its bytes.
+    /// Cuts the room for a packet off `out`, and writes the fixed header and the two bytes that nearly every body begins
+    /// with. Gives the number of bytes of the packet, too.
     #[inline(always)]
-    fn start(first: u8, body: usize, out: &'o mut [u8]) -> Result<(Self, usize), Refused> {
-        let len = 1 + varint_len(body) + body;
+    fn start(first: u8, body: usize, [a, b]: [u8; 2], out: &'o mut [u8]) -> Result<(Self, usize), Refused> {
+        let (mut writer, len) = Self::cut(body, out)?;
+        match body {
+            0..=0x7F => writer.array([first, body as u8, a, b]),
+            0x80..=0x3FFF => writer.array([first, body as u8 | 0x80, (body >> 7) as u8, a, b]),
+            _ => {
+                writer.u8(first);
+                writer.long_varint(body);
+                writer.array([a, b]);
+            }
+        }
+        Ok((writer, len))
+    }
+
+    /// The same of a packet whose body may be empty.
+    #[inline(always)]
+    fn start_bare(first: u8, body: usize, out: &'o mut [u8]) -> Result<(Self, usize), Refused> {
+        let (mut writer, len) = Self::cut(body, out)?;
+        writer.u8(first);
+        writer.varint(body);
+        Ok((writer, len))
+    }
+
+    #[inline(always)]
+    fn cut(body: usize, out: &'o mut [u8]) -> Result<(Self, usize), Refused> {
         if body > VARINT_MAX as usize {
             return Err(Refused::Invalid);
         }
-        let mut writer = Self(out.get_mut(..len).ok_or(Refused::NoRoom)?);
-        if body < 0x80 {
-            writer.array([first, body as u8]);
-        } else {
-            writer.u8(first);
-            writer.long_varint(body);
-        }
-        Ok((writer, len))
+        let len = 1 + varint_len(body) + body;
+        Ok((Self(out.get_mut(..len).ok_or(Refused::NoRoom)?), len))
     }
 
     #[inline(always)]
@@ -75,6 +93,20 @@ impl<'o> Writer<'o> {
         if let Some((to, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
             to.copy_from_slice(bytes);
             self.0 = rest;
+        }
+    }
+
+    /// Bytes of which there are mostly 16 to 32: two copies that overlap are shorter than a call.
+    #[inline(always)]
+    fn text(&mut self, text: &[u8]) {
+        let Some((to, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(text.len()) else { return };
+        self.0 = rest;
+        match (text.first_chunk::<16>(), text.last_chunk::<16>()) {
+            (Some(first), Some(last)) if text.len() <= 32 => {
+                to.first_chunk_mut().into_iter().for_each(|to| *to = *first);
+                to.last_chunk_mut().into_iter().for_each(|to| *to = *last);
+            }
+            _ => to.copy_from_slice(text),
         }
     }
 
@@ -155,8 +187,8 @@ fn section_len(place: Place, len: usize) -> usize {
     if place.is_5() { varint_len(len) + len } else { 0 }
 }
 
-/// The number of bytes written.
-type Written = Result<usize, Refused>;
+/// The number of bytes of the packet.
+pub(crate) type Written = Result<usize, Refused>;
 
 impl Packet<'_> {
     /// Writes the packet to the front of `out`; gives the number of bytes.
@@ -168,7 +200,7 @@ impl Packet<'_> {
     pub fn encode(&self, version: Version, sender: Sender, out: &mut [u8]) -> Written {
         let place = |scope| Place::new(version, sender, scope);
         match self {
-            Self::Publish(packet) => packet.write(packet.packet_id, place(table::PUBLISH), out),
+            Self::Publish(packet) => packet.write_whole(place(table::PUBLISH), out),
             Self::Puback(packet) => packet.write(place(table::PUBACK), 0x40, out),
             Self::Pubrec(packet) => packet.write(place(table::PUBREC), 0x50, out),
             Self::Pubrel(packet) => packet.write(place(table::PUBREL), 0x62, out),
@@ -190,7 +222,7 @@ impl Packet<'_> {
 #[inline(always)]
 fn write_bare(place: Place, first: u8, out: &mut [u8]) -> Written {
     check_first(place, first)?;
-    Ok(Writer::start(first, 0, out)?.1)
+    Ok(Writer::start_bare(first, 0, out)?.1)
 }
 
 #[inline(always)]
@@ -199,6 +231,14 @@ fn check_first(place: Place, first: u8) -> Checked<()> {
 }
 
 impl Publish<'_> {
+    #[inline(never)]
+    fn write_whole(&self, place: Place, out: &mut [u8]) -> Written {
+        if (self.flags.qos() == 0) != self.packet_id.is_none() {
+            return Err(Refused::Invalid);
+        }
+        self.write(self.packet_id, place.of(table::PUBLISH), out)
+    }
+
     /// Writes it with `id` as its packet identifier.
     #[inline(always)]
     pub(crate) fn write(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
@@ -227,13 +267,10 @@ impl Publish<'_> {
         out: &mut [u8],
     ) -> Written {
         let Self { flags, topic, properties, payload, .. } = *self;
-        if (flags.qos() == 0) != id.is_none() {
-            return Err(Refused::Invalid);
-        }
         let id_len = if id.is_none() { 0 } else { 2 };
         let body = topic_len? + id_len + section_len(place, property_len) + payload.len();
-        let (mut out, len) = Writer::start(0x30 | flags.0, body, out)?;
-        out.binary(topic.as_bytes());
+        let (mut out, len) = Writer::start(0x30 | flags.0, body, (topic.len() as u16).to_be_bytes(), out)?;
+        out.text(topic.as_bytes());
         if let Some(id) = id {
             out.u16(id.get());
         }
@@ -249,16 +286,13 @@ impl Ack<'_> {
         if self.code != 0 || !self.properties.is_empty() {
             return self.write_long(place, first, out);
         }
-        let (mut out, len) = Writer::start(first, 2, out)?;
-        out.u16(self.packet_id.get());
-        Ok(len)
+        Ok(Writer::start(first, 2, self.packet_id.get().to_be_bytes(), out)?.1)
     }
 
     #[inline(never)]
     fn write_long(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
         let lens = outcome_len(self.code, self.properties, place)?;
-        let (mut out, len) = Writer::start(first, 2 + lens.0, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = Writer::start(first, 2 + lens.0, self.packet_id.get().to_be_bytes(), out)?;
         write_outcome(self.code, self.properties, lens, place, &mut out);
         Ok(len)
     }
@@ -298,7 +332,7 @@ impl Outcome<'_> {
     fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
         check_first(place, first)?;
         let lens = outcome_len(self.code, self.properties, place)?;
-        let (mut out, len) = Writer::start(first, lens.0, out)?;
+        let (mut out, len) = Writer::start_bare(first, lens.0, out)?;
         write_outcome(self.code, self.properties, lens, place, &mut out);
         Ok(len)
     }
@@ -307,6 +341,7 @@ impl Outcome<'_> {
 impl Connect<'_> {
     #[inline(never)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let place = place.of(table::CONNECT);
         let Self { clean_start, keep_alive, properties, client_id, will, user_name, password } = *self;
         check_first(place, 0x10)?;
         if !place.is_5()
@@ -336,10 +371,10 @@ impl Connect<'_> {
             flags |= 0x40;
             body += binary_len(password)?;
         }
-        let (mut out, len) = Writer::start(0x10, body, out)?;
+        let (mut out, len) = Writer::start(0x10, body, [0, 4], out)?;
         let level = if place.is_5() { 5 } else { 4 };
         let [high, low] = keep_alive.to_be_bytes();
-        out.array([0, 4, b'M', b'Q', b'T', b'T', level, flags, high, low]);
+        out.array([b'M', b'Q', b'T', b'T', level, flags, high, low]);
         out.section(place, property_len, properties);
         out.binary(client_id.as_bytes());
         if let Some(will) = &will {
@@ -360,14 +395,19 @@ impl Connect<'_> {
 impl Connack<'_> {
     #[inline(never)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let place = place.of(table::CONNACK);
         let Self { session_present, code, properties } = *self;
         check_first(place, 0x20)?;
         if !place.sent().contains(code) || session_present && code != 0 {
             return Err(Refused::Invalid);
         }
         let property_len = properties.check(place)?;
-        let (mut out, len) = Writer::start(0x20, 2 + section_len(place, property_len), out)?;
-        out.array([u8::from(session_present), code]);
+        let (mut out, len) = Writer::start(
+            0x20,
+            2 + section_len(place, property_len),
+            [u8::from(session_present), code],
+            out,
+        )?;
         out.section(place, property_len, properties);
         Ok(len)
     }
@@ -407,6 +447,7 @@ impl<'a, T> List<'a, T> {
 impl Subscribe<'_> {
     #[inline(never)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let place = place.of(table::SUBSCRIBE);
         check_first(place, 0x82)?;
         let property_len = self.properties.check(place)?;
         let version = place.version();
@@ -415,8 +456,12 @@ impl Subscribe<'_> {
             check_options(filter.as_bytes(), options, version)?;
             Ok(binary_len(filter.as_bytes())? + 1)
         })?;
-        let (mut out, len) = Writer::start(0x82, 2 + section_len(place, property_len) + list_len, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = Writer::start(
+            0x82,
+            2 + section_len(place, property_len) + list_len,
+            self.packet_id.get().to_be_bytes(),
+            out,
+        )?;
         out.section(place, property_len, self.properties);
         self.filters.write_elements(&mut out, |&Subscription { filter, options }, out| {
             out.binary(filter.as_bytes());
@@ -429,14 +474,19 @@ impl Subscribe<'_> {
 impl Unsubscribe<'_> {
     #[inline(never)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let place = place.of(table::UNSUBSCRIBE);
         check_first(place, 0xA2)?;
         let property_len = self.properties.check(place)?;
         let list_len = self.filters.check_elements(place, |filter| {
             check_filter(filter.as_bytes(), place.version())?;
             binary_len(filter.as_bytes())
         })?;
-        let (mut out, len) = Writer::start(0xA2, 2 + section_len(place, property_len) + list_len, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = Writer::start(
+            0xA2,
+            2 + section_len(place, property_len) + list_len,
+            self.packet_id.get().to_be_bytes(),
+            out,
+        )?;
         out.section(place, property_len, self.properties);
         self.filters.write_elements(&mut out, |filter, out| out.binary(filter.as_bytes()));
         Ok(len)
@@ -454,8 +504,12 @@ impl Suback<'_> {
         } else {
             self.codes.check_elements(place, |&code| if sent.contains(code) { Ok(1) } else { Err(Invalid) })
         }?;
-        let (mut out, len) = Writer::start(first, 2 + section_len(place, property_len) + list_len, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = Writer::start(
+            first,
+            2 + section_len(place, property_len) + list_len,
+            self.packet_id.get().to_be_bytes(),
+            out,
+        )?;
         out.section(place, property_len, self.properties);
         match self.codes.0 {
             Source::Received(codes, _) | Source::Given(codes) => out.bytes(codes),
