@@ -27,7 +27,7 @@ pub(crate) fn encode_publish(
 ) -> Result<usize, Refused> {
     let Some(flags) = Flags::new(false, 0, false) else { return Err(Refused::Invalid) };
     let publish = Publish { flags, packet_id: None, topic, properties: List::EMPTY, payload };
-    Packet::Publish(publish).encode(version, Sender::Anyone, buffer)
+    publish.encode(version, Sender::Anyone, buffer)
 }
 
 #[inline(never)]

@@ -2,9 +2,10 @@
 
 use core::num::NonZeroU16;
 
+use crate::flights::{Flight, Flights};
 use crate::packet::{Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Suback, Subscribe};
 use crate::property::Value;
-use crate::read::{Frame, split};
+use crate::reader::{Frame, split};
 use crate::table::{self, Place};
 use crate::{Checked, Invalid, Refused, Sender, Version};
 
@@ -34,18 +35,6 @@ pub enum Event<'a> {
     Write,
 }
 
-/// What is known of an identifier.
-#[derive(Clone, Copy, PartialEq)]
-enum Flight {
-    Free,
-    AtLeastOnce,
-    ExactlyOnce,
-    Released,
-    /// With the number of filters.
-    Subscribe(u16),
-    Unsubscribe(u16),
-}
-
 /// With up to `WINDOW` packets in flight. Times are milliseconds.
 pub struct Client<const WINDOW: usize> {
     version: Version,
@@ -57,13 +46,8 @@ pub struct Client<const WINDOW: usize> {
     keep_alive: u64,
     sent_at: u64,
     max_size: usize,
-    /// By identifier, from 1.
-    flights: [Flight; WINDOW],
-    /// Identifiers that are free, in the order in which they became so, from `next` on: a ring.
-    free: [Option<NonZeroU16>; WINDOW],
-    next: usize,
-    in_use: usize,
-    /// Messages of QoS 1 and 2 among them.
+    flights: Flights<WINDOW>,
+    /// Of QoS 1 and 2, in flight.
     messages: u16,
     /// Identifiers of QoS 2 messages that came and are not released.
     received: [u64; 1024],
@@ -87,17 +71,14 @@ impl<const WINDOW: usize> Client<WINDOW> {
             keep_alive: 0,
             sent_at: 0,
             max_size,
-            flights: [Flight::Free; WINDOW],
-            free: core::array::from_fn(|at| NonZeroU16::new(at as u16 + 1)),
-            next: 0,
-            in_use: 0,
+            flights: Flights::new(),
             messages: 0,
             received: [0; 1024],
         }
     }
 
     pub fn in_flight(&self) -> usize {
-        self.in_use
+        self.flights.len()
     }
 
     /// # Errors
@@ -131,10 +112,10 @@ impl<const WINDOW: usize> Client<WINDOW> {
         if self.messages >= self.limits.receive_maximum {
             return Err(Refused::NoQuota);
         }
-        let id = self.vacant()?;
+        let id = self.flights.vacant().ok_or(Refused::NoQuota)?;
         self.write(now, out, |place, out| message.write(Some(id), place, out))?;
         self.messages += 1;
-        self.insert(id, if flags.qos() == 1 { Flight::AtLeastOnce } else { Flight::ExactlyOnce });
+        self.flights.insert(id, if flags.qos() == 1 { Flight::AtLeastOnce } else { Flight::ExactlyOnce });
         Ok(Some(id))
     }
 
@@ -147,9 +128,9 @@ impl<const WINDOW: usize> Client<WINDOW> {
         subscribe: &Subscribe<'_>,
         out: &mut &mut [u8],
     ) -> Result<NonZeroU16, Refused> {
-        let packet_id = self.vacant()?;
+        let packet_id = self.flights.vacant().ok_or(Refused::NoQuota)?;
         self.send(now, &Packet::Subscribe(Subscribe { packet_id, ..*subscribe }), out)?;
-        self.insert(packet_id, Flight::Subscribe(subscribe.filters.iter().count() as u16));
+        self.flights.insert(packet_id, Flight::Subscribe(subscribe.filters.iter().count() as u16));
         Ok(packet_id)
     }
 
@@ -162,11 +143,11 @@ impl<const WINDOW: usize> Client<WINDOW> {
         filters: &[&str],
         out: &mut &mut [u8],
     ) -> Result<NonZeroU16, Refused> {
-        let packet_id = self.vacant()?;
+        let packet_id = self.flights.vacant().ok_or(Refused::NoQuota)?;
         let filters = List::new(filters);
         let unsubscribe = crate::Unsubscribe { packet_id, properties: List::EMPTY, filters };
         self.send(now, &Packet::Unsubscribe(unsubscribe), out)?;
-        self.insert(packet_id, Flight::Unsubscribe(filters.iter().count() as u16));
+        self.flights.insert(packet_id, Flight::Unsubscribe(filters.iter().count() as u16));
         Ok(packet_id)
     }
 
@@ -291,7 +272,7 @@ impl<const WINDOW: usize> Client<WINDOW> {
         code: u8,
         out: &mut &mut [u8],
     ) -> Checked<bool> {
-        match (scope, self.flight(id)) {
+        match (scope, self.flights.get(id)) {
             (table::PUBREL, _) => {
                 if let Some((bits, bit)) = self.received(id) {
                     *bits &= !bit;
@@ -307,7 +288,7 @@ impl<const WINDOW: usize> Client<WINDOW> {
                 return Ok(true);
             }
             (table::PUBREC, Flight::ExactlyOnce | Flight::Released) if code < 0x80 => {
-                self.set(id, Flight::Released);
+                self.flights.set(id, Flight::Released);
                 self.answer(now, 0x62, id, out);
             }
             (table::PUBREC, Flight::Free) if code < 0x80 => self.not_found(now, id, out),
@@ -381,15 +362,15 @@ impl<const WINDOW: usize> Client<WINDOW> {
     }
 
     fn answered(&mut self, answer: Suback<'_>, flight: fn(u16) -> Flight) -> Checked<()> {
-        let filters = match self.flight(answer.packet_id) {
+        let filters = match self.flights.get(answer.packet_id) {
             // There are no codes.
             Flight::Unsubscribe(filters) if self.version == Version::V3_1_1 => filters,
             _ => answer.codes.iter().count() as u16,
         };
-        if self.flight(answer.packet_id) != flight(filters) {
+        if self.flights.get(answer.packet_id) != flight(filters) {
             return Err(Invalid);
         }
-        self.remove(answer.packet_id);
+        self.flights.remove(answer.packet_id);
         Ok(())
     }
 
@@ -421,45 +402,6 @@ impl<const WINDOW: usize> Client<WINDOW> {
     #[inline(always)]
     fn done(&mut self, id: NonZeroU16) {
         self.messages -= 1;
-        self.remove(id);
-    }
-
-    #[inline(always)]
-    fn flight(&self, id: NonZeroU16) -> Flight {
-        self.flights.get(usize::from(id.get()) - 1).copied().unwrap_or(Flight::Free)
-    }
-
-    #[inline(always)]
-    fn set(&mut self, id: NonZeroU16, flight: Flight) {
-        if let Some(slot) = self.flights.get_mut(usize::from(id.get()) - 1) {
-            *slot = flight;
-        }
-    }
-
-    /// The identifier that the next packet will have.
-    #[inline(always)]
-    fn vacant(&self) -> Result<NonZeroU16, Refused> {
-        if self.in_use == WINDOW {
-            return Err(Refused::NoQuota);
-        }
-        self.free.get(self.next).copied().flatten().ok_or(Refused::NoQuota)
-    }
-
-    #[inline(always)]
-    fn insert(&mut self, id: NonZeroU16, flight: Flight) {
-        self.set(id, flight);
-        self.in_use += 1;
-        self.next = if self.next + 1 == WINDOW { 0 } else { self.next + 1 };
-    }
-
-    #[inline(always)]
-    fn remove(&mut self, id: NonZeroU16) {
-        self.set(id, Flight::Free);
-        // The end of the ring is `in_use` behind its beginning, backwards: as many are not free.
-        let end = self.next.checked_sub(self.in_use).unwrap_or_else(|| self.next + WINDOW - self.in_use);
-        if let Some(free) = self.free.get_mut(end) {
-            *free = Some(id);
-        }
-        self.in_use -= 1;
+        self.flights.remove(id);
     }
 }

@@ -6,12 +6,15 @@
 //! version is known at run time.
 
 mod client;
+mod flights;
 mod packet;
 mod property;
 mod read;
+mod reader;
 mod table;
 mod text;
 mod write;
+mod writer;
 
 pub use client::{Client, Event, Limits};
 pub use packet::{
@@ -19,7 +22,7 @@ pub use packet::{
     Unsubscribe, Will,
 };
 pub use property::{Property, Value};
-pub use read::{Frame, split};
+pub use reader::{Frame, split};
 
 /// The version of a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -42,8 +45,9 @@ pub enum Sender {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Invalid;
 
-/// Why nothing is sent.
+/// Why nothing is sent. As large as a length, so that either is returned in a register.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(usize)]
 pub enum Refused {
     Invalid,
     NoRoom,

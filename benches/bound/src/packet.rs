@@ -2,7 +2,7 @@
 
 use core::num::NonZeroU16;
 
-use crate::read::Reader;
+use crate::reader::Reader;
 use crate::table::Place;
 use crate::{Checked, Property};
 

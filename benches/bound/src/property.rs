@@ -1,12 +1,12 @@
 //! Properties: sections of them that come, and lists to send.
 
 use crate::packet::{Element, Properties, Source};
-use crate::read::Reader;
+use crate::reader::Reader;
 use crate::table::{
     AUTH, AUTHENTICATION_DATA, AUTHENTICATION_METHOD, Kind, Place, TOPIC_ALIAS, kind, repeatable,
 };
 use crate::text::{check_text, check_topic};
-use crate::write::{VARINT_MAX, binary_len, text_len, topic_len, varint_len};
+use crate::writer::{VARINT_MAX, binary_len, text_len, topic_len, varint_len};
 use crate::{Checked, Invalid};
 
 #[derive(Clone, Copy, Debug, PartialEq)]

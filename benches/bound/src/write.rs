@@ -6,157 +6,14 @@ use crate::packet::{
     Ack, Connack, Connect, List, Outcome, Packet, Properties, Publish, Source, Suback, Subscribe,
     Subscription, Unsubscribe,
 };
-use crate::property::{Property, Value};
 use crate::read::check_options;
-use crate::table::{self, Kind, Place, kind};
-use crate::text::{check_filter, check_text, check_topic};
+use crate::table::{self, Place};
+use crate::text::check_filter;
+use crate::writer::{Writer, binary_len, section_len, text_len, topic_len};
 use crate::{Checked, Invalid, Refused, Sender, Version};
 
-pub(crate) const VARINT_MAX: u32 = 0x0FFF_FFFF;
-
-#[inline(always)]
-pub(crate) const fn varint_len(value: usize) -> usize {
-    match value {
-        0..=127 => 1,
-        128..=16_383 => 2,
-        16_384..=2_097_151 => 3,
-        _ => 4,
-    }
-}
-
-#[inline(always)]
-pub(crate) fn binary_len(bytes: &[u8]) -> Checked<usize> {
-    if bytes.len() <= 65_535 { Ok(2 + bytes.len()) } else { Err(Invalid) }
-}
-
-#[inline(always)]
-pub(crate) fn text_len(text: &str) -> Checked<usize> {
-    check_text(text.as_bytes())?;
-    binary_len(text.as_bytes())
-}
-
-#[inline(always)]
-pub(crate) fn topic_len(topic: &str) -> Checked<usize> {
-    check_topic(topic.as_bytes())?;
-    binary_len(topic.as_bytes())
-}
-
-/// Writes fields to room that was found to be enough; if it were not, they would be left out.
-pub(crate) struct Writer<'o>(&'o mut [u8]);
-
-impl<'o> Writer<'o> {
-    /// Begins a packet with the fixed header, and gives the number of its bytes.
-    #[inline(always)]
-    fn start(first: u8, body: usize, out: &'o mut [u8]) -> Result<(Self, usize), Refused> {
-        let len = 1 + varint_len(body) + body;
-        if body > VARINT_MAX as usize {
-            return Err(Refused::Invalid);
-        }
-        let mut writer = Self(out.get_mut(..len).ok_or(Refused::NoRoom)?);
-        if body < 0x80 {
-            writer.array([first, body as u8]);
-        } else {
-            writer.u8(first);
-            writer.long_varint(body);
-        }
-        Ok((writer, len))
-    }
-
-    #[inline(always)]
-    pub(crate) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
-        if let Some((to, rest)) = core::mem::take(&mut self.0).split_first_chunk_mut() {
-            *to = bytes;
-            self.0 = rest;
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        if let Some((to, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
-            to.copy_from_slice(bytes);
-            self.0 = rest;
-        }
-    }
-
-    #[inline(always)]
-    pub(crate) fn u8(&mut self, value: u8) {
-        self.array([value]);
-    }
-
-    #[inline(always)]
-    pub(crate) fn u16(&mut self, value: u16) {
-        self.array(value.to_be_bytes());
-    }
-
-    /// Of at most 65,535 bytes.
-    #[inline(always)]
-    pub(crate) fn binary(&mut self, bytes: &[u8]) {
-        self.u16(bytes.len() as u16);
-        self.bytes(bytes);
-    }
-
-    #[inline(always)]
-    pub(crate) fn varint(&mut self, value: usize) {
-        if value < 0x80 { self.u8(value as u8) } else { self.long_varint(value) }
-    }
-
-    #[inline(always)]
-    fn long_varint(&mut self, value: usize) {
-        let [a, b, c, d] = [0, 7, 14, 21].map(|shift| (value >> shift) as u8 | 0x80);
-        match varint_len(value) {
-            2 => self.array([a, b & 0x7F]),
-            3 => self.array([a, b, c & 0x7F]),
-            _ => self.array([a, b, c, d & 0x7F]),
-        }
-    }
-
-    /// Properties, which take so many bytes.
-    #[inline(always)]
-    fn section(&mut self, place: Place, len: usize, properties: Properties<'_>) {
-        if !place.is_5() {
-            return;
-        }
-        if len == 0 {
-            return self.u8(0);
-        }
-        self.varint(len);
-        match properties.0 {
-            Source::Received(bytes, _) => self.bytes(bytes),
-            Source::Given(list) => self.0 = write_given(list, core::mem::take(&mut self.0)),
-        }
-    }
-}
-
-/// Writes properties, and gives the room behind them: a writer that is handed to a function would stay in memory.
-#[inline(never)]
-fn write_given<'o>(list: &[Property<'_>], room: &'o mut [u8]) -> &'o mut [u8] {
-    let mut out = Writer(room);
-    for Property { id, value } in list {
-        out.u8(*id);
-        match (kind(*id), *value) {
-            (Kind::Flag, Value::Number(n)) => out.u8(n as u8),
-            (Kind::Short | Kind::PositiveShort, Value::Number(n)) => out.u16(n as u16),
-            (Kind::PositiveVarint, Value::Number(n)) => out.varint(n as usize),
-            (_, Value::Number(n)) => out.array(n.to_be_bytes()),
-            (_, Value::Text(text)) => out.binary(text.as_bytes()),
-            (_, Value::Binary(bytes)) => out.binary(bytes),
-            (_, Value::Pair(name, value)) => {
-                out.binary(name.as_bytes());
-                out.binary(value.as_bytes());
-            }
-        }
-    }
-    out.0
-}
-
-/// The number of bytes of a section with so many bytes of properties.
-#[inline(always)]
-fn section_len(place: Place, len: usize) -> usize {
-    if place.is_5() { varint_len(len) + len } else { 0 }
-}
-
-/// The number of bytes written.
-type Written = Result<usize, Refused>;
+/// The number of bytes of the packet.
+pub(crate) type Written = Result<usize, Refused>;
 
 impl Packet<'_> {
     /// Writes the packet to the front of `out`; gives the number of bytes.
@@ -168,7 +25,7 @@ impl Packet<'_> {
     pub fn encode(&self, version: Version, sender: Sender, out: &mut [u8]) -> Written {
         let place = |scope| Place::new(version, sender, scope);
         match self {
-            Self::Publish(packet) => packet.write(packet.packet_id, place(table::PUBLISH), out),
+            Self::Publish(packet) => packet.write_apart(version, sender, out),
             Self::Puback(packet) => packet.write(place(table::PUBACK), 0x40, out),
             Self::Pubrec(packet) => packet.write(place(table::PUBREC), 0x50, out),
             Self::Pubrel(packet) => packet.write(place(table::PUBREL), 0x62, out),
@@ -190,7 +47,7 @@ impl Packet<'_> {
 #[inline(always)]
 fn write_bare(place: Place, first: u8, out: &mut [u8]) -> Written {
     check_first(place, first)?;
-    Ok(Writer::start(first, 0, out)?.1)
+    Ok(Writer::start_bare(first, 0, out)?.1)
 }
 
 #[inline(always)]
@@ -199,6 +56,24 @@ fn check_first(place: Place, first: u8) -> Checked<()> {
 }
 
 impl Publish<'_> {
+    #[inline(never)]
+    fn write_apart(&self, version: Version, sender: Sender, out: &mut [u8]) -> Written {
+        self.encode(version, sender, out)
+    }
+
+    /// As [`Packet::encode`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    #[inline(always)]
+    pub fn encode(&self, version: Version, sender: Sender, out: &mut [u8]) -> Written {
+        if (self.flags.qos() == 0) != self.packet_id.is_none() {
+            return Err(Refused::Invalid);
+        }
+        self.write(self.packet_id, Place::new(version, sender, table::PUBLISH), out)
+    }
+
     /// Writes it with `id` as its packet identifier.
     #[inline(always)]
     pub(crate) fn write(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
@@ -227,13 +102,10 @@ impl Publish<'_> {
         out: &mut [u8],
     ) -> Written {
         let Self { flags, topic, properties, payload, .. } = *self;
-        if (flags.qos() == 0) != id.is_none() {
-            return Err(Refused::Invalid);
-        }
         let id_len = if id.is_none() { 0 } else { 2 };
         let body = topic_len? + id_len + section_len(place, property_len) + payload.len();
-        let (mut out, len) = Writer::start(0x30 | flags.0, body, out)?;
-        out.binary(topic.as_bytes());
+        let (mut out, len) = Writer::start(0x30 | flags.0, body, (topic.len() as u16).to_be_bytes(), out)?;
+        out.text(topic.as_bytes());
         if let Some(id) = id {
             out.u16(id.get());
         }
@@ -249,16 +121,13 @@ impl Ack<'_> {
         if self.code != 0 || !self.properties.is_empty() {
             return self.write_long(place, first, out);
         }
-        let (mut out, len) = Writer::start(first, 2, out)?;
-        out.u16(self.packet_id.get());
-        Ok(len)
+        Ok(Writer::start(first, 2, self.packet_id.get().to_be_bytes(), out)?.1)
     }
 
     #[inline(never)]
     fn write_long(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
         let lens = outcome_len(self.code, self.properties, place)?;
-        let (mut out, len) = Writer::start(first, 2 + lens.0, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = Writer::start(first, 2 + lens.0, self.packet_id.get().to_be_bytes(), out)?;
         write_outcome(self.code, self.properties, lens, place, &mut out);
         Ok(len)
     }
@@ -298,7 +167,7 @@ impl Outcome<'_> {
     fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
         check_first(place, first)?;
         let lens = outcome_len(self.code, self.properties, place)?;
-        let (mut out, len) = Writer::start(first, lens.0, out)?;
+        let (mut out, len) = Writer::start_bare(first, lens.0, out)?;
         write_outcome(self.code, self.properties, lens, place, &mut out);
         Ok(len)
     }
@@ -307,6 +176,7 @@ impl Outcome<'_> {
 impl Connect<'_> {
     #[inline(never)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let place = place.of(table::CONNECT);
         let Self { clean_start, keep_alive, properties, client_id, will, user_name, password } = *self;
         check_first(place, 0x10)?;
         if !place.is_5()
@@ -336,10 +206,10 @@ impl Connect<'_> {
             flags |= 0x40;
             body += binary_len(password)?;
         }
-        let (mut out, len) = Writer::start(0x10, body, out)?;
+        let (mut out, len) = Writer::start(0x10, body, [0, 4], out)?;
         let level = if place.is_5() { 5 } else { 4 };
         let [high, low] = keep_alive.to_be_bytes();
-        out.array([0, 4, b'M', b'Q', b'T', b'T', level, flags, high, low]);
+        out.array([b'M', b'Q', b'T', b'T', level, flags, high, low]);
         out.section(place, property_len, properties);
         out.binary(client_id.as_bytes());
         if let Some(will) = &will {
@@ -360,14 +230,19 @@ impl Connect<'_> {
 impl Connack<'_> {
     #[inline(never)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let place = place.of(table::CONNACK);
         let Self { session_present, code, properties } = *self;
         check_first(place, 0x20)?;
         if !place.sent().contains(code) || session_present && code != 0 {
             return Err(Refused::Invalid);
         }
         let property_len = properties.check(place)?;
-        let (mut out, len) = Writer::start(0x20, 2 + section_len(place, property_len), out)?;
-        out.array([u8::from(session_present), code]);
+        let (mut out, len) = Writer::start(
+            0x20,
+            2 + section_len(place, property_len),
+            [u8::from(session_present), code],
+            out,
+        )?;
         out.section(place, property_len, properties);
         Ok(len)
     }
@@ -407,6 +282,7 @@ impl<'a, T> List<'a, T> {
 impl Subscribe<'_> {
     #[inline(never)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let place = place.of(table::SUBSCRIBE);
         check_first(place, 0x82)?;
         let property_len = self.properties.check(place)?;
         let version = place.version();
@@ -415,8 +291,12 @@ impl Subscribe<'_> {
             check_options(filter.as_bytes(), options, version)?;
             Ok(binary_len(filter.as_bytes())? + 1)
         })?;
-        let (mut out, len) = Writer::start(0x82, 2 + section_len(place, property_len) + list_len, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = Writer::start(
+            0x82,
+            2 + section_len(place, property_len) + list_len,
+            self.packet_id.get().to_be_bytes(),
+            out,
+        )?;
         out.section(place, property_len, self.properties);
         self.filters.write_elements(&mut out, |&Subscription { filter, options }, out| {
             out.binary(filter.as_bytes());
@@ -429,14 +309,19 @@ impl Subscribe<'_> {
 impl Unsubscribe<'_> {
     #[inline(never)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        let place = place.of(table::UNSUBSCRIBE);
         check_first(place, 0xA2)?;
         let property_len = self.properties.check(place)?;
         let list_len = self.filters.check_elements(place, |filter| {
             check_filter(filter.as_bytes(), place.version())?;
             binary_len(filter.as_bytes())
         })?;
-        let (mut out, len) = Writer::start(0xA2, 2 + section_len(place, property_len) + list_len, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = Writer::start(
+            0xA2,
+            2 + section_len(place, property_len) + list_len,
+            self.packet_id.get().to_be_bytes(),
+            out,
+        )?;
         out.section(place, property_len, self.properties);
         self.filters.write_elements(&mut out, |filter, out| out.binary(filter.as_bytes()));
         Ok(len)
@@ -454,8 +339,12 @@ impl Suback<'_> {
         } else {
             self.codes.check_elements(place, |&code| if sent.contains(code) { Ok(1) } else { Err(Invalid) })
         }?;
-        let (mut out, len) = Writer::start(first, 2 + section_len(place, property_len) + list_len, out)?;
-        out.u16(self.packet_id.get());
+        let (mut out, len) = Writer::start(
+            first,
+            2 + section_len(place, property_len) + list_len,
+            self.packet_id.get().to_be_bytes(),
+            out,
+        )?;
         out.section(place, property_len, self.properties);
         match self.codes.0 {
             Source::Received(codes, _) | Source::Given(codes) => out.bytes(codes),
