@@ -1,0 +1,377 @@
+//! One PUBLISH to very many subscribers.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use sans_mqtt::*;
+use serde::Serialize;
+use serde_json::json;
+
+use crate::connect::{Kept, NOW, Stored, Tables, answers, handle, hello, server};
+use crate::measure::{Sampled, median, nanoseconds, samples};
+use crate::plot::{Line, Panel};
+use crate::report::{Check, Report, decimals, table, whole};
+
+const TOPIC: &str = "plant/7/line/3/speed";
+const PROPERTIES: [Property<'_>; 3] = [
+    Property::ContentType("application/json"),
+    Property::UserProperty("unit", "mm/s"),
+    Property::UserProperty("source", "encoder-2"),
+];
+const PAYLOADS: [usize; 3] = [64, 1 << 10, 64 << 10];
+const VERSIONS: [Version; 2] = [Version::V3_1_1, Version::V5_0];
+const QOS: [Qos; 3] = [Qos::AtMostOnce, Qos::AtLeastOnce, Qos::ExactlyOnce];
+
+/// The heads of packets differ for a larger payload by the bytes of their Remaining Length, of which there are 1 to 4.
+const LENGTH_FIELD: f64 = 3.0;
+
+/// What all subscribers get.
+struct Outgoing<'a> {
+    message: Message<'a>,
+    stored: &'a Arc<Stored>,
+}
+
+/// Sends a message to one subscriber.
+type Send = fn(&mut Link, &Outgoing<'_>, Qos) -> Result<Option<PacketId>, UsageError>;
+
+/// The ways to do so, to be compared.
+const WAYS: [(&str, Send); 2] = [("`publish_kept`", publish_kept), ("`publish_head`", publish_head)];
+
+/// The session keeps a reference.
+fn publish_kept(link: &mut Link, outgoing: &Outgoing<'_>, qos: Qos) -> Result<Option<PacketId>, UsageError> {
+    let keep = Kept((qos > Qos::AtMostOnce).then(|| outgoing.stored.clone()));
+    let message = copy_of(&outgoing.message, link.server.version(), qos);
+    link.server.publish_kept(&message, keep, &mut link.output.share(outgoing.stored, message.payload))
+}
+
+/// The session keeps nothing: the application knows what is behind an identifier.
+fn publish_head(link: &mut Link, outgoing: &Outgoing<'_>, qos: Qos) -> Result<Option<PacketId>, UsageError> {
+    let message = copy_of(&outgoing.message, link.server.version(), qos);
+    let head = Message { payload: &[], ..message };
+    let id = link.server.publish_head(&head, message.payload.len() as u32, &mut link.output.copied)?;
+    link.output.append(outgoing.stored);
+    link.server.payload_written(message.payload.len())?;
+    Ok(id)
+}
+
+/// A subscriber.
+struct Link {
+    server: Server<Tables>,
+    output: Output,
+}
+
+/// The message as a subscriber gets it.
+fn copy_of<'a>(message: &Message<'a>, version: Version, qos: Qos) -> Message<'a> {
+    let properties = if version == Version::V5_0 { message.properties } else { Properties::EMPTY };
+    Message { qos, properties, ..*message }
+}
+
+/// What waits to be written to a transport, in one call with all pieces.
+#[derive(Default)]
+struct Output {
+    copied: Vec<u8>,
+    /// Payloads that are shared, and how many of the bytes above go before each.
+    shared: Vec<(usize, Arc<Stored>)>,
+}
+
+impl Output {
+    /// The payload goes behind what is there.
+    fn append(&mut self, stored: &Arc<Stored>) {
+        self.shared.push((self.copied.len(), stored.clone()));
+    }
+
+    /// A sink that knows the payload, and does not copy it.
+    fn share<'a>(&'a mut self, stored: &'a Arc<Stored>, payload: &'a [u8]) -> Share<'a> {
+        Share { output: self, stored, payload }
+    }
+
+    /// All bytes, in order.
+    fn bytes(&self) -> Vec<u8> {
+        let (mut bytes, mut from) = (Vec::new(), 0);
+        for (at, stored) in &self.shared {
+            bytes.extend_from_slice(&self.copied[from..*at]);
+            bytes.extend_from_slice(stored.message().payload);
+            from = *at;
+        }
+        bytes.extend_from_slice(&self.copied[from..]);
+        bytes
+    }
+
+    fn clear(&mut self) {
+        self.copied.clear();
+        self.shared.clear();
+    }
+}
+
+struct Share<'a> {
+    output: &'a mut Output,
+    stored: &'a Arc<Stored>,
+    payload: &'a [u8],
+}
+
+impl Sink for Share<'_> {
+    fn reserve(&mut self, _: usize) -> bool {
+        true
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if std::ptr::eq(bytes, self.payload) {
+            self.output.append(self.stored);
+        } else {
+            self.output.copied.extend_from_slice(bytes);
+        }
+    }
+}
+
+/// All subscribers, and what each was granted.
+struct World {
+    links: Vec<Link>,
+}
+
+/// What is asked for by the subscriber with this number: versions and QoS are mixed.
+fn wants(who: usize) -> (Version, Qos) {
+    (VERSIONS[who % 2], QOS[who / 2 % 3])
+}
+
+impl World {
+    fn new(subscribers: usize) -> Self {
+        let link = |who| {
+            let hello = hello(wants(who).0, &format!("subscriber-{who}"), 60);
+            Link {
+                server: server(NOW, &Config::default(), Tables::default(), &hello),
+                output: Output::default(),
+            }
+        };
+        Self { links: (0..subscribers).map(link).collect() }
+    }
+
+    /// What is measured.
+    fn send(&mut self, case: &Case) {
+        let outgoing = Outgoing { message: case.stored.message(), stored: &case.stored };
+        for &who in &case.targets {
+            let who = who as usize;
+            (case.send)(&mut self.links[who], &outgoing, wants(who).1).expect("nothing is in flight");
+        }
+    }
+
+    /// Everything is written, and acknowledged.
+    fn settle(&mut self, case: &Case) {
+        let mut out = Vec::new();
+        for &who in &case.targets {
+            let Link { server, output } = &mut self.links[who as usize];
+            output.clear();
+            let Some(newest) = newest(server, wants(who as usize).1) else { continue };
+            for answer in answers(wants(who as usize).1) {
+                handle(server, NOW, &answer(newest), &mut out, |_, _, _| {});
+                out.clear();
+            }
+            assert_eq!(server.session().in_flight(), 0);
+        }
+    }
+
+    /// The mean number of bytes that were copied for a subscriber, after a look at whether they are right.
+    fn copied(&self, case: &Case) -> f64 {
+        let message = case.stored.message();
+        let mut copied = 0;
+        for (n, &who) in case.targets.iter().enumerate() {
+            let output = &self.links[who as usize].output;
+            copied += output.copied.len();
+            // All of 64 KiB for each would take long.
+            if n % 97 == 0 {
+                let ((version, qos), bytes) = (wants(who as usize), output.bytes());
+                let Ok(Split::Frame(frame, [])) = Frame::split(&bytes, usize::MAX) else {
+                    panic!("not one packet")
+                };
+                let Ok(Packet::Publish(publish)) = Packet::decode(version, frame) else {
+                    panic!("no PUBLISH")
+                };
+                let properties = copy_of(&message, version, qos).properties;
+                assert_eq!((publish.topic, publish.payload), (message.topic, message.payload));
+                assert_eq!((publish.delivery.qos(), publish.properties), (qos, properties));
+            }
+        }
+        copied as f64 / case.targets.len() as f64
+    }
+}
+
+/// The identifier of the one message in flight, if there is one.
+fn newest(server: &Server<Tables>, qos: Qos) -> Option<PacketId> {
+    let ids = (1..=u16::MAX).filter_map(PacketId::new);
+    (qos > Qos::AtMostOnce)
+        .then(|| ids.into_iter().find(|id| server.session().flight(*id).is_some()))
+        .flatten()
+}
+
+/// A message, how it is sent, and to whom.
+#[derive(Clone)]
+struct Case {
+    way: &'static str,
+    send: Send,
+    properties: usize,
+    stored: Arc<Stored>,
+    /// Of one version and QoS, or of all.
+    group: Option<(Version, Qos)>,
+    targets: Vec<u32>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    way: &'static str,
+    properties: usize,
+    payload: usize,
+    group: Option<String>,
+    subscribers: usize,
+    bytes_copied: f64,
+    allocations: u64,
+    nanoseconds: Vec<f64>,
+}
+
+impl Row {
+    fn time(&self) -> f64 {
+        median(&self.nanoseconds)
+    }
+}
+
+fn cases(subscribers: usize) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let mut add = |properties: usize, payload: usize, group: Option<(Version, Qos)>| {
+        let stored = Stored::new(TOPIC, &PROPERTIES[..properties], &vec![7; payload]);
+        let is_one = |who: &usize| group.is_none_or(|group| wants(*who) == group);
+        let targets: Vec<_> = (0..subscribers).filter(is_one).map(|who| who as u32).collect();
+        for (way, send) in WAYS {
+            let (stored, targets) = (stored.clone(), targets.clone());
+            cases.push(Case { way, send, properties, stored, group, targets });
+        }
+    };
+    for properties in [0, PROPERTIES.len()] {
+        PAYLOADS.into_iter().for_each(|payload| add(properties, payload, None));
+    }
+    for version in VERSIONS {
+        QOS.into_iter().for_each(|qos| add(0, PAYLOADS[1], Some((version, qos))));
+    }
+    cases
+}
+
+pub fn measure(quick: bool) -> Report {
+    let (subscribers, rounds) = if quick { (20_000, 5) } else { (100_000, 15) };
+    let world = Rc::new(RefCell::new(World::new(subscribers)));
+    let cases = cases(subscribers);
+    let mut rows: Vec<_> = cases.iter().map(|case| row(&mut world.borrow_mut(), case)).collect();
+    let sampled = |case: &Case| -> Sampled {
+        let (world, case) = (world.clone(), case.clone());
+        Box::new(move || {
+            let world = &mut *world.borrow_mut();
+            let time = nanoseconds(|| world.send(&case));
+            world.settle(&case);
+            time / case.targets.len() as f64
+        })
+    };
+    let samples = samples(rounds, &mut cases.iter().map(sampled).collect::<Vec<_>>());
+    for (row, samples) in rows.iter_mut().zip(samples) {
+        row.nanoseconds = samples;
+    }
+    report(subscribers, &rows)
+}
+
+/// All figures but the times.
+fn row(world: &mut World, case: &Case) -> Row {
+    // The first message makes tables and buffers.
+    world.send(case);
+    world.settle(case);
+    let allocations = allocation_counter::measure(|| world.send(case)).count_total;
+    let bytes_copied = world.copied(case);
+    world.settle(case);
+    Row {
+        way: case.way,
+        properties: case.properties,
+        payload: case.stored.message().payload.len(),
+        group: case.group.map(|(version, qos)| format!("{version}, QoS {}", qos as u8)),
+        subscribers: case.targets.len(),
+        bytes_copied,
+        allocations,
+        nanoseconds: Vec::new(),
+    }
+}
+
+fn report(subscribers: usize, rows: &[Row]) -> Report {
+    let (mixed, groups): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.group.is_none());
+    let figures = |row: &Row| [decimals(row.time()), decimals(row.bytes_copied), row.allocations.to_string()];
+    let text = table(
+        &["for each subscriber", "payload", "ns", "bytes copied", "allocations in all"],
+        mixed.iter().map(|row| {
+            let message = format!("{}, {}", row.way, properties(row.properties));
+            [message, whole(row.payload as u64)].into_iter().chain(figures(row)).collect()
+        }),
+    ) + "\nA payload of 1 KiB, no properties, to subscribers of one kind:\n\n"
+        + &table(
+            &["for each subscriber", "ns", "bytes copied", "allocations in all"],
+            groups.iter().map(|row| {
+                let kind = row.group.clone().unwrap_or_default();
+                [format!("{}, {kind}", row.way)].into_iter().chain(figures(row)).collect()
+            }),
+        )
+        + "
+Each subscriber has a connection, and an output of its own into which the head is copied; the payload is there once, and its
+reference counted. Subscribers are visited in the order in which they came, versions and QoS mixed, so that little of what belongs to
+them is in a cache: that is most of the time. Acknowledgements are not in it.
+";
+    let line = |way: &str, properties: usize| Line {
+        name: format!("{}, {}", way.trim_matches('`'), self::properties(properties)),
+        points: mixed
+            .iter()
+            .filter(|row| row.way == way && row.properties == properties)
+            .map(|row| (row.payload as f64, row.time()))
+            .collect(),
+    };
+    let lines = [0, PROPERTIES.len()].into_iter().flat_map(|n| WAYS.map(|(way, _)| line(way, n)));
+    Report {
+        name: "fan-out",
+        title: format!("One PUBLISH to {} subscribers", whole(subscribers as u64)),
+        text,
+        checks: checks(&mixed),
+        raw: json!(rows),
+        panels: vec![Panel {
+            title: "Fan-out".into(),
+            x: "bytes of payload",
+            y: "ns per subscriber",
+            log: false,
+            lines: lines.collect(),
+        }],
+    }
+}
+
+fn properties(n: usize) -> String {
+    if n == 0 { "no properties".into() } else { format!("{n} properties") }
+}
+
+/// Nothing depends on the payload.
+fn checks(mixed: &[&Row]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for same in mixed.chunk_by(|one, other| one.properties == other.properties) {
+        for (way, _) in WAYS {
+            let rows = || same.iter().filter(|row| row.way == way);
+            let spread = |of: fn(&Row) -> f64| {
+                rows()
+                    .map(|row| of(row))
+                    .fold((f64::MAX, 0.0), |(least, most), it| (least.min(it), f64::max(most, it)))
+            };
+            let what = properties(same[0].properties);
+            let (least, most) = spread(|row| row.bytes_copied);
+            checks.push(Check::at_most(
+                format!("{way}, {what}: bytes copied more for a larger payload"),
+                most - least,
+                LENGTH_FIELD,
+            ));
+            let (least, most) = spread(Row::time);
+            checks.push(Check::at_most(
+                format!("{way}, {what}: times as long for a larger payload"),
+                most / least,
+                2.0,
+            ));
+            let (_, allocations) = spread(|row| row.allocations as f64);
+            checks.push(Check::at_most(format!("{way}, {what}: allocations"), allocations, 0.0));
+        }
+    }
+    checks
+}
