@@ -15,14 +15,12 @@ pub trait Deadlines: Default {
     /// The name of the structure.
     const NAME: &'static str;
 
-    /// `who` has to be looked at when it is `due`: to be called after each call of one of its functions.
+    /// `who` has to be looked at when it is `due`: to be called after each call of one of its functions. `None`: never; it may be
+    /// gone, and its number given to another.
     fn set(&mut self, who: u32, due: Option<Instant>);
 
     /// Looks at those whose time has come, and asks when to look again.
     fn advance(&mut self, now: Instant, look: impl FnMut(u32) -> Option<Instant>);
-
-    /// `who` is gone; its number may be given to another.
-    fn forget(&mut self, who: u32);
 }
 
 /// The milliseconds of a tick: how late a look may be.
@@ -53,13 +51,16 @@ impl Deadlines for Wheel {
     const NAME: &'static str = "timing wheel";
 
     fn set(&mut self, who: u32, due: Option<Instant>) {
-        let Some(due) = due else { return };
-        let tick = u32::try_from(due.as_millis().div_ceil(TICK)).unwrap_or(NEVER);
-        let tick = tick.clamp(self.next, self.next + SLOTS - 1);
         let at = who as usize;
         if at >= self.noted.len() {
             self.noted.resize(at + 1, NEVER);
         }
+        let Some(due) = due else {
+            self.noted[at] = NEVER;
+            return;
+        };
+        let tick = u32::try_from(due.as_millis().div_ceil(TICK)).unwrap_or(NEVER);
+        let tick = tick.clamp(self.next, self.next + SLOTS - 1);
         if tick < self.noted[at] {
             self.noted[at] = tick;
             self.slots[(tick % SLOTS) as usize].push(who);
@@ -78,10 +79,6 @@ impl Deadlines for Wheel {
             }
         }
     }
-
-    fn forget(&mut self, who: u32) {
-        self.noted[who as usize] = NEVER;
-    }
 }
 
 /// A binary heap, for comparison: exact to the millisecond, and slower.
@@ -96,11 +93,14 @@ impl Deadlines for Queue {
     const NAME: &'static str = "binary heap";
 
     fn set(&mut self, who: u32, due: Option<Instant>) {
-        let Some(due) = due else { return };
         let at = who as usize;
         if at >= self.noted.len() {
             self.noted.resize(at + 1, None);
         }
+        let Some(due) = due else {
+            self.noted[at] = None;
+            return;
+        };
         if self.noted[at].is_none_or(|noted| due < noted) {
             self.noted[at] = Some(due);
             self.queue.push(Reverse((due, who)));
@@ -117,10 +117,6 @@ impl Deadlines for Queue {
                 self.set(who, look(who));
             }
         }
-    }
-
-    fn forget(&mut self, who: u32) {
-        self.noted[who as usize] = None;
     }
 }
 
@@ -139,14 +135,9 @@ mod tests {
             // Often near, at times behind what lies ahead, and never in the past.
             for who in random.choose_multiple(0..500_u32, 5) {
                 let span = if random.bool() { 10_000 } else { 600_000 };
-                let due = now.as_millis() + 1 + random.u64(..span);
-                if random.u8(..) == 0 {
-                    deadlines.forget(who);
-                    list[who as usize] = None;
-                } else {
-                    list[who as usize] = Some(due);
-                    deadlines.set(who, Some(Instant::from_millis(due)));
-                }
+                let due = Some(now.as_millis() + 1 + random.u64(..span)).filter(|_| random.u8(..) > 0);
+                list[who as usize] = due;
+                deadlines.set(who, due.map(Instant::from_millis));
             }
             deadlines.advance(now, |who| {
                 let due = &mut list[who as usize];

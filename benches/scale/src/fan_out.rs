@@ -1,6 +1,7 @@
 //! One PUBLISH to very many subscribers.
 
 use std::cell::RefCell;
+use std::io;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -8,10 +9,12 @@ use sans_mqtt::*;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::connect::{Kept, NOW, Stored, Tables, answers, handle, hello, server};
-use crate::measure::{Sampled, median, nanoseconds, samples};
+use crate::connect::{Kept, NOW, Stored, Tables, answers, hello, server, take};
+use crate::measure::{self, Sampled, median, nanoseconds, samples};
 use crate::plot::{Line, Panel};
 use crate::report::{Check, Report, decimals, table, whole};
+
+pub const NAME: &str = "fan-out";
 
 const TOPIC: &str = "plant/7/line/3/speed";
 const PROPERTIES: [Property<'_>; 3] = [
@@ -163,7 +166,7 @@ impl World {
             output.clear();
             let Some(newest) = newest(server, wants(who as usize).1) else { continue };
             for answer in answers(wants(who as usize).1) {
-                handle(server, NOW, &answer(newest), &mut out, |_, _, _| {});
+                take(server, NOW, &answer(newest), &mut out, |_, _, _| {});
                 out.clear();
             }
             assert_eq!(server.session().in_flight(), 0);
@@ -224,6 +227,7 @@ struct Row {
     subscribers: usize,
     bytes_copied: f64,
     allocations: u64,
+    instructions: Option<f64>,
     nanoseconds: Vec<f64>,
 }
 
@@ -253,7 +257,19 @@ fn cases(subscribers: usize) -> Vec<Case> {
     cases
 }
 
-pub fn measure(quick: bool) -> Report {
+/// For so many subscribers instructions are counted.
+const COUNTED: usize = 1200;
+
+/// Does what is counted.
+pub fn count(number: usize) {
+    let mut world = World::new(COUNTED);
+    let case = &cases(COUNTED)[number];
+    world.send(case);
+    world.settle(case);
+    measure::counted(&mut || world.send(case));
+}
+
+pub fn measure(quick: bool, instructions: bool) -> io::Result<Report> {
     let (subscribers, rounds) = if quick { (20_000, 5) } else { (100_000, 15) };
     let world = Rc::new(RefCell::new(World::new(subscribers)));
     let cases = cases(subscribers);
@@ -271,7 +287,16 @@ pub fn measure(quick: bool) -> Report {
     for (row, samples) in rows.iter_mut().zip(samples) {
         row.nanoseconds = samples;
     }
-    report(subscribers, &rows)
+    if instructions {
+        let targets = self::cases(COUNTED).into_iter().map(|case| case.targets.len());
+        for (number, (row, targets)) in rows.iter_mut().zip(targets).enumerate() {
+            // The largest payload is as good as any.
+            if !quick || row.payload == PAYLOADS[2] {
+                row.instructions = Some(measure::instructions(NAME, number)? / targets as f64);
+            }
+        }
+    }
+    Ok(report(subscribers, &rows))
 }
 
 /// All figures but the times.
@@ -290,22 +315,26 @@ fn row(world: &mut World, case: &Case) -> Row {
         subscribers: case.targets.len(),
         bytes_copied,
         allocations,
+        instructions: None,
         nanoseconds: Vec::new(),
     }
 }
 
 fn report(subscribers: usize, rows: &[Row]) -> Report {
     let (mixed, groups): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.group.is_none());
-    let figures = |row: &Row| [decimals(row.time()), decimals(row.bytes_copied), row.allocations.to_string()];
+    let figures = |row: &Row| {
+        let instructions = row.instructions.map_or("-".into(), decimals);
+        [decimals(row.time()), instructions, decimals(row.bytes_copied), row.allocations.to_string()]
+    };
     let text = table(
-        &["for each subscriber", "payload", "ns", "bytes copied", "allocations in all"],
+        &["for each subscriber", "payload", "ns", "instructions", "bytes copied", "allocations in all"],
         mixed.iter().map(|row| {
             let message = format!("{}, {}", row.way, properties(row.properties));
             [message, whole(row.payload as u64)].into_iter().chain(figures(row)).collect()
         }),
     ) + "\nA payload of 1 KiB, no properties, to subscribers of one kind:\n\n"
         + &table(
-            &["for each subscriber", "ns", "bytes copied", "allocations in all"],
+            &["for each subscriber", "ns", "instructions", "bytes copied", "allocations in all"],
             groups.iter().map(|row| {
                 let kind = row.group.clone().unwrap_or_default();
                 [format!("{}, {kind}", row.way)].into_iter().chain(figures(row)).collect()
@@ -326,7 +355,7 @@ them is in a cache: that is most of the time. Acknowledgements are not in it.
     };
     let lines = [0, PROPERTIES.len()].into_iter().flat_map(|n| WAYS.map(|(way, _)| line(way, n)));
     Report {
-        name: "fan-out",
+        name: NAME,
         title: format!("One PUBLISH to {} subscribers", whole(subscribers as u64)),
         text,
         checks: checks(&mixed),
@@ -369,6 +398,14 @@ fn checks(mixed: &[&Row]) -> Vec<Check> {
                 most / least,
                 2.0,
             ));
+            if rows().all(|row| row.instructions.is_some()) {
+                let (least, most) = spread(|row| row.instructions.unwrap_or_default());
+                checks.push(Check::at_most(
+                    format!("{way}, {what}: times as many instructions for a larger payload"),
+                    most / least,
+                    1.05,
+                ));
+            }
             let (_, allocations) = spread(|row| row.allocations as f64);
             checks.push(Check::at_most(format!("{way}, {what}: allocations"), allocations, 0.0));
         }

@@ -10,7 +10,7 @@ use sans_mqtt::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::connect::{Kept, Stored, Tables, handle, hello, server, subscribe};
+use crate::connect::{Kept, Stored, Tables, hello, server, subscribe, take};
 use crate::deadlines::{Deadlines, Wheel};
 use crate::measure::{allocated, resident};
 use crate::report::{Check, Report, decimals, table, whole};
@@ -103,7 +103,7 @@ impl<S: Store<Keep = Kept> + Default> Broker<S> {
                 let server = &mut self.connections[who as usize];
                 let subscribe = subscribe(server.version(), &filter(who));
                 let now = Instant::from_millis(u64::from(who) % 60_000);
-                handle(server, now, &subscribe, &mut out, |server, _, out| {
+                take(server, now, &subscribe, &mut out, |server, _, out| {
                     server
                         .suback(&[ReasonCode::GRANTED_QOS_1], Properties::EMPTY, out)
                         .expect("it is asked for");

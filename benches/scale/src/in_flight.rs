@@ -1,14 +1,18 @@
 //! The cost of a packet, depending on how many are in flight.
 
+use std::io;
+
 use fastrand::Rng;
 use sans_mqtt::*;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::connect::{NOW, answers, client, delivery, handle, hello, publish, pubrel, server};
-use crate::measure::{Sampled, median, nanoseconds, samples};
+use crate::connect::{NOW, answers, client, delivery, hello, publish, pubrel, server, take};
+use crate::measure::{self, Sampled, median, nanoseconds, samples};
 use crate::plot::{Line, Panel};
 use crate::report::{Check, Report, decimals, table, whole};
+
+pub const NAME: &str = "in-flight";
 
 const IN_FLIGHT: [u16; 12] = [1, 4, 16, 64, 256, 1024, 2048, 4096, 8192, 16_384, 32_768, u16::MAX];
 const QUICK: [u16; 5] = [1, 16, 256, 4096, u16::MAX];
@@ -19,15 +23,23 @@ const MESSAGES: usize = 16_384;
 /// With so many in flight all is in the nearest cache; a packet with 65,535 may take so many times as long.
 const REFERENCE: u16 = 16;
 const LIMIT: f64 = 3.0;
+/// Copies that are acknowledged at random are blocks all over the heap, more than the second cache holds.
+const SCATTERED: f64 = 10.0;
+/// With identifiers made up to share buckets.
+const COLLIDING: f64 = 20.0;
+/// Instructions, which no cache changes.
+const SAME: f64 = 1.1;
 
 const TOPIC: &str = "plant/7/line/3/speed";
 const PAYLOAD: [u8; 64] = [7; 64];
 
 /// In which order messages are acknowledged.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-enum Order {
+enum Sequence {
     InOrder,
     Random,
+    /// In order, with identifiers that a peer has chosen so that as many as possible share a bucket of our table.
+    Colliding,
 }
 
 /// Who has messages in flight.
@@ -60,7 +72,7 @@ impl Side {
 struct Case {
     side: Side,
     qos: u8,
-    order: Order,
+    order: Sequence,
     in_flight: u16,
 }
 
@@ -74,7 +86,8 @@ impl Case {
         if self.qos == 1 { 2 } else { 4 }
     }
 
-    fn sampled(self) -> Sampled {
+    /// Has so many in flight, and then none. What it needs is there.
+    fn prepared(self) -> Box<dyn FnMut()> {
         match self.side {
             Side::OutboxCopies => self.outbox(Heap::<Boxed>::default()),
             Side::OutboxCaller => self.outbox(Heap::<Caller>::default()),
@@ -83,23 +96,44 @@ impl Case {
         }
     }
 
-    /// Has so many in flight and then none, again and again. Gives the nanoseconds per packet.
-    fn sample(self, mut batch: impl FnMut()) -> f64 {
-        let batches = MESSAGES.div_ceil(usize::from(self.in_flight));
-        let time = nanoseconds(|| (0..batches).for_each(|_| batch()));
-        time / (batches * usize::from(self.in_flight) * self.packets()) as f64
+    /// The nanoseconds per packet.
+    fn sampled(self) -> Sampled {
+        let mut batch = self.prepared();
+        Box::new(move || {
+            let batches = self.batches(MESSAGES);
+            nanoseconds(|| (0..batches).for_each(|_| batch())) / self.packets_of(batches)
+        })
+    }
+
+    /// How often it is done for so many messages.
+    fn batches(self, messages: usize) -> usize {
+        messages.div_ceil(usize::from(self.in_flight))
+    }
+
+    fn packets_of(self, batches: usize) -> f64 {
+        (batches * usize::from(self.in_flight) * self.packets()) as f64
     }
 
     /// The places of a batch in the order in which its messages are acknowledged.
     fn places(self) -> Vec<u16> {
         let mut places: Vec<_> = (0..self.in_flight).collect();
-        if self.order == Order::Random {
+        if self.order == Sequence::Random {
             Rng::with_seed(1).shuffle(&mut places);
         }
         places
     }
 
-    fn outbox<S: Store + 'static>(self, store: S) -> Sampled {
+    /// The identifiers that a peer has for its messages.
+    fn ids(self) -> Vec<PacketId> {
+        // The length of the table, and how many identifiers have the same remainder.
+        let len = self.in_flight.checked_next_power_of_two().unwrap_or(u16::MAX);
+        let same = u16::MAX / len;
+        let id =
+            |n: u16| if self.order == Sequence::Colliding { n % same * len + n / same + 1 } else { n + 1 };
+        (0..self.in_flight).filter_map(|n| PacketId::new(id(n))).collect()
+    }
+
+    fn outbox<S: Store + 'static>(self, store: S) -> Box<dyn FnMut()> {
         let mut client = Box::new(client(store));
         let message = Message { qos: self.qos(), topic: TOPIC, payload: &PAYLOAD, ..Message::default() };
         let (places, mut ids, mut out) = (self.places(), Vec::new(), Vec::new());
@@ -112,27 +146,27 @@ impl Case {
             for answer in answers(self.qos()) {
                 for place in &places {
                     out.clear();
-                    handle(&mut client, NOW, &answer(ids[usize::from(*place)]), &mut out, |_, _, _| {});
+                    take(&mut client, NOW, &answer(ids[usize::from(*place)]), &mut out, |_, _, _| {});
                 }
             }
             assert_eq!(client.session().in_flight(), 0);
         };
         batch();
-        Box::new(move || self.sample(&mut batch))
+        Box::new(batch)
     }
 
-    fn inbox(self) -> Sampled {
+    fn inbox(self) -> Box<dyn FnMut()> {
         let config = Config { receive_maximum: u16::MAX, ..Config::default() };
         let store = Heap::<Caller>::new(1, u16::MAX);
         let mut server = server(NOW, &config, store, &hello(Version::V5_0, "client", 60));
         server.set_acknowledge(Acknowledge::Manual);
-        let ids: Vec<_> = (1..=self.in_flight).filter_map(PacketId::new).collect();
+        let ids = self.ids();
         let packet = |id: &PacketId| publish(Version::V5_0, delivery(self.qos(), *id), TOPIC, &PAYLOAD);
         let packets: Vec<_> = ids.iter().map(packet).collect();
         let (places, mut tokens, mut out) = (self.places(), Vec::new(), Vec::new());
         let mut batch = move || {
             for packet in &packets {
-                handle(&mut server, NOW, packet, &mut out, |_, event, _| {
+                take(&mut server, NOW, packet, &mut out, |_, event, _| {
                     let Event::Publish(_, token) = event else { panic!("{event:?}") };
                     tokens.push(token);
                 });
@@ -146,13 +180,13 @@ impl Case {
             if self.qos == 2 {
                 for place in &places {
                     out.clear();
-                    handle(&mut server, NOW, &pubrel(ids[usize::from(*place)]), &mut out, |_, _, _| {});
+                    take(&mut server, NOW, &pubrel(ids[usize::from(*place)]), &mut out, |_, _, _| {});
                 }
             }
             assert_eq!(server.session().incoming_in_flight(), 0);
         };
         batch();
-        Box::new(move || self.sample(&mut batch))
+        Box::new(batch)
     }
 }
 
@@ -166,73 +200,184 @@ impl Row {
     fn time(&self) -> f64 {
         median(&self.nanoseconds)
     }
+
+    /// What a check goes by: whatever disturbs only adds.
+    fn least(&self) -> f64 {
+        self.nanoseconds.iter().copied().fold(f64::MAX, f64::min)
+    }
 }
 
 /// The curves: one for each side, QoS and order.
-fn curves() -> impl Iterator<Item = (Side, u8, Order)> {
-    Side::ALL.into_iter().flat_map(|side| {
-        [1, 2]
-            .into_iter()
-            .flat_map(move |qos| [Order::InOrder, Order::Random].map(|order| (side, qos, order)))
-    })
+fn curves() -> Vec<(Side, u8, Sequence)> {
+    let mut curves = Vec::new();
+    for side in Side::ALL {
+        for qos in [1, 2] {
+            curves.extend([Sequence::InOrder, Sequence::Random].map(|order| (side, qos, order)));
+            // The identifiers of what is sent are ours.
+            curves.extend((side == Side::Inbox).then_some((side, qos, Sequence::Colliding)));
+        }
+    }
+    curves
 }
 
-fn describe(qos: u8, order: Order) -> String {
-    format!("QoS {qos}, acknowledged {}", if order == Order::InOrder { "in order" } else { "at random" })
+fn describe(qos: u8, order: Sequence) -> String {
+    let order = match order {
+        Sequence::InOrder => "in order",
+        Sequence::Random => "at random",
+        Sequence::Colliding => "in order, hostile identifiers",
+    };
+    format!("QoS {qos}, {order}")
 }
 
-pub fn measure(quick: bool) -> Report {
-    let (sizes, rounds) = if quick { (&QUICK[..], 5) } else { (&IN_FLIGHT[..], 15) };
+/// The cases of each curve, one after the other.
+fn cases(sizes: &[u16]) -> Vec<Case> {
     let with = |(side, qos, order)| {
         sizes.iter().map(move |in_flight| Case { side, qos, order, in_flight: *in_flight })
     };
-    let cases: Vec<_> = curves().flat_map(with).collect();
+    curves().into_iter().flat_map(with).collect()
+}
+
+/// For so many messages at least instructions are counted.
+const COUNTED: usize = 256;
+
+/// Where they are counted: quickly only for the first two.
+const COUNTS: [u16; 5] = [REFERENCE, 4096, 1, 256, u16::MAX];
+
+/// All that is counted together as case `number`: of one side, with one number in flight.
+fn counted_cases(number: usize) -> Vec<Case> {
+    let (side, in_flight) = (Side::ALL[number % Side::ALL.len()], COUNTS[number / Side::ALL.len()]);
+    let cases = cases(&[in_flight]).into_iter();
+    cases.filter(|case| case.side == side && case.order != Sequence::Colliding).collect()
+}
+
+/// Does what is counted.
+pub fn count(number: usize) {
+    for case in counted_cases(number) {
+        let mut batch = case.prepared();
+        measure::counted(&mut || (0..case.batches(COUNTED)).for_each(|_| batch()));
+    }
+}
+
+/// Instructions per packet.
+#[derive(Serialize)]
+struct Count {
+    side: Side,
+    in_flight: u16,
+    instructions: f64,
+}
+
+fn counts(quick: bool) -> io::Result<Vec<Count>> {
+    let counts = if quick { &COUNTS[..2] } else { &COUNTS[..] };
+    let number = |number| {
+        let cases = counted_cases(number);
+        let packets: f64 = cases.iter().map(|case| case.packets_of(case.batches(COUNTED))).sum();
+        let Case { side, in_flight, .. } = cases[0];
+        Ok(Count { side, in_flight, instructions: measure::instructions(NAME, number)? / packets })
+    };
+    (0..counts.len() * Side::ALL.len()).map(number).collect()
+}
+
+pub fn measure(quick: bool, instructions: bool) -> io::Result<Report> {
+    let (sizes, rounds) = if quick { (&QUICK[..], 9) } else { (&IN_FLIGHT[..], 15) };
+    let cases = cases(sizes);
     let mut sampled: Vec<_> = cases.iter().map(|case| case.sampled()).collect();
     let samples = samples(rounds, &mut sampled);
     let rows = cases.into_iter().zip(samples);
     let rows: Vec<_> = rows.map(|(case, nanoseconds)| Row { case, nanoseconds }).collect();
-    let curves = || curves().zip(rows.chunks(sizes.len()));
-    let counts: Vec<_> = sizes.iter().map(|size| whole(*size)).collect();
-    let header: Vec<_> =
-        ["ns per packet, in flight:"].into_iter().chain(counts.iter().map(String::as_str)).collect();
-    let row = |((side, qos, order), rows): ((Side, u8, Order), &[Row])| {
+    let counts = if instructions { counts(quick)? } else { Vec::new() };
+    Ok(Report {
+        name: NAME,
+        title: "Cost per packet with 1 to 65,535 in flight".into(),
+        text: text(&rows, sizes, &counts),
+        checks: checks(&rows, sizes, &counts),
+        panels: Side::ALL.map(|side| panel(side, &rows, sizes)).into(),
+        raw: json!({ "times": rows, "instructions": counts }),
+    })
+}
+
+/// What belongs to each curve.
+fn by_curve<'a>(rows: &'a [Row], sizes: &[u16]) -> impl Iterator<Item = ((Side, u8, Sequence), &'a [Row])> {
+    curves().into_iter().zip(rows.chunks(sizes.len()))
+}
+
+fn text(rows: &[Row], sizes: &[u16], counts: &[Count]) -> String {
+    let header = |what: &str, sizes: &[u16]| {
+        let sizes = sizes.iter().map(|size| whole(*size));
+        [format!("{what}, in flight:")].into_iter().chain(sizes).collect::<Vec<_>>()
+    };
+    let row = |((side, qos, order), rows): ((Side, u8, Sequence), &[Row])| {
         let name = format!("{}; {}", side.title(), describe(qos, order));
         [name].into_iter().chain(rows.iter().map(|row| decimals(row.time()))).collect()
     };
-    let text = table(&header, curves().map(row))
+    let mut text = table(&header("ns per packet", sizes), by_curve(rows, sizes).map(row))
         + "
 So many messages are sent or received, and then acknowledged, one packet at a time; the time is divided by the number of all packets.
-What grows at the right end is the way to memory: with 65,535 in flight the tables alone take 0.6 to 2.3 MB, and acknowledgements at
-random jump about in them.
+What grows at the right end is the way to memory: with 65,535 in flight the tables take 0.6 to 2.6 MB, copies 7 MB more, and
+acknowledgements at random jump about in them.
+
+A peer chooses the identifiers of what it sends. However it does that, at most 65,535 / *n* of them share a bucket of a table of *n*
+places, so that 256 in flight are its best choice.
 ";
-    let panel = |side: Side| Panel {
+    if !counts.is_empty() {
+        let mut sizes: Vec<_> = counts.iter().map(|count| count.in_flight).collect();
+        sizes.sort_unstable();
+        sizes.dedup();
+        let find = |side, size: &u16| counts.iter().find(|it| it.side == side && it.in_flight == *size);
+        let cell = |count: Option<&Count>| count.map_or(String::new(), |count| decimals(count.instructions));
+        let row = |side: Side| {
+            let cells = sizes.iter().map(|size| cell(find(side, size)));
+            [side.title().to_owned()].into_iter().chain(cells).collect()
+        };
+        text += "\n";
+        text += &table(&header("instructions per packet", &sizes), Side::ALL.map(row));
+        text += "\nThe mean of both QoS, in order and at random.\n";
+    }
+    text
+}
+
+fn panel(side: Side, rows: &[Row], sizes: &[u16]) -> Panel {
+    let line = |((_, qos, order), rows): ((Side, u8, Sequence), &[Row])| Line {
+        name: describe(qos, order),
+        points: rows.iter().map(|row| (f64::from(row.case.in_flight), row.time())).collect(),
+    };
+    Panel {
         title: side.title().into(),
         x: "in flight",
         y: "ns per packet",
         log: false,
-        lines: curves()
-            .filter(|((of, ..), _)| *of == side)
-            .map(|((_, qos, order), rows)| Line {
-                name: describe(qos, order),
-                points: rows.iter().map(|row| (f64::from(row.case.in_flight), row.time())).collect(),
-            })
-            .collect(),
-    };
-    let check = |((side, qos, order), rows): ((Side, u8, Order), &[Row])| {
-        let of = |n: u16| rows.iter().find(|row| row.case.in_flight == n).map_or(f64::NAN, Row::time);
-        let what = format!(
-            "{}, {}: times as long with 65,535 as with {REFERENCE}",
-            side.title(),
-            describe(qos, order)
-        );
-        Check::at_most(what, of(u16::MAX) / of(REFERENCE), LIMIT)
-    };
-    Report {
-        name: "in-flight",
-        title: "Cost per packet with 1 to 65,535 in flight".into(),
-        text,
-        checks: curves().map(check).collect(),
-        raw: json!(rows),
-        panels: Side::ALL.map(panel).into(),
+        lines: by_curve(rows, sizes).filter(|((of, ..), _)| *of == side).map(line).collect(),
     }
+}
+
+fn checks(rows: &[Row], sizes: &[u16], counts: &[Count]) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for ((side, qos, order), rows) in by_curve(rows, sizes) {
+        let of = |n: u16| rows.iter().find(|row| row.case.in_flight == n).map_or(f64::NAN, Row::least);
+        let name = format!("{}, {}", side.title(), describe(qos, order));
+        let limit = match (side, order) {
+            (Side::OutboxCopies, Sequence::Random) => SCATTERED,
+            _ => LIMIT,
+        };
+        let what = format!("{name}: times as long with 65,535 as with {REFERENCE}");
+        checks.push(Check::at_most(what, of(u16::MAX) / of(REFERENCE), limit));
+        if order == Sequence::Colliding {
+            let most = rows.iter().map(Row::least).fold(0.0, f64::max);
+            checks.push(Check::at_most(
+                format!("{name}: times as long at worst as with 1"),
+                most / of(1),
+                COLLIDING,
+            ));
+        }
+    }
+    for count in counts.iter().filter(|count| count.in_flight != REFERENCE) {
+        let same = counts.iter().find(|it| it.side == count.side && it.in_flight == REFERENCE);
+        let ratio = count.instructions / same.map_or(f64::NAN, |it| it.instructions);
+        let what = format!(
+            "{}: times as many instructions with {} as with {REFERENCE}",
+            count.side.title(),
+            whole(count.in_flight)
+        );
+        checks.push(Check::at_most(what, ratio, SAME));
+    }
+    checks
 }

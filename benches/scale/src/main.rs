@@ -6,8 +6,6 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use report::Report;
-
 mod connect;
 mod deadlines;
 mod fan_out;
@@ -28,12 +26,15 @@ struct Options {
     /// Less of everything: less than half a minute for all parts.
     #[arg(long, global = true)]
     quick: bool,
+    /// Instructions are counted, too, which needs valgrind.
+    #[arg(long, global = true)]
+    instructions: bool,
     /// Where the results go.
     #[arg(long, global = true, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/results"))]
     output: PathBuf,
 }
 
-#[derive(Clone, Copy, Subcommand)]
+#[derive(Subcommand)]
 enum Part {
     /// A million idle connections with sessions: bytes for each.
     Idle,
@@ -48,6 +49,9 @@ enum Part {
     /// What `idle` starts for each of its figures.
     #[command(hide = true)]
     Hold(idle::Options),
+    /// What is started for each count of instructions.
+    #[command(hide = true)]
+    Count { part: String, case: usize },
 }
 
 const PARTS: [Part; 5] = [Part::Idle, Part::Timers, Part::FanOut, Part::InFlight, Part::Input];
@@ -65,22 +69,25 @@ fn main() -> ExitCode {
 
 /// Whether all is as it should be.
 fn run(options: &Options) -> io::Result<bool> {
+    let Options { part, quick, instructions, output } = options;
     let mut ok = true;
-    for part in options.part.as_ref().map_or(&PARTS[..], std::slice::from_ref) {
-        if let Some(report) = measure(*part, options.quick)? {
-            ok &= report.write(&options.output)?;
-        }
+    for part in part.as_ref().map_or(&PARTS[..], std::slice::from_ref) {
+        let report = match part {
+            Part::Idle => idle::measure(*quick)?,
+            Part::Timers => timers::measure(*quick),
+            Part::FanOut => fan_out::measure(*quick, *instructions)?,
+            Part::InFlight => in_flight::measure(*quick, *instructions)?,
+            Part::Input => input::measure(*quick),
+            Part::Hold(options) => return idle::hold(*options).map(|()| true),
+            Part::Count { part, case } => {
+                match part.as_str() {
+                    fan_out::NAME => fan_out::count(*case),
+                    _ => in_flight::count(*case),
+                }
+                return Ok(true);
+            }
+        };
+        ok &= report.write(output)?;
     }
     Ok(ok)
-}
-
-fn measure(part: Part, quick: bool) -> io::Result<Option<Report>> {
-    Ok(Some(match part {
-        Part::Idle => idle::measure(quick)?,
-        Part::Timers => timers::measure(quick),
-        Part::FanOut => fan_out::measure(quick),
-        Part::InFlight => in_flight::measure(quick),
-        Part::Input => input::measure(quick),
-        Part::Hold(options) => return idle::hold(options).map(|()| None),
-    }))
 }

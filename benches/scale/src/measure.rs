@@ -1,6 +1,7 @@
-//! Time and memory.
+//! Time, memory and instructions.
 
 use std::io;
+use std::process::Command;
 use std::time::Instant;
 
 use procfs::process::Process;
@@ -41,4 +42,27 @@ pub fn allocated(work: impl FnOnce()) -> i64 {
 pub fn resident() -> io::Result<u64> {
     let memory = Process::myself().and_then(|process| process.statm()).map_err(io::Error::other)?;
     Ok(memory.resident * procfs::page_size())
+}
+
+/// Does something whose instructions are counted: `instructions` knows this function by its name.
+#[inline(never)]
+pub fn counted(work: &mut dyn FnMut()) {
+    work();
+}
+
+/// Has this program do a numbered case of a part again, under valgrind, and gives the instructions of [`counted`].
+pub fn instructions(part: &str, case: usize) -> io::Result<f64> {
+    let output = Command::new("valgrind")
+        .args([
+            "--tool=callgrind",
+            "--callgrind-out-file=/dev/null",
+            "--toggle-collect=scale::measure::counted*",
+        ])
+        .arg(std::env::current_exe()?)
+        .args(["count", part, &case.to_string()])
+        .output()
+        .map_err(|error| io::Error::new(error.kind(), format!("valgrind: {error}")))?;
+    let text = String::from_utf8_lossy(&output.stderr);
+    let collected = text.lines().find_map(|line| line.split_once(" Collected : ")?.1.parse().ok());
+    collected.filter(|_| output.status.success()).ok_or_else(|| io::Error::other(text.into_owned()))
 }

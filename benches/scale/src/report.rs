@@ -56,7 +56,7 @@ impl Report {
 }
 
 /// A table in Markdown; the first column is text, the others are numbers.
-pub fn table(header: &[&str], rows: impl IntoIterator<Item = Vec<String>>) -> String {
+pub fn table(header: &[impl ToString], rows: impl IntoIterator<Item = Vec<String>>) -> String {
     let line = |cells: &[String]| format!("| {} |\n", cells.join(" | "));
     let header: Vec<_> = header.iter().map(ToString::to_string).collect();
     let rule = format!("|---|{}\n", "--:|".repeat(header.len() - 1));

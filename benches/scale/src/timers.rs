@@ -4,7 +4,7 @@ use sans_mqtt::*;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::connect::{Tables, handle, hello, server};
+use crate::connect::{Tables, handle, hello, server, take};
 use crate::deadlines::{Deadlines, Queue, TICK, Wheel};
 use crate::measure::{median, nanoseconds};
 use crate::report::{Check, Report, decimals, table, whole};
@@ -103,7 +103,7 @@ fn run<D: Deadlines>(all: u32) -> Run {
         run.pings += pinging.len() as u64;
         run.ping += nanoseconds(|| {
             for who in &pinging {
-                handle(&mut servers[*who as usize], now, b"\xC0\0", &mut out, |_, _, _| {});
+                take(&mut servers[*who as usize], now, b"\xC0\0", &mut out, |_, _, _| {});
             }
         });
         assert_eq!(out.len(), 2 * pinging.len(), "a PINGRESP for each");
@@ -140,7 +140,9 @@ fn run<D: Deadlines>(all: u32) -> Run {
     }
     let now = Instant::from_millis(u64::from(TICKS) * TICK);
     let due = |server: &&Server<Tables>| server.poll_timeout().is_some_and(|due| due <= now);
-    run.scan = nanoseconds(|| drop(std::hint::black_box(servers.iter().filter(due).count())));
+    run.scan = nanoseconds(|| {
+        std::hint::black_box(servers.iter().filter(due).count());
+    });
     run
 }
 
