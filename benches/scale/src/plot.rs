@@ -8,7 +8,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use crate::report::decimals;
+use crate::report::whole;
 
 const FONT: &str = "sans-serif";
 const COLOURS: [RGBColor; 7] = [
@@ -76,8 +76,10 @@ where
         .x_label_area_size(36)
         .y_label_area_size(56)
         .build_cartesian_2d(x.log_scale(), y)?;
-    let label = |number: &f64| decimals(*number).trim_end_matches('0').trim_end_matches('.').to_owned();
-    let label = |number: &f64| if *number >= 10.0 { decimals(number.round()) } else { label(number) };
+    let label = |number: &f64| match number.fract() {
+        0.0 => whole(*number as i128),
+        _ => format!("{number:.4}").trim_end_matches('0').to_owned(),
+    };
     chart
         .configure_mesh()
         .light_line_style(TRANSPARENT)
