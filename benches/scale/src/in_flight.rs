@@ -72,7 +72,7 @@ impl Side {
 struct Case {
     side: Side,
     qos: u8,
-    order: Sequence,
+    sequence: Sequence,
     in_flight: u16,
 }
 
@@ -117,7 +117,7 @@ impl Case {
     /// The places of a batch in the order in which its messages are acknowledged.
     fn places(self) -> Vec<u16> {
         let mut places: Vec<_> = (0..self.in_flight).collect();
-        if self.order == Sequence::Random {
+        if self.sequence == Sequence::Random {
             Rng::with_seed(1).shuffle(&mut places);
         }
         places
@@ -129,7 +129,7 @@ impl Case {
         let len = self.in_flight.checked_next_power_of_two().unwrap_or(u16::MAX);
         let same = u16::MAX / len;
         let id =
-            |n: u16| if self.order == Sequence::Colliding { n % same * len + n / same + 1 } else { n + 1 };
+            |n: u16| if self.sequence == Sequence::Colliding { n % same * len + n / same + 1 } else { n + 1 };
         (0..self.in_flight).filter_map(|n| PacketId::new(id(n))).collect()
     }
 
@@ -212,7 +212,7 @@ fn curves() -> Vec<(Side, u8, Sequence)> {
     let mut curves = Vec::new();
     for side in Side::ALL {
         for qos in [1, 2] {
-            curves.extend([Sequence::InOrder, Sequence::Random].map(|order| (side, qos, order)));
+            curves.extend([Sequence::InOrder, Sequence::Random].map(|sequence| (side, qos, sequence)));
             // The identifiers of what is sent are ours.
             curves.extend((side == Side::Inbox).then_some((side, qos, Sequence::Colliding)));
         }
@@ -220,8 +220,8 @@ fn curves() -> Vec<(Side, u8, Sequence)> {
     curves
 }
 
-fn describe(qos: u8, order: Sequence) -> String {
-    let order = match order {
+fn describe(qos: u8, sequence: Sequence) -> String {
+    let order = match sequence {
         Sequence::InOrder => "in order",
         Sequence::Random => "at random",
         Sequence::Colliding => "in order, hostile identifiers",
@@ -231,8 +231,8 @@ fn describe(qos: u8, order: Sequence) -> String {
 
 /// The cases of each curve, one after the other.
 fn cases(sizes: &[u16]) -> Vec<Case> {
-    let with = |(side, qos, order)| {
-        sizes.iter().map(move |in_flight| Case { side, qos, order, in_flight: *in_flight })
+    let with = |(side, qos, sequence)| {
+        sizes.iter().map(move |in_flight| Case { side, qos, sequence, in_flight: *in_flight })
     };
     curves().into_iter().flat_map(with).collect()
 }
@@ -247,7 +247,7 @@ const COUNTS: [u16; 5] = [REFERENCE, 4096, 1, 256, u16::MAX];
 fn counted_cases(number: usize) -> Vec<Case> {
     let (side, in_flight) = (Side::ALL[number % Side::ALL.len()], COUNTS[number / Side::ALL.len()]);
     let cases = cases(&[in_flight]).into_iter();
-    cases.filter(|case| case.side == side && case.order != Sequence::Colliding).collect()
+    cases.filter(|case| case.side == side && case.sequence != Sequence::Colliding).collect()
 }
 
 /// Does what is counted.
@@ -290,7 +290,7 @@ pub fn measure(quick: bool, instructions: bool) -> io::Result<Report> {
         title: "Cost per packet with 1 to 65,535 in flight".into(),
         text: text(&rows, sizes, &counts),
         checks: checks(&rows, sizes, &counts),
-        panels: Side::ALL.map(|side| panel(side, &rows, sizes)).into(),
+        panels: panels(&rows, sizes),
         raw: json!({ "times": rows, "instructions": counts }),
     })
 }
@@ -305,8 +305,8 @@ fn text(rows: &[Row], sizes: &[u16], counts: &[Count]) -> String {
         let sizes = sizes.iter().map(|size| whole(*size));
         [format!("{what}, in flight:")].into_iter().chain(sizes).collect::<Vec<_>>()
     };
-    let row = |((side, qos, order), rows): ((Side, u8, Sequence), &[Row])| {
-        let name = format!("{}; {}", side.title(), describe(qos, order));
+    let row = |((side, qos, sequence), rows): ((Side, u8, Sequence), &[Row])| {
+        let name = format!("{}; {}", side.title(), describe(qos, sequence));
         [name].into_iter().chain(rows.iter().map(|row| decimals(row.time()))).collect()
     };
     let mut text = table(&header("ns per packet", sizes), by_curve(rows, sizes).map(row))
@@ -335,32 +335,38 @@ places, so that 256 in flight are its best choice.
     text
 }
 
-fn panel(side: Side, rows: &[Row], sizes: &[u16]) -> Panel {
-    let line = |((_, qos, order), rows): ((Side, u8, Sequence), &[Row])| Line {
-        name: describe(qos, order),
+/// One for each side, and one for what is hostile.
+fn panels(rows: &[Row], sizes: &[u16]) -> Vec<Panel> {
+    let line = |((_, qos, sequence), rows): ((Side, u8, Sequence), &[Row])| Line {
+        name: describe(qos, sequence),
         points: rows.iter().map(|row| (f64::from(row.case.in_flight), row.time())).collect(),
     };
-    Panel {
-        title: side.title().into(),
+    let panel = |side: Side, colliding: bool| Panel {
+        title: if colliding { "received, hostile identifiers".into() } else { side.title().into() },
         x: "in flight",
         y: "ns per packet",
         log: false,
-        lines: by_curve(rows, sizes).filter(|((of, ..), _)| *of == side).map(line).collect(),
-    }
+        lines: by_curve(rows, sizes)
+            .filter(|((of, _, sequence), _)| *of == side && (*sequence == Sequence::Colliding) == colliding)
+            .map(line)
+            .collect(),
+    };
+    let plain = Side::ALL.map(|side| panel(side, false));
+    plain.into_iter().chain([panel(Side::Inbox, true)]).collect()
 }
 
 fn checks(rows: &[Row], sizes: &[u16], counts: &[Count]) -> Vec<Check> {
     let mut checks = Vec::new();
-    for ((side, qos, order), rows) in by_curve(rows, sizes) {
+    for ((side, qos, sequence), rows) in by_curve(rows, sizes) {
         let of = |n: u16| rows.iter().find(|row| row.case.in_flight == n).map_or(f64::NAN, Row::least);
-        let name = format!("{}, {}", side.title(), describe(qos, order));
-        let limit = match (side, order) {
+        let name = format!("{}, {}", side.title(), describe(qos, sequence));
+        let limit = match (side, sequence) {
             (Side::OutboxCopies, Sequence::Random) => SCATTERED,
             _ => LIMIT,
         };
         let what = format!("{name}: times as long with 65,535 as with {REFERENCE}");
         checks.push(Check::at_most(what, of(u16::MAX) / of(REFERENCE), limit));
-        if order == Sequence::Colliding {
+        if sequence == Sequence::Colliding {
             let most = rows.iter().map(Row::least).fold(0.0, f64::max);
             checks.push(Check::at_most(
                 format!("{name}: times as long at worst as with 1"),

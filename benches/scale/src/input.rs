@@ -206,7 +206,7 @@ fn panels(rows: &[Row], lengths: &[usize]) -> Vec<Panel> {
         title: format!("{}: cost of a piece", kind.title()),
         x: "bytes of input",
         y: "ns per piece",
-        log: true,
+        log: kind == Kind::Packets,
         lines: [1, 7, 64, 1000].map(|piece| by_length(kind, piece)).into(),
     };
     let over_pieces = Panel {

@@ -22,13 +22,16 @@ pub fn median(values: &[f64]) -> f64 {
 /// Something to be measured again and again.
 pub type Sampled = Box<dyn FnMut() -> f64>;
 
-/// So many samples of each case. The cases take turns, so that what changes on the machine hits all alike.
+/// So many samples of each case. The cases take turns, to and fro, so that what changes on the machine hits all alike, and none is
+/// always behind the same one.
 pub fn samples(rounds: usize, cases: &mut [Sampled]) -> Vec<Vec<f64>> {
     let mut samples = vec![Vec::new(); cases.len()];
+    let mut turns: Vec<_> = (0..cases.len()).collect();
     for _ in 0..rounds {
-        for (case, samples) in cases.iter_mut().zip(&mut samples) {
-            samples.push(case());
+        for turn in &turns {
+            samples[*turn].push(cases[*turn]());
         }
+        turns.reverse();
     }
     samples
 }

@@ -56,7 +56,7 @@ pub fn draw(path: &Path, panels: &[Panel]) -> io::Result<()> {
             let ((left, right), (bottom, top)) = (all(|it| it.0), all(|it| it.1));
             // With room for the names of the lines.
             match panel.log {
-                true => draw_panel(area, panel, left..right, (bottom / 2.0..top * 8.0).log_scale())?,
+                true => draw_panel(area, panel, left..right, (bottom / 2.0..top * 16.0).log_scale())?,
                 false => draw_panel(area, panel, left..right, 0.0..top * 1.6)?,
             }
         }
@@ -95,7 +95,7 @@ where
     }
     chart
         .configure_series_labels()
-        .position(SeriesLabelPosition::UpperLeft)
+        .position(SeriesLabelPosition::UpperRight)
         .background_style(WHITE.mix(0.8))
         .draw()
 }
