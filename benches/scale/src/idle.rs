@@ -229,7 +229,7 @@ The first two are `size_of`, the heap is what a counting allocator says, and the
 and maps from client identifiers and topic filters to connections. The last is the memory of the whole process, divided: the
 allocator's own for each block, and the program, are in it.
 
-A message in flight is kept by reference: it is there once for all. What it adds are tables with one slot, and they stay.
+A message in flight is kept by reference: it is there once for all. What it adds are the tables of the session, and they stay.
 ";
     Ok(Report {
         name: "idle",

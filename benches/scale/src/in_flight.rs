@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::connect::{NOW, answers, client, delivery, hello, publish, pubrel, server, take};
-use crate::measure::{self, Sampled, median, nanoseconds, samples};
+use crate::measure::{self, Sampled, least, median, nanoseconds, samples};
 use crate::plot::{Line, Panel};
 use crate::report::{Check, Report, decimals, table, whole};
 
@@ -201,9 +201,8 @@ impl Row {
         median(&self.nanoseconds)
     }
 
-    /// What a check goes by: whatever disturbs only adds.
     fn least(&self) -> f64 {
-        self.nanoseconds.iter().copied().fold(f64::MAX, f64::min)
+        least(&self.nanoseconds)
     }
 }
 

@@ -80,6 +80,7 @@ pub fn whole(number: impl TryInto<i128, Error: std::fmt::Debug>) -> String {
 pub fn decimals(number: f64) -> String {
     match number.abs() {
         0.0 => "0".into(),
+        at if at < 0.1 => format!("{number:.5}"),
         at if at < 10.0 => format!("{number:.2}"),
         at if at < 100.0 => format!("{number:.1}"),
         _ => whole(number.round() as i128),
