@@ -78,7 +78,7 @@ where
         .build_cartesian_2d(x.log_scale(), y)?;
     let label = |number: &f64| match number.fract() {
         0.0 => whole(*number as i128),
-        _ => format!("{number:.4}").trim_end_matches('0').to_owned(),
+        _ => format!("{number:.8}").trim_end_matches('0').to_owned(),
     };
     chart
         .configure_mesh()
