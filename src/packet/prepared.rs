@@ -52,6 +52,13 @@ impl<'a> Prepared<'a> {
         Ok(Self { message: *message, property_len, expires })
     }
 
+    /// The same with a payload that lies elsewhere.
+    #[must_use]
+    pub const fn with_payload(mut self, payload: &'a [u8]) -> Self {
+        self.message.payload = payload;
+        self
+    }
+
     /// The message.
     pub const fn message(&self) -> &Message<'a> {
         &self.message

@@ -58,7 +58,9 @@ impl World {
 
     /// What is measured.
     fn send(&mut self, case: &Case) {
-        let outgoing = Outgoing { message: case.stored.message(), stored: &case.stored };
+        let message = case.stored.message();
+        let prepared = Prepared::new(&message).expect("a message");
+        let outgoing = Outgoing { message, stored: &case.stored, prepared };
         for &who in &case.targets {
             let who = who as usize;
             let link = &mut self.links[who];

@@ -10,13 +10,29 @@ use crate::connect::{Kept, Stored, Tables};
 pub struct Outgoing<'a> {
     pub message: Message<'a>,
     pub stored: &'a Arc<Stored>,
+    pub prepared: Prepared<'a>,
 }
 
 /// Sends a message to one subscriber.
 pub type Send = fn(&mut Link, &Outgoing<'_>, Qos) -> Result<Option<PacketId>, UsageError>;
 
 /// The ways to do so, to be compared.
-pub const WAYS: [(&str, Send); 2] = [("`publish_kept`", publish_kept), ("`publish_head`", publish_head)];
+pub const WAYS: [(&str, Send); 3] = [
+    ("`publish_prepared`", publish_prepared),
+    ("`publish_kept`", publish_kept),
+    ("`publish_head`", publish_head),
+];
+
+/// What is the same for all was checked once.
+fn publish_prepared(
+    link: &mut Link,
+    outgoing: &Outgoing<'_>,
+    qos: Qos,
+) -> Result<Option<PacketId>, UsageError> {
+    let keep = Kept((qos > Qos::AtMostOnce).then(|| outgoing.stored.clone()));
+    let mut output = link.output.share(outgoing.stored, outgoing.message.payload);
+    link.server.publish_prepared(&outgoing.prepared, &Terms { qos, ..Terms::default() }, keep, &mut output)
+}
 
 /// The session keeps a reference.
 fn publish_kept(link: &mut Link, outgoing: &Outgoing<'_>, qos: Qos) -> Result<Option<PacketId>, UsageError> {

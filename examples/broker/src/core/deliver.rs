@@ -149,7 +149,8 @@ impl Broker {
                 } else if qos > Qos::AtMostOnce && !client.may_fly(in_flight, size, settings) {
                     break;
                 } else {
-                    letter.copy(message).send(*now, &mut link.server, &mut link.output)
+                    let copy = letter.copy(&message).map_err(UsageError::from);
+                    copy.and_then(|copy| copy.send(*now, &mut link.server, &mut link.output))
                 };
                 match sent {
                     Err(error) if error.is_temporary() => break,

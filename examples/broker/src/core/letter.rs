@@ -14,6 +14,7 @@ const SHARED: usize = 1024;
 #[derive(Debug)]
 pub struct Stored {
     frame: PublishBuf,
+    payload_len: usize,
     pub received: Instant,
     pub expires: Option<Instant>,
     /// Its row on disk, if it ever had one.
@@ -26,7 +27,8 @@ impl Stored {
     }
 
     pub fn from_frame(frame: PublishBuf, received: Instant, expires: Option<Instant>) -> Self {
-        Self { frame, received, expires, row: OnceLock::new() }
+        let payload_len = frame.message().payload.len();
+        Self { frame, payload_len, received, expires, row: OnceLock::new() }
     }
 
     pub fn message(&self) -> Message<'_> {
@@ -36,6 +38,11 @@ impl Stored {
     /// The message as a PUBLISH of 5.0.
     pub const fn frame(&self) -> &PublishBuf {
         &self.frame
+    }
+
+    fn payload(&self) -> &[u8] {
+        let bytes = self.frame.bytes();
+        &bytes[bytes.len() - self.payload_len..]
     }
 
     pub fn size(&self) -> usize {
@@ -53,15 +60,18 @@ pub struct Draft<'a> {
     pub message: Message<'a>,
     now: Instant,
     kept: Option<Arc<Stored>>,
+    /// Checked, once the first subscriber is to get it.
+    prepared: Option<Prepared<'a>>,
 }
 
 impl<'a> Draft<'a> {
     pub const fn new(message: Message<'a>, now: Instant) -> Self {
-        Self { message, now, kept: None }
+        Self { message, now, kept: None, prepared: None }
     }
 
     pub fn of(stored: &'a Arc<Stored>) -> Self {
-        Self { message: stored.message(), now: stored.received, kept: Some(stored.clone()) }
+        let (message, now) = (stored.message(), stored.received);
+        Self { message, now, kept: Some(stored.clone()), prepared: None }
     }
 
     /// The message to be kept.
@@ -78,10 +88,15 @@ impl<'a> Draft<'a> {
         if terms.qos > Qos::AtMostOnce || self.message.payload.len() >= SHARED {
             self.kept()?;
         }
-        // The payload is the one that is kept, which can be shared.
-        let payload = self.kept.as_ref().map_or(self.message.payload, |kept| kept.message().payload);
-        let message = Message { payload, ..self.message };
-        Ok(Copy { message, terms, kept: self.kept.as_ref(), received: self.now })
+        let mut prepared: Prepared<'c> = match self.prepared {
+            Some(prepared) => prepared,
+            None => *self.prepared.insert(Prepared::new(&self.message)?),
+        };
+        if let Some(kept) = &self.kept {
+            // It can be shared.
+            prepared = prepared.with_payload(kept.payload());
+        }
+        Ok(Copy { prepared, terms, kept: self.kept.as_ref(), received: self.now })
     }
 }
 
@@ -106,14 +121,15 @@ pub struct Letter {
 }
 
 impl Letter {
-    pub fn copy<'c>(&'c self, message: Message<'c>) -> Copy<'c> {
-        Copy { message, terms: &self.terms, kept: Some(&self.message), received: self.message.received }
+    pub fn copy<'c>(&'c self, message: &Message<'c>) -> Result<Copy<'c>, EncodeError> {
+        let Self { message: kept, terms, .. } = self;
+        Ok(Copy { prepared: Prepared::new(message)?, terms, kept: Some(kept), received: kept.received })
     }
 }
 
 /// A message as one subscriber gets it.
 pub struct Copy<'a> {
-    message: Message<'a>,
+    prepared: Prepared<'a>,
     terms: &'a Terms,
     kept: Option<&'a Arc<Stored>>,
     received: Instant,
@@ -127,36 +143,27 @@ impl Copy<'_> {
         server: &mut Machine,
         output: &mut Output,
     ) -> Result<Option<PacketId>, UsageError> {
-        let Terms { qos, retain, .. } = *self.terms;
+        let Terms { qos, retain, ref ids, .. } = *self.terms;
         let is_5 = server.version() == Version::V5_0;
-        if !is_5 {
-            let message = Message { qos, retain, properties: Properties::EMPTY, ..self.message };
-            return self.send_as(&message, false, is_5, server, output);
-        }
-        let is_own = self.is_own(now);
-        self.with(now, |message| self.send_as(message, is_own, is_5, server, output))
-    }
-
-    fn send_as(
-        &self,
-        message: &Message<'_>,
-        is_own: bool,
-        is_5: bool,
-        server: &mut Machine,
-        output: &mut Output,
-    ) -> Result<Option<PacketId>, UsageError> {
+        let terms = sans_mqtt::Terms {
+            qos,
+            retain,
+            subscription_identifiers: ids,
+            message_expiry_interval: Some(self.left(now)).filter(|_| self.has_aged(now)),
+        };
         let keep = match self.kept {
-            Some(kept) if message.qos > Qos::AtMostOnce && !is_own => {
-                Kept::Shared { message: kept.clone(), retain: message.retain, is_5 }
+            Some(_) if qos > Qos::AtMostOnce && is_5 && self.is_own(now) => {
+                Kept::Own(self.with(now, |message| PublishBuf::try_from(message))?)
             }
-            Some(_) if message.qos > Qos::AtMostOnce => Kept::Own(PublishBuf::try_from(message)?),
+            Some(kept) if qos > Qos::AtMostOnce => Kept::Shared { message: kept.clone(), retain, is_5 },
             _ => Kept::None,
         };
         match self.kept {
-            Some(kept) if message.payload.len() >= SHARED => {
-                server.publish_kept(message, keep, &mut output.share(kept.frame.bytes()))
+            Some(kept) if kept.payload_len >= SHARED => {
+                let mut output = output.share(kept.frame.bytes());
+                server.publish_prepared(&self.prepared, &terms, keep, &mut output)
             }
-            _ => server.publish_kept(message, keep, output),
+            _ => server.publish_prepared(&self.prepared, &terms, keep, output),
         }
     }
 
@@ -168,7 +175,7 @@ impl Copy<'_> {
     /// Gives the message as the subscriber gets it: with its identifiers, and with what is left of its time.
     pub fn with<T>(&self, now: Instant, use_it: impl FnOnce(&Message<'_>) -> T) -> T {
         let Terms { qos, retain, ref ids, .. } = *self.terms;
-        let message = Message { qos, retain, ..self.message };
+        let message = Message { qos, retain, ..*self.prepared.message() };
         if !self.is_own(now) {
             return use_it(&message);
         }
@@ -182,11 +189,12 @@ impl Copy<'_> {
     }
 
     fn has_aged(&self, now: Instant) -> bool {
-        self.message.properties.message_expiry_interval().is_some_and(|asked| asked != self.left(now))
+        let asked = self.prepared.message().properties.message_expiry_interval();
+        asked.is_some_and(|asked| asked != self.left(now))
     }
 
     fn left(&self, now: Instant) -> u32 {
-        self.message.expires_at(self.received).and_then(|at| at.seconds_from(now)).unwrap_or(0)
+        self.prepared.message().expires_at(self.received).and_then(|at| at.seconds_from(now)).unwrap_or(0)
     }
 }
 

@@ -74,8 +74,10 @@ impl Broker {
             let letter = (Letter { message: message.clone(), terms, number }, letter.state);
             match letter {
                 (letter, LetterState::Sent(id)) => {
-                    let _ = letter.copy(message.message()).with(self.now, |message| {
-                        session.restore(&Record::Publish { id, qos, message: Some(*message) })
+                    let _ = letter.copy(&message.message()).map(|copy| {
+                        copy.with(self.now, |message| {
+                            session.restore(&Record::Publish { id, qos, message: Some(*message) })
+                        })
                     });
                     client.take_off(id, Flying::from(letter));
                 }
