@@ -36,7 +36,9 @@ class Broker:
 
     def prepare(self):
         """What it is called, once it is there to be started."""
-        subprocess.run(["cargo", "build", "--quiet", "-p", "broker"], cwd=ROOT, check=True)
+        # The programs of all members, as other tests have them built.
+        build = ["cargo", "build", "--quiet", "--workspace", "--exclude", "sans-mqtt", "--bins"]
+        subprocess.run(build, cwd=ROOT, check=True)
         command = ["cargo", "metadata", "--no-deps", "--format-version", "1"]
         metadata = json.loads(subprocess.check_output(command, cwd=ROOT))
         self.program = Path(metadata["target_directory"]) / "debug" / "broker"
