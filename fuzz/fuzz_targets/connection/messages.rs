@@ -1,6 +1,6 @@
 //! Messages of the application: as a whole, or their head and then the payload, once or again.
 
-use sans_mqtt::{Flight, Message, PacketId, Qos, Store, UsageError, Wait};
+use sans_mqtt::{Flight, Message, PacketId, Prepared, Qos, Store, Terms, UsageError, Version, Wait};
 
 use crate::World;
 use crate::life::Sent;
@@ -31,9 +31,14 @@ impl<R: Role, T: Store> World<R, T> {
             true => self.connection.publish_head(&message, more, &mut self.out),
             // What is kept is nothing, so that the message is asked for when it is to be sent again. A store has to have
             // room for what it is told to keep.
-            false if flags & 4 != 0 && here as usize + topic.len() <= 30 => {
-                self.connection.publish_kept(&message, T::Keep::default(), &mut self.out)
-            }
+            false if flags & 4 != 0 && here as usize + topic.len() <= 30 => match Prepared::new(&message) {
+                // Before 5.0 it leaves out the properties, for which the other ways fail.
+                Ok(prepared) if flags & 32 != 0 && self.connection.version() == Version::V5_0 => {
+                    let terms = Terms { qos, retain: message.retain, ..Terms::default() };
+                    self.connection.publish_prepared(&prepared, &terms, T::Keep::default(), &mut self.out)
+                }
+                _ => self.connection.publish_kept(&message, T::Keep::default(), &mut self.out),
+            },
             false => self.connection.publish(&message, &mut self.out),
         };
         match result {
