@@ -216,7 +216,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         if counts && !self.session.outbox.has_filters(self.session.store.outgoing(), id, count) {
             return Err(self.violation(ErrorKind::ReasonCount, Field::ReasonCode, packet));
         }
-        self.finish(id)?;
+        self.session.drop_flight(id);
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use super::{
     AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError, Wait,
 };
 use crate::error::{ErrorKind, Field};
-use crate::packet::{Ack, Delivery, Ping, Publish};
+use crate::packet::{Ack, Delivery, Publish, first_byte};
 use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Arrival, Arrived, Arriving, Handle, Owed, Record, Store, StoreError, arrived};
@@ -157,7 +157,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             if lost || !out.reserve(ACK) {
                 return;
             }
-            self.put(&Ack { packet_id: id, ..Ack::default() }, Scope::PUBREL, out);
+            self.put_ack(Scope::PUBREL, id, ReasonCode::SUCCESS, out);
             self.session.outbox.pass(self.session.store.outgoing_mut(), id);
         }
     }
@@ -165,14 +165,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[inline]
     fn send_ack(&mut self, owed: Owed, out: &mut (impl Sink + ?Sized)) {
         let Owed { id, arrival, reason, .. } = owed;
-        let ack = Ack { packet_id: id, reason, ..Ack::default() };
         let scope = match arrival {
             Arrival::Owed1 => Scope::PUBACK,
             Arrival::Completed => Scope::PUBCOMP,
             _ => Scope::PUBREC,
         };
         self.acked_to_peer(owed);
-        self.put(&ack, scope, out);
+        self.put_ack(scope, id, reason, out);
     }
 
     /// An acknowledgement is sent.
@@ -195,7 +194,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         while self.pings > 0 && out.reserve(2) {
             self.pings -= 1;
             let scope = if matches!(R::SENDER, Sender::Client) { Scope::PINGREQ } else { Scope::PINGRESP };
-            self.put(&Ping, scope, out);
+            self.put(&[first_byte(self.context(scope)), 0], out);
         }
     }
 
@@ -373,7 +372,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                     if !out.reserve(ACK) {
                         return Err(Wait::Write(ACK).into());
                     }
-                    self.put(&Ack { packet_id: id, reason, ..Ack::default() }, Scope::PUBCOMP, out);
+                    self.put_ack(Scope::PUBCOMP, id, reason, out);
                 }
             }
             (Arrived::Ignore, _) => {}

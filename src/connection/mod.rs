@@ -32,7 +32,7 @@ pub mod role {
 }
 
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Packet, PacketId};
+use crate::packet::{Ack, Packet, PacketId};
 use crate::reason::ReasonCode;
 use crate::session::{Handle, Message, Session, Store};
 use crate::time::Instant;
@@ -285,7 +285,26 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     ) -> Step<'i> {
         self.tell(now);
         loop {
-            match self.step(input, out) {
+            let happened = match self.do_owed(input, out) {
+                Ok(None) => match self.plain_ack(input) {
+                    Some((scope, packet_id, rest)) => {
+                        let told = self.acknowledged(scope, &Ack { packet_id, ..Ack::default() }, out);
+                        if told.is_ok() {
+                            *input = rest;
+                            self.progress();
+                        }
+                        match told {
+                            // At once: to move an event takes longer than all else.
+                            Ok(Some(event)) => return Step::Event(event),
+                            Ok(None) => continue,
+                            stopped => stopped,
+                        }
+                    }
+                    None => self.receive(input, out),
+                },
+                happened => happened,
+            };
+            match happened {
                 Ok(Some(event)) => return Step::Event(event),
                 Ok(None) => {}
                 // Time counts only when nothing else is left to do: what has come has come in time.
@@ -302,8 +321,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
+    /// Does what needs no packet, and looks whether one may be taken.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn step<'i>(&mut self, input: &mut &'i [u8], out: &mut (impl Sink + ?Sized)) -> Flow<Option<Event<'i>>> {
+    fn do_owed<'i>(&mut self, input: &[u8], out: &mut (impl Sink + ?Sized)) -> Flow<Option<Event<'i>>> {
         let settled = self.settle();
         // A store that fails must not keep a connection from its end.
         if self.phase < Phase::Closing {
@@ -329,7 +349,25 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Phase::Idle | Phase::Deciding => return Err(Wait::Decide.into()),
             Phase::Closing | Phase::Closed => return Err(self.say_farewell(out).into()),
         }
-        self.receive(input, out)
+        Ok(None)
+    }
+
+    /// An acknowledgement that says only "success", as nearly every one does, at the front of the input: its type and
+    /// identifier, and what is behind it. It need not be made a packet. Where code has to be small, it goes the way of the others.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn plain_ack<'i>(&self, input: &'i [u8]) -> Option<(Scope, PacketId, &'i [u8])> {
+        if cfg!(feature = "small") || self.phase != Phase::Open || self.stream.is_some() || self.whole < 4 {
+            return None;
+        }
+        let (&[first, 2, high, low], rest) = input.split_first_chunk()? else { return None };
+        let id = PacketId::new(u16::from_be_bytes([high, low]))?;
+        match first {
+            0x40 => Some((Scope::PUBACK, id, rest)),
+            0x50 => Some((Scope::PUBREC, id, rest)),
+            0x62 => Some((Scope::PUBREL, id, rest)),
+            0x70 => Some((Scope::PUBCOMP, id, rest)),
+            _ => None,
+        }
     }
 
     /// Takes a packet from the front of the input.
@@ -359,10 +397,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Err(error) => return Err(Stop::Fail((*error).into())),
             Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, out),
             Ok(Packet::Publish(publish)) => self.published(publish),
-            Ok(Packet::Puback(ack)) => self.puback(ack),
-            Ok(Packet::Pubrec(ack)) => self.pubrec(ack, out),
-            Ok(Packet::Pubrel(ack)) => self.pubrel(ack, out),
-            Ok(Packet::Pubcomp(ack)) => self.pubcomp(ack),
+            Ok(
+                Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack),
+            ) => self.rarely_acknowledged(Scope::of(frame.packet_type()), ack, out),
             Ok(packet) => R::packet(self, packet, out),
         };
         if event.is_ok() {
@@ -370,6 +407,33 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             self.progress();
         }
         event
+    }
+
+    /// An acknowledgement that says more.
+    #[inline(never)]
+    fn rarely_acknowledged<'i>(
+        &mut self,
+        scope: Scope,
+        ack: &Ack<'i>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Flow<Option<Event<'i>>> {
+        self.acknowledged(scope, ack, out)
+    }
+
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP came.
+    #[inline(always)]
+    fn acknowledged<'i>(
+        &mut self,
+        scope: Scope,
+        ack: &Ack<'i>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Flow<Option<Event<'i>>> {
+        match scope {
+            Scope::PUBACK => self.acked(Scope::PUBACK, ack, out),
+            Scope::PUBREC => self.acked(Scope::PUBREC, ack, out),
+            Scope::PUBCOMP => self.acked(Scope::PUBCOMP, ack, out),
+            _ => self.pubrel(ack, out),
+        }
     }
 
     /// A packet is beyond one of the limits of this side.

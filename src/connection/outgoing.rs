@@ -498,33 +498,30 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.send_part(&publish.part(0, false, &Joined::of(message.properties)), note, out)
     }
 
-    /// PUBACK came.
+    /// PUBACK, PUBREC or PUBCOMP came.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn puback<'i>(&mut self, ack: &Ack<'i>) -> Flow<Option<Event<'i>>> {
-        let Ack { packet_id: id, reason, .. } = *ack;
-        let what = self.answered(id, Answer::Puback, Scope::PUBACK)?;
-        self.acked(what, id, reason, ack.properties)
-    }
-
-    /// PUBCOMP came.
-    #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn pubcomp<'i>(&mut self, ack: &Ack<'i>) -> Flow<Option<Event<'i>>> {
-        let Ack { packet_id: id, reason, .. } = *ack;
-        let what = self.answered(id, Answer::Pubcomp, Scope::PUBCOMP)?;
-        // The peer had finished, but its PUBCOMP was lost with the connection before.
-        self.acked(what, id, if self.resumed { ReasonCode::SUCCESS } else { reason }, ack.properties)
-    }
-
-    /// PUBREC came.
-    #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn pubrec<'i>(
+    pub(super) fn acked<'i>(
         &mut self,
+        packet: Scope,
         ack: &Ack<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
         let Ack { packet_id: id, reason, properties } = *ack;
-        let answer = if reason.is_error() { Answer::PubrecError } else { Answer::Pubrec };
-        match self.answered(id, answer, Scope::PUBREC)? {
+        let by = match packet {
+            Scope::PUBACK => Answer::Puback,
+            Scope::PUBCOMP => Answer::Pubcomp,
+            _ if reason.is_error() => Answer::PubrecError,
+            _ => Answer::Pubrec,
+        };
+        match self.answered(id, by, packet)? {
+            Answered::Finish => {
+                let told = self.is_told(id);
+                self.record(&Record::Finish { id })?;
+                self.session.drop_flight(id);
+                // The peer had finished, but its PUBCOMP was lost with the connection before.
+                let reason = if by == Answer::Pubcomp && self.resumed { ReasonCode::SUCCESS } else { reason };
+                return Ok((!told).then_some(Event::Acked { id, reason, properties }));
+            }
             Answered::Release => {
                 self.record(&Record::Release { id })?;
                 self.session.outbox.release(self.session.store.outgoing_mut(), id);
@@ -540,10 +537,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 if !out.reserve(ACK) {
                     return Err(Wait::Write(ACK).into());
                 }
-                let reason = self.not_found();
-                self.put(&Ack { packet_id: id, reason, ..Ack::default() }, Scope::PUBREL, out);
+                self.put_ack(Scope::PUBREL, id, self.not_found(), out);
             }
-            what => return self.acked(what, id, reason, properties),
+            Answered::Ignore | Answered::Violation => {}
         }
         Ok(None)
     }
@@ -555,26 +551,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         // Nobody can acknowledge what has not been sent to its end.
         let unfinished = self.payload_left != 0 && self.payload_of == id.get();
         match answered(slot.and_then(|slot| slot.flight()), by) {
-            _ if unfinished => Err(self.violation(ErrorKind::WrongAck, Field::PacketId, packet)),
-            Answered::Violation => Err(self.violation(ErrorKind::WrongAck, Field::PacketId, packet)),
-            what => Ok(what),
+            what if what != Answered::Violation && !unfinished => Ok(what),
+            _ => Err(self.violation(ErrorKind::WrongAck, Field::PacketId, packet)),
         }
-    }
-
-    #[cfg_attr(not(feature = "small"), inline(always))]
-    fn acked<'i>(
-        &mut self,
-        what: Answered,
-        id: PacketId,
-        reason: ReasonCode,
-        properties: Properties<'i>,
-    ) -> Flow<Option<Event<'i>>> {
-        if what != Answered::Finish {
-            return Ok(None);
-        }
-        let told = self.is_told(id);
-        self.finish(id)?;
-        Ok((!told).then_some(Event::Acked { id, reason, properties }))
     }
 
     /// Whether the application knows already that a message is dropped.

@@ -1,7 +1,9 @@
 //! How the packets of commands are written.
 
 use super::{Connection, Role, UsageError};
+use crate::packet::{PacketId, first_byte};
 use crate::property::Properties;
+use crate::reason::ReasonCode;
 use crate::wire::{Context, Encode, Lengths, Scope, Sink, Unseen, Writer};
 
 impl<R: Role, S, A> Connection<R, S, A> {
@@ -57,14 +59,26 @@ impl<R: Role, S, A> Connection<R, S, A> {
         Ok(())
     }
 
-    /// Writes an answer that can't be wrong to a sink that has room.
+    /// Writes an acknowledgement without properties, which can't be wrong, to a sink that has room for it.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn put(&mut self, packet: &impl Encode, scope: Scope, out: &mut (impl Sink + ?Sized)) {
-        let checked = packet.check(self.context(scope));
-        debug_assert!(checked.is_ok(), "{scope:?}: {:?}", checked.err());
-        if let Ok(lengths) = checked {
-            self.write(packet, scope, lengths, out);
+    pub(super) fn put_ack(
+        &mut self,
+        scope: Scope,
+        id: PacketId,
+        reason: ReasonCode,
+        out: &mut (impl Sink + ?Sized),
+    ) {
+        let (first, [high, low]) = (first_byte(self.context(scope)), id.to_bytes());
+        match reason {
+            ReasonCode::SUCCESS => self.put(&[first, 2, high, low], out),
+            _ => self.put(&[first, 3, high, low, reason.get()], out),
         }
+    }
+
+    /// Writes a packet that is owed.
+    #[inline(always)]
+    pub(super) fn put(&mut self, packet: &[u8], out: &mut (impl Sink + ?Sized)) {
+        out.put(packet);
         self.sent = true;
     }
 }

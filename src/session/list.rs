@@ -41,35 +41,49 @@ pub(crate) struct List {
 }
 
 impl List {
+    /// The links of a slot that is about to be the last.
+    #[inline(always)]
+    pub(crate) fn end(&self) -> Links {
+        Links { next: 0, prev: self.last }
+    }
+
     /// Appends a slot that is in no list.
     #[inline]
     pub(crate) fn push<T: Linked>(&mut self, slots: &mut [T], handle: Handle) {
         if let Some(slot) = slot_mut(slots, handle) {
-            *slot.links() = Links { next: 0, prev: self.last };
+            *slot.links() = self.end();
         }
-        self.join(slots, self.last, handle);
-        self.join(slots, handle, 0);
+        self.append(slots, handle);
     }
 
-    /// Takes out a slot that is in this list; gives the one behind it.
-    #[inline]
-    pub(crate) fn remove<T: Linked>(&mut self, slots: &mut [T], handle: Handle) -> Handle {
-        let Links { next, prev } =
-            slot_mut(slots, handle).map(|slot| core::mem::take(slot.links())).unwrap_or_default();
-        self.join(slots, prev, next);
-        next
-    }
-
-    /// Makes two slots neighbours. In the place of a slot, 0 is the end of the list.
+    /// Appends a slot whose links are those of the [`end`](Self::end).
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn join<T: Linked>(&mut self, slots: &mut [T], before: Handle, behind: Handle) {
-        match slot_mut(slots, before) {
-            Some(slot) if before != 0 => slot.links().next = behind,
-            _ => self.first = behind,
+    pub(crate) fn append<T: Linked>(&mut self, slots: &mut [T], handle: Handle) {
+        match slot_mut(slots, self.last) {
+            Some(slot) if self.last != 0 => slot.links().next = handle,
+            _ => self.first = handle,
         }
-        match slot_mut(slots, behind) {
-            Some(slot) if behind != 0 => slot.links().prev = before,
-            _ => self.last = before,
+        self.last = handle;
+    }
+
+    /// Takes out a slot that is in this list.
+    #[inline]
+    pub(crate) fn remove<T: Linked>(&mut self, slots: &mut [T], handle: Handle) {
+        if let Some(links) = slot_mut(slots, handle).map(|slot| *slot.links()) {
+            self.close(slots, links);
+        }
+    }
+
+    /// Makes the neighbours of a slot that is taken out each other's.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn close<T: Linked>(&mut self, slots: &mut [T], Links { next, prev }: Links) {
+        match slot_mut(slots, prev) {
+            Some(slot) if prev != 0 => slot.links().next = next,
+            _ => self.first = next,
+        }
+        match slot_mut(slots, next) {
+            Some(slot) if next != 0 => slot.links().prev = prev,
+            _ => self.last = prev,
         }
     }
 }

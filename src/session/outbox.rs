@@ -222,16 +222,16 @@ impl Outbox {
     /// Puts a packet into the slot that was [`vacant`](Self::vacant), as sent.
     #[inline]
     pub(crate) fn insert<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId, flight: Flight) {
+        let Some(slot) = slot_mut(slots, id.get()) else { return };
         let message = matches!(flight, Flight::AtLeastOnce | Flight::ExactlyOnce);
-        self.free.remove(slots, id.get());
-        self.sent.push(slots, id.get());
+        slot.flight = Some(flight);
+        slot.marks = SENT | if message { CHARGED } else { 0 };
+        let free = core::mem::replace(&mut slot.links, self.sent.end());
+        self.free.close(slots, free);
+        self.sent.append(slots, id.get());
         self.newest = id.get();
         self.len += 1;
         self.charged += u16::from(message);
-        if let Some(slot) = slot_mut(slots, id.get()) {
-            slot.flight = Some(flight);
-            slot.marks = SENT | if message { CHARGED } else { 0 };
-        }
     }
 
     /// Puts a packet of an earlier connection into its own slot. `false`: another one is there.
@@ -257,12 +257,12 @@ impl Outbox {
     #[inline]
     pub(crate) fn release<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
         self.pass(slots, id);
-        self.sent.remove(slots, id.get());
-        self.released.push(slots, id.get());
-        if let Some(slot) = slot_mut(slots, id.get()) {
-            slot.flight = Some(Flight::Released);
-            slot.marks &= !SENT;
-        }
+        let Some(slot) = slot_mut(slots, id.get()) else { return };
+        slot.flight = Some(Flight::Released);
+        slot.marks &= !SENT;
+        let sent = core::mem::replace(&mut slot.links, self.released.end());
+        self.sent.close(slots, sent);
+        self.released.append(slots, id.get());
         if self.unreleased == 0 {
             self.unreleased = id.get();
         }
@@ -332,28 +332,25 @@ impl Outbox {
     /// Frees the identifier of a packet, and forgets its message.
     #[inline]
     pub(crate) fn remove<K: super::Keep>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
-        let len = u16::try_from(slots.len()).unwrap_or(u16::MAX);
         if self.get(slots, id).is_none() {
             return;
         }
         self.pass(slots, id);
-        let Some(slot) = slot_mut(slots, id.get()) else { return };
-        let Some(flight) = slot.flight.take() else { return };
-        let charged = slot.marks & CHARGED != 0;
-        slot.keep.clear();
-        self.list(flight).remove(slots, id.get());
-        self.len -= 1;
-        self.charged -= u16::from(charged);
         // The next identifier of the same slot.
+        let len = u16::try_from(slots.len()).unwrap_or(u16::MAX);
         let next = id.get().checked_add(len).unwrap_or_else(|| match index(id.get(), slots.len()) {
             0 => len,
             at => at as u16,
         });
-        if let Some(slot) = slot_mut(slots, next) {
-            slot.id = next;
-            slot.marks = 0;
-        }
-        self.free.push(slots, next);
+        let Some(slot) = slot_mut(slots, id.get()) else { return };
+        let Some(flight) = slot.flight.take() else { return };
+        slot.keep.clear();
+        slot.id = next;
+        self.len -= 1;
+        self.charged -= u16::from(core::mem::take(&mut slot.marks) & CHARGED != 0);
+        let waited = core::mem::replace(&mut slot.links, self.free.end());
+        self.list(flight).close(slots, waited);
+        self.free.append(slots, next);
     }
 
     /// A connection begins: nothing has been sent in it. What was lost, or has no place in a session, will be dropped.
