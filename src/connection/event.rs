@@ -265,6 +265,14 @@ pub enum Event<'i> {
     Disconnect(Disconnect<'i>),
 }
 
+impl Event<'_> {
+    /// A message is done, and nothing more is said of it.
+    #[inline(always)]
+    pub(super) fn acked(id: PacketId) -> Self {
+        Self::Acked { id, reason: ReasonCode::SUCCESS, properties: Properties::EMPTY }
+    }
+}
+
 /// A message that came.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Incoming<'i> {

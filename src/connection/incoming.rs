@@ -6,7 +6,7 @@ use super::{
     AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError, Wait,
 };
 use crate::error::{ErrorKind, Field};
-use crate::packet::{Ack, Delivery, Publish, first_byte};
+use crate::packet::{Ack, Delivery, PacketId, Publish, first_byte};
 use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
 use crate::session::{Arrival, Arrived, Arriving, Handle, Owed, Record, Store, StoreError, arrived};
@@ -350,12 +350,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// PUBREL came.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn pubrel<'i>(
-        &mut self,
-        ack: &Ack<'_>,
-        out: &mut (impl Sink + ?Sized),
-    ) -> Flow<Option<Event<'i>>> {
-        let id = ack.packet_id;
+    pub(super) fn pubrel(&mut self, id: PacketId, out: &mut (impl Sink + ?Sized)) -> Flow<()> {
         let found = self.session.inbox.find(self.session.store.incoming(), id);
         let arrival = found.map(|(_, arrival)| arrival);
         match (arrived(arrival, Arriving::Pubrel, self.version), found) {
@@ -378,7 +373,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             (Arrived::Ignore, _) => {}
             _ => return Err(self.violation(ErrorKind::WrongAck, Field::PacketId, Scope::PUBREL)),
         }
-        Ok(None)
+        Ok(())
     }
 
     /// What is said of an identifier that is not known.

@@ -34,7 +34,7 @@ pub mod role {
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Ack, Packet, PacketId};
 use crate::reason::ReasonCode;
-use crate::session::{Handle, Message, Session, Store};
+use crate::session::{Answer, Handle, Message, Session, Store};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
 use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, Unseen};
@@ -287,17 +287,16 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         loop {
             let happened = match self.do_owed(input, out) {
                 Ok(None) => match self.plain_ack(input) {
-                    Some((scope, packet_id, rest)) => {
-                        let told = self.acknowledged(scope, &Ack { packet_id, ..Ack::default() }, out);
+                    Some((scope, id, rest)) => {
+                        let told = self.acknowledged(scope, id, ReasonCode::SUCCESS, false, out);
                         if told.is_ok() {
                             *input = rest;
                             self.progress();
                         }
                         match told {
-                            // At once: to move an event takes longer than all else.
-                            Ok(Some(event)) => return Step::Event(event),
-                            Ok(None) => continue,
-                            stopped => stopped,
+                            Ok(true) => return Step::Event(Event::acked(id)),
+                            Ok(false) => continue,
+                            Err(stop) => Err(stop),
                         }
                     }
                     None => self.receive(input, out),
@@ -321,9 +320,20 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
+    /// Whether there is nothing to do but to take a packet.
+    #[inline(always)]
+    fn is_idle(&self) -> bool {
+        let dropped = self.dropped.map_or(0, PacketId::get);
+        let owed = self.session.outbox.first_owed() | self.session.inbox.first_queued();
+        self.taken | dropped | owed == 0 && self.pings == 0 && !self.asked && self.phase == Phase::Open
+    }
+
     /// Does what needs no packet, and looks whether one may be taken.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn do_owed<'i>(&mut self, input: &[u8], out: &mut (impl Sink + ?Sized)) -> Flow<Option<Event<'i>>> {
+        if self.is_idle() {
+            return Ok(None);
+        }
         let settled = self.settle();
         // A store that fails must not keep a connection from its end.
         if self.phase < Phase::Closing {
@@ -399,7 +409,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Ok(Packet::Publish(publish)) => self.published(publish),
             Ok(
                 Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack),
-            ) => self.rarely_acknowledged(Scope::of(frame.packet_type()), ack, out),
+            ) => self.explained(Scope::of(frame.packet_type()), ack, out),
             Ok(packet) => R::packet(self, packet, out),
         };
         if event.is_ok() {
@@ -409,30 +419,43 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         event
     }
 
-    /// An acknowledgement that says more.
+    /// An acknowledgement came that says more than "success", perhaps.
     #[inline(never)]
-    fn rarely_acknowledged<'i>(
+    fn explained<'i>(
         &mut self,
-        scope: Scope,
+        packet: Scope,
         ack: &Ack<'i>,
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        self.acknowledged(scope, ack, out)
+        let Ack { packet_id: id, reason, properties } = *ack;
+        let explains = reason != ReasonCode::SUCCESS || !properties.is_empty();
+        if !self.acknowledged(packet, id, reason, explains, out)? {
+            return Ok(None);
+        }
+        // The peer had finished, but its PUBCOMP was lost with the connection before.
+        let finished = packet == Scope::PUBCOMP && self.resumed;
+        Ok(Some(match packet {
+            Scope::PUBREC if !reason.is_error() => Event::Received { id, reason, properties },
+            _ => Event::Acked { id, reason: if finished { ReasonCode::SUCCESS } else { reason }, properties },
+        }))
     }
 
-    /// PUBACK, PUBREC, PUBREL or PUBCOMP came.
-    #[inline(always)]
-    fn acknowledged<'i>(
+    /// PUBACK, PUBREC, PUBREL or PUBCOMP came. Gives whether the application is told.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn acknowledged(
         &mut self,
-        scope: Scope,
-        ack: &Ack<'i>,
+        packet: Scope,
+        id: PacketId,
+        reason: ReasonCode,
+        explains: bool,
         out: &mut (impl Sink + ?Sized),
-    ) -> Flow<Option<Event<'i>>> {
-        match scope {
-            Scope::PUBACK => self.acked(Scope::PUBACK, ack, out),
-            Scope::PUBREC => self.acked(Scope::PUBREC, ack, out),
-            Scope::PUBCOMP => self.acked(Scope::PUBCOMP, ack, out),
-            _ => self.pubrel(ack, out),
+    ) -> Flow<bool> {
+        match packet {
+            Scope::PUBREL => self.pubrel(id, out).map(|()| false),
+            Scope::PUBREC if reason.is_error() => self.acked(packet, id, Answer::PubrecError, explains, out),
+            Scope::PUBREC => self.acked(packet, id, Answer::Pubrec, explains, out),
+            Scope::PUBACK => self.acked(packet, id, Answer::Puback, explains, out),
+            _ => self.acked(packet, id, Answer::Pubcomp, explains, out),
         }
     }
 

@@ -2,9 +2,9 @@
 
 use super::alias::{Aliases, Assigned, Assignment, TopicTable};
 use super::incoming::ACK;
-use super::{Connection, Event, Flow, Role, UsageError, Wait};
+use super::{Connection, Flow, Role, UsageError, Wait};
 use crate::error::{ErrorKind, Field};
-use crate::packet::{Ack, OnTerms, PacketId, Prepared, Publish, Qos, Terms};
+use crate::packet::{OnTerms, PacketId, Prepared, Publish, Qos, Terms};
 use crate::property::{Joined, Properties, Property, PropertyId, Section};
 use crate::reason::ReasonCode;
 use crate::session::{Answer, Answered, Flight, Keep, Message, Record, Session, Store, StoreError, answered};
@@ -285,8 +285,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Whether something of an earlier connection has to be sent before a new message.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn is_resuming(&self) -> bool {
-        let left = self.session.outbox.next_unsent().is_some() || self.dropped.is_some();
-        left && self.has_more_to_send()
+        let left = self.session.outbox.first_owed() | self.dropped.map_or(0, PacketId::get);
+        left != 0 && self.has_more_to_send()
     }
 
     /// PUBREL is part of it, also that of a message that is given up: it makes a place in the peer's table, which may be
@@ -332,7 +332,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn resend_next(&mut self, out: &mut (impl Sink + ?Sized)) -> Option<PacketId> {
         let outbox = &self.session.outbox;
-        if outbox.unsent().is_none() && outbox.unreleased().is_none() || self.payload_left != 0 {
+        if outbox.first_owed() == 0 || self.payload_left != 0 {
             return None;
         }
         self.resend_all(out)
@@ -498,36 +498,27 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.send_part(&publish.part(0, false, &Joined::of(message.properties)), note, out)
     }
 
-    /// PUBACK, PUBREC or PUBCOMP came.
+    /// The packet that is `by` came, and perhaps `explains` why. Gives whether the application is told.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn acked<'i>(
+    pub(super) fn acked(
         &mut self,
         packet: Scope,
-        ack: &Ack<'i>,
+        id: PacketId,
+        by: Answer,
+        explains: bool,
         out: &mut (impl Sink + ?Sized),
-    ) -> Flow<Option<Event<'i>>> {
-        let Ack { packet_id: id, reason, properties } = *ack;
-        let by = match packet {
-            Scope::PUBACK => Answer::Puback,
-            Scope::PUBCOMP => Answer::Pubcomp,
-            _ if reason.is_error() => Answer::PubrecError,
-            _ => Answer::Pubrec,
-        };
+    ) -> Flow<bool> {
         match self.answered(id, by, packet)? {
             Answered::Finish => {
                 let told = self.is_told(id);
                 self.record(&Record::Finish { id })?;
-                self.session.drop_flight(id);
-                // The peer had finished, but its PUBCOMP was lost with the connection before.
-                let reason = if by == Answer::Pubcomp && self.resumed { ReasonCode::SUCCESS } else { reason };
-                return Ok((!told).then_some(Event::Acked { id, reason, properties }));
+                self.session.outbox.remove(self.session.store.outgoing_mut(), id);
+                return Ok(!told);
             }
             Answered::Release => {
                 self.record(&Record::Release { id })?;
                 self.session.outbox.release(self.session.store.outgoing_mut(), id);
-                if reason != ReasonCode::SUCCESS || !properties.is_empty() {
-                    return Ok((!self.is_told(id)).then_some(Event::Received { id, reason, properties }));
-                }
+                return Ok(explains && !self.is_told(id));
             }
             Answered::ReleaseAgain => {
                 self.session.outbox.release_again(self.session.store.outgoing_mut(), id);
@@ -541,7 +532,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             }
             Answered::Ignore | Answered::Violation => {}
         }
-        Ok(None)
+        Ok(false)
     }
 
     /// What an acknowledgement means for what is known of its identifier.

@@ -234,16 +234,23 @@ impl Inbox {
     /// The next acknowledgement to send: the first PUBACK and the first PUBREC that their order allows, and PUBCOMP.
     #[inline]
     pub(crate) fn owed(&self, slots: &[IncomingSlot]) -> Option<Owed> {
+        if self.first_queued() == 0 {
+            return None;
+        }
         self.queues.iter().find_map(|queue| {
-            if queue.first == 0 {
-                return None;
-            }
             let handle = queue.first;
-            let (id, arrival) = self.get(slots, handle)?;
+            let (id, arrival) = self.get(slots, handle).filter(|_| handle != 0)?;
             let held = matches!(arrival, Arrival::Held1 | Arrival::Held2);
             let reason = slot(slots, handle)?.reason;
             (!held).then_some(Owed { handle, id, arrival, reason })
         })
+    }
+
+    /// Not 0 if anything has to be acknowledged, now or later.
+    #[inline(always)]
+    pub(crate) fn first_queued(&self) -> Handle {
+        let [ones, twos, completed] = self.queues;
+        ones.first | twos.first | completed.first
     }
 
     /// Whether the application has messages to acknowledge.

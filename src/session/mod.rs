@@ -366,6 +366,7 @@ impl<S: Store> Session<S> {
         Err(StoreError::Full)
     }
 
+    #[inline(never)]
     pub(crate) fn drop_flight(&mut self, id: PacketId) {
         self.outbox.remove(self.store.outgoing_mut(), id);
     }

@@ -125,6 +125,12 @@ impl Outbox {
         PacketId::new(self.unreleased)
     }
 
+    /// Not 0 if anything has to be sent.
+    #[inline(always)]
+    pub(crate) fn first_owed(&self) -> Handle {
+        self.unsent | self.unreleased
+    }
+
     /// The first packet of either kind.
     pub(crate) fn next_unsent(&self) -> Option<PacketId> {
         self.unreleased().or_else(|| self.unsent())
@@ -330,7 +336,7 @@ impl Outbox {
     }
 
     /// Frees the identifier of a packet, and forgets its message.
-    #[inline]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn remove<K: super::Keep>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
         if self.get(slots, id).is_none() {
             return;
