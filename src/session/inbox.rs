@@ -166,12 +166,10 @@ impl Inbox {
         reason: ReasonCode,
     ) -> Option<Handle> {
         let handle = Some(self.free.first).filter(|first| *first != 0)?;
-        self.free.remove(slots, handle);
-        if let Some(slot) = slot_mut(slots, handle) {
-            slot.id = id.get();
-            slot.arrival = Some(arrival);
-            slot.reason = reason;
-        }
+        let slot = slot_mut(slots, handle)?;
+        (slot.id, slot.arrival, slot.reason) = (id.get(), Some(arrival), reason);
+        let free = slot.links;
+        self.free.close(slots, free);
         Self::chain(slots, handle, id.get());
         self.len += 1;
         if let Some(list) = queue(arrival).and_then(|queue| self.queues.get_mut(queue)) {
@@ -221,12 +219,12 @@ impl Inbox {
     pub(crate) fn remove(&mut self, slots: &mut [IncomingSlot], handle: Handle) {
         let Some(slot) = slot_mut(slots, handle) else { return };
         let Some(arrival) = slot.arrival.take() else { return };
-        let id = slot.id;
+        let (id, links) = (slot.id, slot.links);
         self.charged -= u16::from(core::mem::take(&mut slot.charged));
         self.len -= 1;
         Self::unchain(slots, handle, id);
         if let Some(list) = queue(arrival).and_then(|queue| self.queues.get_mut(queue)) {
-            list.remove(slots, handle);
+            list.close(slots, links);
         }
         self.free.push(slots, handle);
     }

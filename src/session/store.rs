@@ -5,7 +5,7 @@ use super::outbox::OutgoingSlot;
 use super::{Message, Record};
 use crate::packet::{Packet, PacketId};
 use crate::version::Version;
-use crate::wire::{Frame, Split};
+use crate::wire::{Context, Frame, Scope, Sink, Split, encode};
 
 /// Why a store could not do what it was asked to. Nothing has happened then.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
@@ -79,9 +79,7 @@ impl<const LEN: usize> Default for Inline<LEN> {
 
 impl<const LEN: usize> Keep for Inline<LEN> {
     fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
-        let packet = Packet::Publish(message.publish(PacketId::MIN, false));
-        self.len =
-            packet.encode(Version::NEWEST, &mut &mut self.bytes[..]).map_err(|_| StoreError::TooLarge)?;
+        self.len = write(message, &mut &mut self.bytes[..])?;
         Ok(())
     }
 
@@ -106,9 +104,8 @@ const SMALL: usize = 256;
 #[cfg(feature = "alloc")]
 impl Keep for Boxed {
     fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
-        let packet = Packet::Publish(message.publish(PacketId::MIN, false));
         self.0.clear();
-        packet.encode(Version::NEWEST, &mut self.0).map_err(|_| StoreError::TooLarge)?;
+        write(message, &mut self.0)?;
         Ok(())
     }
 
@@ -122,7 +119,15 @@ impl Keep for Boxed {
     }
 }
 
-/// The message in a packet that was encoded here.
+/// Writes a message as a packet of the newest version, and gives its length.
+#[cfg_attr(not(feature = "small"), inline(always))]
+fn write(message: &Message<'_>, out: &mut impl Sink) -> Result<usize, StoreError> {
+    let cx = Context { version: Version::NEWEST, sender: None, scope: Scope::PUBLISH };
+    let publish = message.publish(PacketId::MIN, false);
+    encode(&publish.part(0, false, &message.properties), cx, out).map_err(|_| StoreError::TooLarge)
+}
+
+/// The message in a packet that was written here.
 fn message(bytes: &[u8]) -> Option<Message<'_>> {
     let Ok(Split::Frame(frame, _)) = Frame::split(bytes, usize::MAX) else { return None };
     match Packet::decode_trusted(Version::NEWEST, frame) {
