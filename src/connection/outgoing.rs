@@ -4,7 +4,7 @@ use super::alias::{Aliases, Assigned, Assignment, TopicTable};
 use super::incoming::ACK;
 use super::{Connection, Flow, Role, UsageError, Wait};
 use crate::error::{ErrorKind, Field};
-use crate::packet::{OnTerms, PacketId, Prepared, Publish, Qos, Terms};
+use crate::packet::{OnTerms, PacketId, Prepared, Qos, Terms};
 use crate::property::{Joined, Properties, Property, PropertyId, Section};
 use crate::reason::ReasonCode;
 use crate::session::{Answer, Answered, Flight, Keep, Message, Record, Session, Store, StoreError, answered};
@@ -164,13 +164,33 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
         let later = more.unwrap_or(0) as usize;
-        let flight = match message.qos {
-            Qos::AtMostOnce => {
-                let Message { retain, topic, payload, .. } = *message;
-                let part = Publish { retain, topic, payload, ..Publish::default() };
-                self.send_part(&part.part(later, known, properties), |_| Ok(()), out)?;
-                return Ok(None);
-            }
+        // Where code has to be small, there is one way for all.
+        if message.qos == Qos::AtMostOnce && !cfg!(feature = "small") {
+            let publish = message.publish(PacketId::MIN, false);
+            self.send_part(&publish.part(later, known, properties), |_| Ok(()), out)?;
+            return Ok(None);
+        }
+        let next = self.next_id(message.qos)?;
+        let note = |session: &mut Session<S>| {
+            let Some((id, flight)) = next else { return Ok(()) };
+            session.keep(id, &mut *keep)?;
+            let kept = Some(*message).filter(|_| more.is_none());
+            let record = Record::Publish { id, qos: message.qos, message: kept };
+            session.store.record(&record).inspect_err(|_| session.forget(id))?;
+            session.outbox.insert(session.store.outgoing_mut(), id, flight);
+            Ok(())
+        };
+        let id = next.map(|(id, _)| id);
+        let publish = message.publish(id.unwrap_or_default(), false);
+        self.send_part(&publish.part(later, known, properties), note, out)?;
+        Ok(id)
+    }
+
+    /// The identifier of the next message, and what it will wait for; none at QoS 0.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn next_id(&mut self, qos: Qos) -> Result<Option<(PacketId, Flight)>, UsageError> {
+        let flight = match qos {
+            Qos::AtMostOnce => return Ok(None),
             Qos::AtLeastOnce => Flight::AtLeastOnce,
             Qos::ExactlyOnce => Flight::ExactlyOnce,
         };
@@ -180,17 +200,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.session.outbox.charged() >= self.limits.receive_maximum {
             return Err(UsageError::WindowFull(self.limits.receive_maximum));
         }
-        let id = self.session.vacant().ok_or(StoreError::Full)?;
-        let note = |session: &mut Session<S>| {
-            session.keep(id, &mut *keep)?;
-            let kept = Some(*message).filter(|_| more.is_none());
-            let record = Record::Publish { id, qos: message.qos, message: kept };
-            session.store.record(&record).inspect_err(|_| session.forget(id))?;
-            session.outbox.insert(session.store.outgoing_mut(), id, flight);
-            Ok(())
-        };
-        self.send_part(&message.publish(id, false).part(later, known, properties), note, out)?;
-        Ok(Some(id))
+        Ok(Some((self.session.vacant().ok_or(StoreError::Full)?, flight)))
     }
 
     /// Writes a message, of which the session takes `note` before its first byte goes.
