@@ -168,6 +168,7 @@ impl<'a> Element<'a> for Property<'a> {
         !hidden.meets(self.id().group())
     }
 
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check(&self, cx: Context) -> Check {
         Ok(1 + self.raw().check(cx, Field::Property(self.id()))?)
     }
@@ -176,6 +177,7 @@ impl<'a> Element<'a> for Property<'a> {
         Piece::check_all(list.map(Piece::Given), cx)
     }
 
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
         self.raw().write(self.id(), out);
     }

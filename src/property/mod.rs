@@ -87,6 +87,7 @@ macro_rules! properties {
                 }
             }
 
+            #[cfg_attr(not(feature = "small"), inline(always))]
             fn raw(&self) -> Raw<'a> {
                 match *self {
                     $(Self::$variant(value) => Raw::$kind(value),)+
@@ -94,6 +95,7 @@ macro_rules! properties {
                 }
             }
 
+            #[cfg_attr(not(feature = "small"), inline(always))]
             fn from_raw(id: PropertyId, raw: Raw<'a>) -> Option<Self> {
                 match id {
                     $(PropertyId::$variant => match raw {
