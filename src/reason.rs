@@ -115,10 +115,18 @@ reasons! {
         server [DISCONNECT];
 }
 
-/// The packets in which either side may report success.
-const SUCCEEDING: u16 = match ReasonCode::SUCCESS.row() {
-    Some(Row { packets, client_only, server_only, .. }) => *packets & !*client_only & !*server_only,
-    None => 0,
+/// For each code the packets that may carry it, whoever sends them: nearly all that there are.
+#[cfg(not(feature = "small"))]
+#[expect(clippy::indexing_slicing, reason = "the compiler does it")]
+static USUAL: [u16; 256] = {
+    let mut table = [0; 256];
+    let mut i = 0;
+    while i < ReasonCode::ALL.len() {
+        let code = ReasonCode::ALL[i];
+        table[code.0 as usize] = code.usual();
+        i += 1;
+    }
+    table
 };
 
 /// The return codes of a 3.1.1 CONNACK, from 0.
@@ -221,20 +229,37 @@ impl ReasonCode {
         code.permitted(cx, true).map(|()| code)
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
-    fn permitted(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
-        if !cx.version.is_5() {
-            return self.check_3(cx, received);
-        }
-        // Most packets with a reason code say only this.
-        if self == Self::SUCCESS && SUCCEEDING & cx.scope.bit() != 0 {
-            Ok(())
-        } else {
-            self.check_5(cx, received)
+    /// The packets that may carry it, whoever sends them.
+    const fn usual(self) -> u16 {
+        match self.row() {
+            Some(row) => row.packets & !row.client_only & !row.server_only,
+            None => 0,
         }
     }
 
+    /// Whether nobody needs to look closer at this code in the packet `cx`.
+    #[inline(always)]
+    fn is_usual(self, cx: Context) -> bool {
+        if !cx.version.is_5() {
+            return cx.scope == Scope::SUBACK && self <= Self::GRANTED_QOS_2;
+        }
+        #[cfg(not(feature = "small"))]
+        let usual = USUAL.get(usize::from(self.0)).copied().unwrap_or_default();
+        #[cfg(feature = "small")]
+        let usual = if self == Self::SUCCESS { const { Self::SUCCESS.usual() } } else { 0 };
+        usual & cx.scope.bit() != 0
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn permitted(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
+        if self.is_usual(cx) { Ok(()) } else { self.check(cx, received) }
+    }
+
     #[inline(never)]
+    fn check(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
+        if cx.version.is_5() { self.check_5(cx, received) } else { self.check_3(cx, received) }
+    }
+
     fn check_5(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         let here = cx.scope.bit();
         let Some(row) = self.row() else { return Err(ErrorKind::ReasonCode) };
@@ -303,6 +328,12 @@ impl<'a> Element<'a> for ReasonCode {
         reader.reason()
     }
 
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    fn unsure(bytes: &'a [u8], cx: Context) -> &'a [u8] {
+        if bytes.iter().all(|&code| Self(code).is_usual(cx)) { &[] } else { bytes }
+    }
+
     #[inline(always)]
     fn check(&self, cx: Context) -> Check {
         self.check_sent(cx).map(|()| 1)
@@ -311,5 +342,15 @@ impl<'a> Element<'a> for ReasonCode {
     #[inline(always)]
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
         out.u8(self.get());
+    }
+
+    #[cfg(not(feature = "small"))]
+    fn write_all<S: Sink + ?Sized>(list: &[Self], out: &mut Writer<'_, S>) {
+        let mut rest = list;
+        while let Some((codes, behind)) = rest.split_first_chunk::<8>() {
+            out.bytes(&codes.map(Self::get));
+            rest = behind;
+        }
+        rest.iter().for_each(|code| code.write(out));
     }
 }

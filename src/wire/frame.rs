@@ -129,7 +129,13 @@ impl Scope {
     /// A set of scopes is a `u16` with one bit each.
     #[inline(always)]
     pub(crate) const fn bit(self) -> u16 {
-        1 << (self.0 & 15)
+        1 << self.index()
+    }
+
+    /// The number of its bit.
+    #[inline(always)]
+    pub(crate) const fn index(self) -> usize {
+        (self.0 & 15) as usize
     }
 
     pub(crate) const fn packet_type(self) -> PacketType {

@@ -341,31 +341,23 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     /// Any text, of which only the validity counts.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn validate_str(&mut self, field: Field) -> Decoded<()> {
-        self.validate(field, text::check_text_bytes)?;
-        Ok(())
+        let bytes = self.prefixed(field)?;
+        text::check_text_bytes(bytes).map_err(|flaw| self.flawed(flaw, bytes, field))
     }
 
     /// A topic name, of which only the validity counts.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn validate_topic(&mut self, field: Field) -> Decoded<()> {
-        self.validate(field, text::check_topic_bytes)?;
-        Ok(())
+        let bytes = self.prefixed(field)?;
+        text::check_topic_bytes(bytes).map_err(|flaw| self.flawed(flaw, bytes, field))
     }
 
     /// A topic filter, of which only the validity counts. Gives its bytes.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn validate_filter(&mut self, field: Field) -> Decoded<&'a [u8]> {
-        let version = self.cx.version;
-        self.validate(field, |bytes| text::check_filter_bytes(bytes, version))
-    }
-
-    #[cfg_attr(not(feature = "small"), inline(always))]
-    fn validate(&mut self, field: Field, check: impl FnOnce(&[u8]) -> Result<(), Flaw>) -> Decoded<&'a [u8]> {
         let bytes = self.prefixed(field)?;
-        match check(bytes) {
-            Ok(()) => Ok(bytes),
-            Err(flaw) => Err(self.flawed(flaw, bytes, field)),
-        }
+        let checked = text::check_filter_bytes(bytes, self.cx.version);
+        checked.map(|()| bytes).map_err(|flaw| self.flawed(flaw, bytes, field))
     }
 
     /// The error of a text that has just been read.

@@ -70,13 +70,14 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
     /// Reads one element; the reader holds nothing but elements.
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self>;
 
-    /// Reads one element again from the front of bytes that were validated when they came; gives what is behind it, too.
+    /// Takes one element off the front of bytes that were validated when they came.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn again(bytes: &'a [u8], cx: Context) -> Option<(Self, &'a [u8])> {
+    fn again(bytes: &mut &'a [u8], cx: Context) -> Option<Self> {
         let mut trusted = Trusted;
         let mut reader = Reader::part(bytes, bytes.len(), cx, &mut trusted);
         let element = Self::read(&mut reader).ok()?;
-        Some((element, reader.rest()))
+        *bytes = reader.rest();
+        Some(element)
     }
 
     /// Reads one element of which only the validity counts.
@@ -99,8 +100,20 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
         sum(cx, list, |element| element.check(cx))
     }
 
+    /// What is left to be read, one by one, of a list that has just come: nothing, if a quick look finds it right.
+    #[inline(always)]
+    fn unsure(bytes: &'a [u8], _: Context) -> &'a [u8] {
+        bytes
+    }
+
     /// Writes one element.
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>);
+
+    /// Writes a list of the caller's.
+    #[inline(always)]
+    fn write_all<S: Sink + ?Sized>(list: &[Self], out: &mut Writer<'_, S>) {
+        list.iter().for_each(|element| element.write(out));
+    }
 }
 
 impl<'a, T> Seq<'a, T> {
@@ -162,9 +175,10 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     #[inline(never)]
     fn check_received<M: Mode>(bytes: &'a [u8], end: usize, cx: Context, mode: &mut M) -> Decoded<()> {
+        let bytes = if M::OBSERVED { bytes } else { T::unsure(bytes, cx) };
         let reader = &mut Reader::part(bytes, end, cx, mode);
         while !reader.is_empty() {
-            if M::OBSERVED {
+            if M::OBSERVED || cfg!(feature = "small") {
                 T::read(reader)?;
             } else {
                 T::validate(reader)?;
@@ -236,7 +250,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     #[inline(never)]
     fn write_elements<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
         match self.0 {
-            Inner::List(list, Unseen::NOTHING) => list.iter().for_each(|element| element.write(out)),
+            Inner::List(list, Unseen::NOTHING) => T::write_all(list, out),
             _ => self.iter().for_each(|element| element.write(out)),
         }
     }
@@ -388,9 +402,11 @@ impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
             let element = match &mut self.source {
                 Source::Wire { rest: [], .. } => None,
                 Source::Wire { rest, cx, .. } => {
-                    let taken = T::again(rest, *cx);
-                    *rest = taken.map_or(&[], |(_, behind)| behind);
-                    taken.map(|(element, _)| element)
+                    let element = T::again(rest, *cx);
+                    if element.is_none() {
+                        *rest = &[];
+                    }
+                    element
                 }
                 Source::List(list) => list.next().copied(),
             };

@@ -101,11 +101,6 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
         self.bytes(&value.to_be_bytes());
     }
 
-    #[inline(always)]
-    pub(crate) fn u32(&mut self, value: u32) {
-        self.bytes(&value.to_be_bytes());
-    }
-
     /// Two length bytes and `bytes`, of which there are at most 65,535.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn binary(&mut self, bytes: &[u8]) {

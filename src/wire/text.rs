@@ -17,48 +17,48 @@ impl Flaw {
     }
 }
 
-/// One byte in every lane of a word.
-const fn lanes(byte: u8) -> u64 {
-    u64::from_ne_bytes([byte; 8])
+/// Whether text is that obviously right that nobody needs to look closer: all bytes are ASCII, and none is below
+/// `LOWEST`. As signed numbers, bytes beyond ASCII are below it too.
+#[cfg_attr(not(feature = "small"), inline(always))]
+fn is_plain<const LOWEST: i8>(bytes: &[u8]) -> bool {
+    if cfg!(feature = "small") {
+        return bytes.iter().all(|&byte| byte as i8 >= LOWEST);
+    }
+    // The first and the last ones may overlap, which does no harm.
+    if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), last_chunk(bytes)) {
+        are_plain::<LOWEST, 16>(first, last) && (bytes.len() <= 32 || is_long_plain::<LOWEST>(bytes))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), last_chunk(bytes)) {
+        are_plain::<LOWEST, 8>(first, last)
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), last_chunk(bytes)) {
+        are_plain::<LOWEST, 4>(first, last)
+    } else {
+        bytes.iter().all(|&byte| byte as i8 >= LOWEST)
+    }
 }
 
-/// Whether text is that obviously right that nobody needs to look closer: all bytes are ASCII, and none is below
-/// `lowest`. Looks at eight bytes at a time.
-#[cfg_attr(not(feature = "small"), inline(always))]
-fn is_plain(bytes: &[u8], lowest: u8) -> bool {
-    // The subtraction sets the high bit of a byte below `lowest`; one that is not ASCII has it. A borrow may set it in
-    // the bytes above such a one too.
-    let plain = |word: u64| (word | word.wrapping_sub(lanes(lowest))) & lanes(0x80) == 0;
+#[inline(never)]
+fn is_long_plain<const LOWEST: i8>(bytes: &[u8]) -> bool {
     let mut rest = bytes;
-    while let Some((word, behind)) = rest.split_first_chunk() {
-        if !plain(u64::from_le_bytes(*word)) {
+    while let Some((chunk, behind)) = rest.split_first_chunk::<16>() {
+        if !are_plain::<LOWEST, 16>(chunk, chunk) {
             return false;
         }
         rest = behind;
     }
-    // The last eight bytes overlap the words before them, which does no harm.
-    rest.is_empty()
-        || plain(match last_chunk(bytes) {
-            Some(last) => u64::from_le_bytes(*last),
-            None => short_word(rest),
-        })
+    true
+}
+
+/// Looks at all of them at a time, for which processors with vectors need a comparison or two.
+#[inline(always)]
+fn are_plain<const LOWEST: i8, const N: usize>(one: &[u8; N], other: &[u8; N]) -> bool {
+    let is_odd = |byte: u8| (byte as i8) < LOWEST;
+    !one.iter().zip(other).fold(false, |odd, (&a, &b)| odd | is_odd(a) | is_odd(b))
 }
 
 /// `bytes.last_chunk()` without its panic, which the compiler can't always rule out.
 #[inline(always)]
 fn last_chunk<const N: usize>(bytes: &[u8]) -> Option<&[u8; N]> {
     bytes.get(bytes.len().checked_sub(N)?..)?.first_chunk()
-}
-
-/// A word with nothing but the bytes of a text of one to seven bytes, filled up with `a`.
-#[cfg_attr(not(feature = "small"), inline(always))]
-fn short_word(bytes: &[u8]) -> u64 {
-    match (bytes.first_chunk::<4>(), last_chunk::<4>(bytes)) {
-        (Some(first), Some(last)) => {
-            u64::from(u32::from_le_bytes(*first)) << 32 | u64::from(u32::from_le_bytes(*last))
-        }
-        _ => bytes.iter().fold(lanes(b'a'), |word, &byte| word << 8 | u64::from(byte)),
-    }
 }
 
 /// Text: well-formed UTF-8 `[MQTT-1.5.3-1]` `[MQTT-1.5.4-1]`.
@@ -68,21 +68,21 @@ pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Flaw> {
 }
 
 /// The lowest byte without a meaning of its own in any text: only U+0000 is below.
-const TEXT: u8 = 0x01;
+const TEXT: i8 = 0x01;
 
 /// The same in topics: the wildcards `#` and `+`, and the `$` of `$share/`, are below, besides some rare characters.
-const TOPIC: u8 = 0x2C;
+const TOPIC: i8 = 0x2C;
 
 /// Any text: no U+0000 `[MQTT-1.5.3-2]` `[MQTT-1.5.4-2]`.
 #[inline(always)]
 pub(crate) fn check_text(text: &str) -> Result<(), Flaw> {
-    if is_plain(text.as_bytes(), TEXT) { Ok(()) } else { check_odd_text(text) }
+    if is_plain::<TEXT>(text.as_bytes()) { Ok(()) } else { check_odd_text(text) }
 }
 
 /// The same of any bytes.
 #[inline(always)]
 pub(crate) fn check_text_bytes(bytes: &[u8]) -> Result<(), Flaw> {
-    if is_plain(bytes, TEXT) { Ok(()) } else { check_odd_text(utf8(bytes)?) }
+    if is_plain::<TEXT>(bytes) { Ok(()) } else { check_odd_text(utf8(bytes)?) }
 }
 
 #[inline(never)]
@@ -108,7 +108,7 @@ pub(crate) fn check_topic_bytes(bytes: &[u8]) -> Result<(), Flaw> {
 /// Whether this is a topic name, and a topic filter, without any doubt.
 #[inline(always)]
 fn is_plain_topic(bytes: &[u8]) -> bool {
-    !bytes.is_empty() && is_plain(bytes, TOPIC)
+    !bytes.is_empty() && is_plain::<TOPIC>(bytes)
 }
 
 #[inline(never)]
@@ -210,6 +210,11 @@ fn split_wildcard(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
     let (ahead, rest) = bytes.split_at_checked(find_wildcard(bytes)?)?;
     let (&wildcard, behind) = rest.split_first()?;
     Some((ahead, wildcard, behind))
+}
+
+/// One byte in every lane of a word.
+const fn lanes(byte: u8) -> u64 {
+    u64::from_ne_bytes([byte; 8])
 }
 
 /// The place of the first wildcard.

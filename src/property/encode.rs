@@ -1,0 +1,225 @@
+//! Property sections to be written.
+
+use super::raw::Kind;
+use super::set::Came;
+use super::{Properties, Property, PropertyId, Raw, Row};
+use crate::error::{ErrorKind, Field};
+use crate::version::Version;
+use crate::wire::{Check, Context, Element, Iter, Scope, Sink, Writer, invalid, sum, varint_len};
+
+/// A property section to be written: its length first, as the fixed header needs it, then its bytes.
+pub(crate) trait Section {
+    /// Whether the topic that goes with them was checked with them.
+    const CHECKED: bool = false;
+
+    /// Checks the properties for `cx` and gives the property length.
+    fn property_len(&self, cx: Context) -> Check;
+
+    /// Writes the property length and the properties; before 5.0 there is neither.
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>);
+
+    /// Whether a Topic Alias is among them, as they are written.
+    fn has_topic_alias(&self, version: Version) -> bool;
+}
+
+/// A packet that the machine sends with properties of its own besides the caller's.
+pub(crate) struct Own<'a, P> {
+    pub(crate) packet: &'a P,
+    pub(crate) properties: &'a [Option<Property<'a>>],
+}
+
+/// Properties of the machine's own before and behind the caller's.
+pub(crate) struct Joined<'a> {
+    pub(crate) before: &'a [Option<Property<'a>>],
+    pub(crate) callers: Properties<'a>,
+    pub(crate) behind: &'a [Option<Property<'a>>],
+}
+
+impl<'a> Joined<'a> {
+    /// The caller's alone.
+    pub(crate) fn of(callers: Properties<'a>) -> Self {
+        Self { before: &[], callers, behind: &[] }
+    }
+
+    fn pieces(&self) -> impl Iterator<Item = Piece<'a>> + use<'a> {
+        let own = |own: &'a [Option<Property<'a>>]| own.iter().copied().flatten().map(Piece::Given);
+        own(self.before).chain(Piece::all(self.callers)).chain(own(self.behind))
+    }
+
+    /// Whether there is nothing but the caller's: before 5.0 there is nothing at all.
+    #[inline(always)]
+    fn is_callers(&self, cx: Context) -> bool {
+        !cx.version.is_5() || self.before.is_empty() && self.behind.is_empty()
+    }
+
+    #[inline(never)]
+    fn check_all(&self, cx: Context) -> Check {
+        Piece::check_all(self.pieces(), cx)
+    }
+
+    #[inline(never)]
+    fn write_all<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        self.pieces().for_each(|piece| piece.write(out));
+    }
+}
+
+impl Section for Joined<'_> {
+    #[inline(always)]
+    fn property_len(&self, cx: Context) -> Check {
+        if self.is_callers(cx) { self.callers.property_len(cx) } else { self.check_all(cx) }
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
+        if self.is_callers(cx) {
+            return self.callers.write_section(cx, property_len, out);
+        }
+        out.varint(property_len);
+        self.write_all(out);
+    }
+
+    fn has_topic_alias(&self, version: Version) -> bool {
+        let is_alias = |property: &Property<'_>| property.id() == PropertyId::TopicAlias;
+        version.is_5() && self.before.iter().flatten().any(is_alias)
+    }
+}
+
+impl Properties<'_> {
+    /// Before 5.0 there are none.
+    #[cold]
+    fn check_none(&self, cx: Context) -> Check {
+        match Piece::all(*self).next() {
+            Some(piece) => Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(piece.id()))),
+            None => Ok(0),
+        }
+    }
+}
+
+impl Section for Properties<'_> {
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn property_len(&self, cx: Context) -> Check {
+        if self.is_empty() && cx.scope != Scope::AUTH {
+            Ok(0)
+        } else if !cx.version.is_5() {
+            self.check_none(cx)
+        } else if cfg!(feature = "small") {
+            Joined::of(*self).check_all(cx)
+        } else {
+            self.check(cx)
+        }
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
+        if cx.version.is_5() {
+            out.varint(property_len);
+            if property_len > 0 {
+                if cfg!(feature = "small") { Joined::of(*self).write_all(out) } else { self.write(cx, out) }
+            }
+        }
+    }
+
+    fn has_topic_alias(&self, _: Version) -> bool {
+        self.topic_alias().is_some()
+    }
+}
+
+/// The number of bytes that a section takes, its length included.
+#[inline(always)]
+pub(crate) fn section_len(cx: Context, property_len: usize) -> usize {
+    if cx.version.is_5() { varint_len(property_len) + property_len } else { 0 }
+}
+
+/// A property to be written: one that was received is not looked at but copied.
+#[derive(Clone, Copy)]
+pub(crate) enum Piece<'a> {
+    /// The identifier, and the bytes with it.
+    Received(PropertyId, &'a [u8]),
+    Given(Property<'a>),
+}
+
+impl<'a> Piece<'a> {
+    /// The next one of `list`.
+    pub(crate) fn next(list: &mut Iter<'a, Property<'a>>) -> Option<Self> {
+        if cfg!(not(feature = "v5")) {
+            return None;
+        }
+        loop {
+            let piece = list.pass(Self::split, |property| Self::Given(*property))?;
+            if !list.hidden().meets(piece.id().group()) {
+                return Some(piece);
+            }
+        }
+    }
+
+    /// Cuts the first one off a received section.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn split(section: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let mut value = section;
+        let (id, kind) = Self::row(&mut value)?;
+        let behind = kind.skip(value)?;
+        let bytes = section.get(..section.len() - behind.len())?;
+        Some((Self::Received(id, bytes), behind))
+    }
+
+    /// Takes an identifier off the front.
+    #[inline(always)]
+    pub(super) fn row(bytes: &mut &[u8]) -> Option<(PropertyId, Kind)> {
+        let (&number, behind) = bytes.split_first()?;
+        *bytes = behind;
+        Row::of(number)
+    }
+
+    /// Its value.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(super) fn raw(self) -> Option<Raw<'a>> {
+        match self {
+            Self::Received(_, mut bytes) => {
+                let (_, kind) = Self::row(&mut bytes)?;
+                Raw::again(kind, &mut bytes)
+            }
+            Self::Given(property) => Some(property.raw()),
+        }
+    }
+
+    /// All of `list`.
+    pub(crate) fn all(list: Properties<'a>) -> impl Iterator<Item = Self> + use<'a> {
+        let mut list = list.iter();
+        core::iter::from_fn(move || Self::next(&mut list))
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn id(&self) -> PropertyId {
+        match self {
+            Self::Received(id, _) => *id,
+            Self::Given(property) => property.id(),
+        }
+    }
+
+    /// Checks a list for the packet `cx`; gives the number of bytes it takes. The value of a received property is right
+    /// wherever it may stand.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
+        let mut came = Came::nothing(cx);
+        let len = sum(cx, list, |piece| {
+            let id = piece.id();
+            came.add(id, cx).map_err(|kind| invalid(cx, kind, Field::Property(id)))?;
+            match piece {
+                Self::Received(_, bytes) => Ok(bytes.len()),
+                Self::Given(property) => property.check(cx),
+            }
+        })?;
+        match came.missing(cx.scope) {
+            Some(id) => Err(invalid(cx, ErrorKind::MissingProperty, Field::Property(id))),
+            None => Ok(len),
+        }
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        match self {
+            Self::Received(_, bytes) => out.bytes(bytes),
+            Self::Given(property) => property.write(out),
+        }
+    }
+}

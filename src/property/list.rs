@@ -1,0 +1,191 @@
+//! The properties of a packet: as they are decoded, and what they say.
+
+use super::raw::row;
+use super::set::Came;
+use super::{Piece, Property, PropertyId, PropertySet, Raw};
+use crate::error::{ErrorKind, Field};
+use crate::wire::{
+    Check, Context, Decoded, Element, Failed, Iter, Mode, Reader, Scope, Seq, Sink, Unseen, Writer,
+};
+
+/// The properties of a packet, in order. Empty in every version before 5.0.
+pub type Properties<'a> = Seq<'a, Property<'a>>;
+
+impl<'a> Properties<'a> {
+    /// The User Properties, in order.
+    pub fn user_properties(&self) -> impl Iterator<Item = (&'a str, &'a str)> + use<'a> {
+        self.all(PropertyId::UserProperty).filter_map(|raw| match raw {
+            Raw::Pair(name, value) => Some((name, value)),
+            _ => None,
+        })
+    }
+
+    /// The Subscription Identifiers of a PUBLISH, in order.
+    pub fn subscription_identifiers(&self) -> impl Iterator<Item = u32> + use<'a> {
+        self.all(PropertyId::SubscriptionIdentifier).filter_map(|raw| match raw {
+            Raw::PositiveVarint(id) => Some(id),
+            _ => None,
+        })
+    }
+
+    /// The identifiers of the properties.
+    pub fn ids(&self) -> PropertySet {
+        let mut ids = PropertySet::EMPTY;
+        let mut list = self.iter();
+        while let Some(piece) = Piece::next(&mut list) {
+            ids.insert(piece.id());
+        }
+        ids
+    }
+
+    /// The value of the first one with this identifier.
+    #[inline(never)]
+    pub(super) fn first(&self, id: PropertyId) -> Option<Raw<'a>> {
+        next(&mut self.iter(), id)
+    }
+
+    /// The values of this property.
+    fn all(&self, id: PropertyId) -> impl Iterator<Item = Raw<'a>> + use<'a> {
+        let mut list = self.iter();
+        core::iter::from_fn(move || next(&mut list, id))
+    }
+
+    /// The values of those that are numbers.
+    pub(crate) fn numbers(&self) -> impl Iterator<Item = (PropertyId, u32)> + use<'a> {
+        Piece::all(*self).filter_map(|piece| Some((piece.id(), piece.raw()?.number()?)))
+    }
+
+    /// The same without some more kinds of them.
+    pub(crate) fn without(self, more: Unseen) -> Self {
+        let (all, rest) = (self.ids(), self.hide(more).ids());
+        match rest.is_empty() {
+            true => Self::EMPTY,
+            false if rest == all => self,
+            false => self.hide(more),
+        }
+    }
+
+    /// Reads the property length and the properties of `scope`; before 5.0 there are none.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn decode<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<Self> {
+        let bytes = Self::decode_bytes(reader, scope)?;
+        Ok(Seq::wire(bytes, Context { scope, ..reader.cx }))
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn decode_bytes<M: Mode>(reader: &mut Reader<'a, '_, M>, scope: Scope) -> Decoded<&'a [u8]> {
+        if !reader.cx.version.is_5() {
+            return Ok(&[]);
+        }
+        // Most packets have no properties, and the one that must have some finds out below.
+        if !M::OBSERVED && scope != Scope::AUTH && reader.skip_zero() {
+            return Ok(&[]);
+        }
+        let packet = reader.cx.scope;
+        reader.cx.scope = scope;
+        let len = reader.varint(Field::PropertyLength)? as usize;
+        reader.cx.scope = packet;
+        let section = reader.section(len, Field::Properties, scope)?;
+        let bytes = section.peek();
+        if !M::TRUSTED {
+            // Where there is no property, one may be missing.
+            if len != 0 || scope == Scope::AUTH {
+                section.apart(check_section)?;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// [`decode`](Self::decode) where the property length may be left out at the end of the packet.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn decode_omittable<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
+        let bytes = if reader.is_empty() {
+            if reader.cx.scope == Scope::AUTH && reader.cx.version.is_5() && !M::TRUSTED {
+                return Err(absent(reader, PropertyId::AuthenticationMethod));
+            }
+            &[]
+        } else {
+            Self::decode_bytes(reader, reader.cx.scope)?
+        };
+        Ok(Seq::wire(bytes, reader.cx))
+    }
+}
+
+/// The value of the next property with this identifier; those of others are passed over.
+#[inline(never)]
+fn next<'a>(list: &mut Iter<'a, Property<'a>>, id: PropertyId) -> Option<Raw<'a>> {
+    loop {
+        let piece = Piece::next(list)?;
+        if piece.id() == id {
+            return piece.raw();
+        }
+    }
+}
+
+#[cold]
+fn absent<M: Mode>(reader: &mut Reader<'_, '_, M>, id: PropertyId) -> Failed {
+    reader.bad(ErrorKind::MissingProperty, Field::Property(id), reader.offset(), 0)
+}
+
+#[inline(never)]
+fn check_section<M: Mode>(bytes: &[u8], end: usize, cx: Context, mode: &mut M) -> Decoded<()> {
+    let section = &mut Reader::part(bytes, end, cx, mode);
+    let mut came = Came::nothing(cx);
+    while !section.is_empty() {
+        let start = section.offset();
+        let (id, kind) = row(section)?;
+        let field = Field::Property(id);
+        if let Err(refusal) = came.add(id, cx) {
+            return Err(section.bad(refusal, field, start, id.number()));
+        }
+        if M::OBSERVED || cfg!(feature = "small") {
+            Raw::read(kind, section, field)?;
+        } else {
+            kind.validate(section, field)?;
+        }
+    }
+    came.missing(cx.scope).map_or(Ok(()), |id| Err(absent(section, id)))
+}
+
+impl<'a> Element<'a> for Property<'a> {
+    #[inline]
+    fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
+        let (id, kind) = row(reader)?;
+        let field = Field::Property(id);
+        let raw = Raw::read(kind, reader, field)?;
+        // Never an error: the value is of the kind that the table says.
+        Self::from_raw(id, raw).ok_or_else(|| reader.bad(ErrorKind::PropertyValue, field, reader.offset(), 0))
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn again(bytes: &mut &'a [u8], _: Context) -> Option<Self> {
+        let (id, kind) = Piece::row(bytes)?;
+        Self::from_raw(id, Raw::again(kind, bytes)?)
+    }
+
+    #[inline(always)]
+    fn is_shown(&self, hidden: Unseen) -> bool {
+        !hidden.meets(self.id().group())
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn check(&self, cx: Context) -> Check {
+        Ok(1 + self.raw().check(cx, Field::Property(self.id()))?)
+    }
+
+    fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
+        Piece::check_all(list.map(Piece::Given), cx)
+    }
+
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
+        self.raw().write(self.id(), out);
+    }
+}
+
+impl Property<'_> {
+    /// Whether it has a form in bytes, be its value right or wrong.
+    pub(crate) fn can_be_written(&self) -> bool {
+        self.raw().fits()
+    }
+}

@@ -1,0 +1,158 @@
+//! Sets of properties: which may stand somewhere, and which of these may still come.
+
+use core::fmt;
+
+use super::{PropertyId, TABLE};
+use crate::error::ErrorKind;
+use crate::version::Sender;
+use crate::wire::{Context, Scope};
+
+/// A set of property identifiers.
+#[derive(Clone, Copy, Default, Eq, Hash, PartialEq)]
+pub struct PropertySet(u64);
+
+impl PropertySet {
+    /// The empty set.
+    pub const EMPTY: Self = Self(0);
+
+    /// Whether `id` is in the set.
+    #[inline(always)]
+    pub const fn contains(self, id: PropertyId) -> bool {
+        self.0 >> id as u8 & 1 != 0
+    }
+
+    /// Whether the set is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The members.
+    pub fn iter(self) -> impl Iterator<Item = PropertyId> {
+        PropertyId::ALL.iter().copied().filter(move |id| self.contains(*id))
+    }
+
+    #[inline(always)]
+    pub(crate) fn insert(&mut self, id: PropertyId) {
+        self.0 |= 1 << id as u8;
+    }
+}
+
+impl FromIterator<PropertyId> for PropertySet {
+    fn from_iter<I: IntoIterator<Item = PropertyId>>(ids: I) -> Self {
+        let mut set = Self::EMPTY;
+        ids.into_iter().for_each(|id| set.insert(id));
+        set
+    }
+}
+
+impl fmt::Debug for PropertySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set().entries(self.iter()).finish()
+    }
+}
+
+/// The properties that came in a section.
+pub(super) struct Came {
+    set: PropertySet,
+    #[cfg(not(feature = "small"))]
+    usual: Usual,
+}
+
+impl Came {
+    #[inline(always)]
+    pub(super) fn nothing(cx: Context) -> Self {
+        #[cfg(feature = "small")]
+        let _ = cx;
+        Self {
+            set: PropertySet::EMPTY,
+            #[cfg(not(feature = "small"))]
+            usual: Usual::of(cx),
+        }
+    }
+
+    /// Adds one, unless it may not stand there besides those that came.
+    #[inline(always)]
+    pub(super) fn add(&mut self, id: PropertyId, cx: Context) -> Result<(), ErrorKind> {
+        if !self.may_come(id) {
+            check(id, cx, self.set)?;
+        }
+        self.set.insert(id);
+        Ok(())
+    }
+
+    /// Whether nobody needs to look closer.
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    fn may_come(&self, id: PropertyId) -> bool {
+        PropertySet(self.usual.once.0 & !self.set.0 | self.usual.often.0).contains(id)
+    }
+
+    #[cfg(feature = "small")]
+    fn may_come(&self, _: PropertyId) -> bool {
+        false
+    }
+
+    /// The property that the section needs and that has not come.
+    #[inline(always)]
+    pub(super) fn missing(&self, scope: Scope) -> Option<PropertyId> {
+        let needs_method = scope == Scope::AUTH || self.set.contains(PropertyId::AuthenticationData);
+        (needs_method && !self.set.contains(PropertyId::AuthenticationMethod))
+            .then_some(PropertyId::AuthenticationMethod)
+    }
+}
+
+#[cfg_attr(not(feature = "small"), cold, inline(never))]
+fn check(id: PropertyId, cx: Context, came: PropertySet) -> Result<(), ErrorKind> {
+    let Some(row) = TABLE.get(id as usize) else { return Err(ErrorKind::UnknownProperty) };
+    let here = cx.scope.bit();
+    if row.scopes & here == 0 {
+        return Err(ErrorKind::PropertyNotAllowed);
+    }
+    if came.contains(id) && row.repeatable & here == 0 {
+        return Err(ErrorKind::DuplicateProperty);
+    }
+    let forbidden = match cx.sender {
+        None => 0,
+        Some(Sender::Client) => row.server_only,
+        Some(Sender::Server) => row.client_only,
+    };
+    if forbidden & here != 0 { Err(ErrorKind::Sender) } else { Ok(()) }
+}
+
+/// What may stand in a section, whoever sends it: nearly all that may.
+#[cfg(not(feature = "small"))]
+#[derive(Clone, Copy)]
+struct Usual {
+    once: PropertySet,
+    often: PropertySet,
+}
+
+#[cfg(not(feature = "small"))]
+impl Usual {
+    const NOTHING: Self = Self { once: PropertySet::EMPTY, often: PropertySet::EMPTY };
+
+    #[inline(always)]
+    fn of(cx: Context) -> Self {
+        USUAL.get(cx.scope.index()).copied().unwrap_or(Self::NOTHING)
+    }
+}
+
+/// For each scope.
+#[cfg(not(feature = "small"))]
+#[expect(clippy::indexing_slicing, reason = "the compiler does it")]
+static USUAL: [Usual; 16] = {
+    let mut table = [Usual::NOTHING; 16];
+    let mut id = 0;
+    while id < TABLE.len() {
+        let row = &TABLE[id];
+        let mut scope = 0;
+        while scope < 16 {
+            let here = (row.scopes & !row.client_only & !row.server_only) >> scope & 1;
+            table[scope].once.0 |= (here as u64) << id;
+            table[scope].often.0 |= ((here & row.repeatable >> scope) as u64) << id;
+            scope += 1;
+        }
+        id += 1;
+    }
+    table
+};
