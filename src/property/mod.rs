@@ -269,3 +269,16 @@ impl Row {
         Some((row.id?, row.kind))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A list that came in a PUBLISH is not checked again by a server that sends it on.
+    #[test]
+    fn a_server_may_send_whatever_stands_in_a_message() {
+        let here = scopes!(PUBLISH);
+        let barred = PropertyId::ALL.iter().filter(|id| TABLE[id.number() as usize].client_only & here != 0);
+        assert_eq!(barred.count(), 0);
+    }
+}

@@ -337,7 +337,10 @@ impl<K: Keep> Store for Heap<K> {
 fn grow<T: Default>(slots: &mut alloc::vec::Vec<T>, max: u16) -> bool {
     let len = slots.len();
     if len < usize::from(max) {
-        slots.resize_with((len * 2).clamp(1, usize::from(u16::MAX)), T::default);
+        let grown = (len * 2).clamp(1, usize::from(u16::MAX));
+        // Most sessions have one message at a time.
+        slots.reserve_exact(grown - len);
+        slots.resize_with(grown, T::default);
     }
     slots.len() > len
 }

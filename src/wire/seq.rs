@@ -3,12 +3,13 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::frame::Context;
+use super::frame::{Context, Scope};
 use super::observe::{Mode, Trusted};
 use super::reader::{Decoded, Reader};
 use super::sink::{Check, Sink, Writer, invalid};
 use super::varint;
 use crate::error::{ErrorKind, Field};
+use crate::version::Sender;
 
 /// A list in a packet: received bytes that `decode` has validated, or a slice that the caller built.
 ///
@@ -195,7 +196,10 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
             Inner::Wire { bytes, cx: from, hidden: Unseen::NOTHING }
                 if from.version == cx.version
                     && from.scope == cx.scope
-                    && (cx.sender.is_none() || cx.sender == from.sender) =>
+                    && (cx.sender.is_none()
+                        || cx.sender == from.sender
+                        // A server may send whatever stands in a message.
+                        || cx.scope == Scope::PUBLISH && cx.sender == Some(Sender::Server)) =>
             {
                 Some(bytes)
             }
