@@ -407,9 +407,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Err(error) => return Err(Stop::Fail((*error).into())),
             Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, out),
             Ok(Packet::Publish(publish)) => self.published(publish),
-            Ok(
-                Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack),
-            ) => self.explained(Scope::of(frame.packet_type()), ack, out),
+            Ok(Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack)) => {
+                self.explained(Scope::of(frame.packet_type()), ack, out)
+            }
             Ok(packet) => R::packet(self, packet, out),
         };
         if event.is_ok() {
