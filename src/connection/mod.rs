@@ -518,11 +518,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// What to wait for when the input holds no whole packet, only `len` bytes of one.
     fn want(&mut self, len: usize, needed: usize) -> Wait {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        if len >= self.seen.saturating_add(SIGN_OF_LIFE) {
+        self.seen = self.seen.min(len);
+        if len - self.seen >= SIGN_OF_LIFE {
             self.progress();
             self.seen = len;
         }
-        self.seen = self.seen.min(len);
         if self.eof {
             self.close(Cause::Eof, Farewell::None);
             self.phase = Phase::Closed;

@@ -334,7 +334,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             self.session.forget(id);
             return Ok(());
         }
-        self.finish(id)
+        if !matches!(self.session.flight(id), Some(Flight::Subscribe | Flight::Unsubscribe) | None) {
+            self.record(&Record::Finish { id })?;
+        }
+        self.session.drop_flight(id);
+        Ok(())
     }
 
     /// Sends what an earlier connection left, in order and as far as there is room and the peer allows. Gives the first
@@ -562,16 +566,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     pub(super) fn is_told(&self, id: PacketId) -> bool {
         let slot = self.session.outbox.get(self.session.store.outgoing(), id);
         slot.is_some_and(|slot| slot.is_dropped() && slot.flight() == Some(Flight::Released))
-    }
-
-    /// An identifier is free again.
-    #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn finish(&mut self, id: PacketId) -> Result<(), Wait> {
-        if !matches!(self.session.flight(id), Some(Flight::Subscribe | Flight::Unsubscribe) | None) {
-            self.record(&Record::Finish { id })?;
-        }
-        self.session.drop_flight(id);
-        Ok(())
     }
 
     #[inline(always)]

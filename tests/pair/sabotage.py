@@ -31,7 +31,12 @@ MUTANTS = [
     ),
     ("a message taken is not recorded", RECEIVED, "self.session.store.record(&Record::Take { id })?;", ""),
     ("PUBREL is not recorded", RECEIVED, "self.record(&Record::Complete { id })?;", ""),
-    ("the end of a message is not recorded", SENT, "self.record(&Record::Finish { id })?;", ""),
+    (
+        "the end of a message is not recorded",
+        SENT,
+        "let told = self.is_told(id);\n                self.record(&Record::Finish { id })?;",
+        "let told = self.is_told(id);",
+    ),
     (
         "a message is not recorded",
         SENT,
@@ -54,10 +59,10 @@ MUTANTS = [
     (
         "PUBREC gives the quota back",
         OUTBOX,
-        "slot.flight = Some(Flight::Released);\n            slot.marks &= !SENT;",
+        "slot.flight = Some(Flight::Released);\n        slot.marks &= !SENT;",
         """slot.flight = Some(Flight::Released);
-            self.charged -= u16::from(slot.marks & CHARGED != 0);
-            slot.marks &= !(SENT | CHARGED);""",
+        self.charged -= u16::from(slot.marks & CHARGED != 0);
+        slot.marks &= !(SENT | CHARGED);""",
     ),
     (
         "an error in PUBREC does not free the identifier",
@@ -134,7 +139,7 @@ MUTANTS = [
     (
         "PUBLISH is sent again after PUBREC",
         OUTBOX,
-        "slot.flight = Some(Flight::Released);\n            slot.marks &= !SENT;",
+        "slot.flight = Some(Flight::Released);\n        slot.marks &= !SENT;",
         "slot.flight = Some(Flight::ExactlyOnce);\n            slot.marks &= !SENT;",
     ),
     (
@@ -158,7 +163,7 @@ MUTANTS = [
     (
         "the end of a message does not give the quota back",
         OUTBOX,
-        "self.charged -= u16::from(charged);",
+        "self.charged -= u16::from(core::mem::take(&mut slot.marks) & CHARGED != 0);",
         "",
     ),
     (
@@ -167,7 +172,12 @@ MUTANTS = [
         "slot.flight() == Some(Flight::ExactlyOnce) && !slot.is_lost()",
         "false && slot.is_lost()",
     ),
-    ("PUBCOMP 0x92 after a resume is a failure", SENT, "if self.resumed { ReasonCode::SUCCESS } else { reason }", "reason"),
+    (
+        "PUBCOMP 0x92 after a resume is a failure",
+        CONNECTION,
+        "if finished { ReasonCode::SUCCESS } else { reason }",
+        "reason",
+    ),
     ("tokens of earlier connections are taken", RECEIVED, "token.epoch != self.session.epoch || ", ""),
     (
         "PUBREL of an unknown message is not answered",
