@@ -144,7 +144,7 @@ impl<'a> Connect<'a> {
         version.map_err(|_| plain.error().in_no_version())
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let reader = &mut reader;
         let version = protocol(reader, Some(reader.cx.version))?;
