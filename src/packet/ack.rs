@@ -42,6 +42,7 @@ impl<'a> Ack<'a> {
 
 impl Ack<'_> {
     /// The one that says only "success".
+    #[cfg(not(feature = "small"))]
     #[inline(always)]
     pub(super) const fn plain(packet_id: PacketId) -> Self {
         Self { packet_id, reason: ReasonCode::SUCCESS, properties: Properties::EMPTY }

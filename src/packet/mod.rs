@@ -220,6 +220,7 @@ impl<'a> Packet<'a> {
             Self::Suback(packet) | Self::Unsuback(packet) => encode_apart(packet, cx, out),
             Self::Unsubscribe(packet) => encode_apart(packet, cx, out),
             Self::Pingreq | Self::Pingresp => encode(&Ping, cx, out),
+            Self::Disconnect(packet) if packet.is_plain() => encode(&Ping, cx, out),
             Self::Disconnect(packet) => encode_apart(packet, cx, out),
             Self::Auth(packet) => encode_apart(packet, cx, out),
         }
@@ -290,7 +291,7 @@ fn encode_apart(
     encode(packet, cx, out)
 }
 
-/// PINGREQ or PINGRESP.
+/// PINGREQ or PINGRESP; a DISCONNECT that says only "success" has no more than a fixed header either.
 pub(crate) struct Ping;
 
 impl Encode for Ping {
