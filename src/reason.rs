@@ -230,6 +230,7 @@ impl ReasonCode {
     }
 
     /// The packets that may carry it, whoever sends them.
+    #[cfg(not(feature = "small"))]
     const fn usual(self) -> u16 {
         match self.row() {
             Some(row) => row.packets & !row.client_only & !row.server_only,
@@ -238,21 +239,22 @@ impl ReasonCode {
     }
 
     /// Whether nobody needs to look closer at this code in the packet `cx`.
+    #[cfg(not(feature = "small"))]
     #[inline(always)]
     fn is_usual(self, cx: Context) -> bool {
         if !cx.version.is_5() {
             return cx.scope == Scope::SUBACK && self <= Self::GRANTED_QOS_2;
         }
-        #[cfg(not(feature = "small"))]
-        let usual = USUAL.get(usize::from(self.0)).copied().unwrap_or_default();
-        #[cfg(feature = "small")]
-        let usual = if self == Self::SUCCESS { const { Self::SUCCESS.usual() } } else { 0 };
-        usual & cx.scope.bit() != 0
+        USUAL.get(usize::from(self.0)).is_some_and(|packets| packets & cx.scope.bit() != 0)
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn permitted(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
-        if self.is_usual(cx) { Ok(()) } else { self.check(cx, received) }
+        #[cfg(not(feature = "small"))]
+        if self.is_usual(cx) {
+            return Ok(());
+        }
+        self.check(cx, received)
     }
 
     #[inline(never)]

@@ -41,6 +41,13 @@ impl<'a> Ack<'a> {
 }
 
 impl Ack<'_> {
+    /// The one that says only "success".
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    pub(super) const fn plain(packet_id: PacketId) -> Self {
+        Self { packet_id, reason: ReasonCode::SUCCESS, properties: Properties::EMPTY }
+    }
+
     /// Whether it says only "success", as nearly every one does.
     #[inline(always)]
     pub(super) fn is_plain(&self) -> bool {

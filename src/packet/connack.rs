@@ -31,7 +31,7 @@ pub struct Connack<'a> {
 }
 
 impl<'a> Connack<'a> {
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let reader = &mut reader;
         let start = reader.offset();

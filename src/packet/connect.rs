@@ -144,7 +144,7 @@ impl<'a> Connect<'a> {
         version.map_err(|_| plain.error().in_no_version())
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let reader = &mut reader;
         let version = protocol(reader, Some(reader.cx.version))?;
@@ -281,6 +281,13 @@ impl Encode for Own<'_, Connect<'_>> {
 /// Reads protocol name and level, which must be those of `wanted` if that is given.
 #[cfg_attr(not(feature = "small"), inline(always))]
 fn protocol<M: Mode>(reader: &mut Reader<'_, '_, M>, wanted: Option<Version>) -> Decoded<Version> {
+    // Nearly every CONNECT begins with these seven bytes.
+    #[cfg(not(feature = "small"))]
+    if let Some(wanted) = wanted.filter(|wanted| !M::OBSERVED && *wanted != Version::V3_1) {
+        if reader.skip(&[0, 4, b'M', b'Q', b'T', b'T', wanted.level()]) {
+            return Ok(wanted);
+        }
+    }
     let start = reader.offset();
     let name = reader.str(Field::ProtocolName)?;
     let first = name.bytes().next().unwrap_or_default();

@@ -25,11 +25,19 @@ pub struct Disconnect<'a> {
 }
 
 impl<'a> Disconnect<'a> {
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let reader = &mut reader;
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { reason, properties })
+    }
+}
+
+impl Disconnect<'_> {
+    /// Whether it says only "success", as nearly every one does.
+    #[inline(always)]
+    pub(super) fn is_plain(&self) -> bool {
+        self.reason == ReasonCode::SUCCESS && self.properties.is_empty()
     }
 }
 
@@ -62,7 +70,7 @@ pub struct Auth<'a> {
 }
 
 impl<'a> Auth<'a> {
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let reader = &mut reader;
         let (reason, properties) = outcome::read(reader)?;

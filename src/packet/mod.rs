@@ -3,6 +3,7 @@
 mod ack;
 mod connack;
 mod connect;
+mod decode;
 mod disconnect;
 mod prepared;
 mod publish;
@@ -21,6 +22,8 @@ pub use publish::{Alias, Forward, HeadSplit, Publish, PublishHead};
 pub use subscribe::{RetainHandling, Suback, Subscribe, Subscription};
 pub use unsubscribe::{Unsuback, Unsubscribe};
 pub use value::{Delivery, PacketId, Qos};
+
+use decode::{decode, decode_plain, fixed_header, from_client, from_server};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::Properties;
@@ -88,7 +91,7 @@ impl<'a> Packet<'a> {
     /// [`DecodeError`] if the bytes break any rule that one packet decides. A whole packet never needs more bytes.
     #[inline]
     pub fn decode(version: Version, frame: Frame<'a>) -> Result<Self, DecodeError> {
-        decode(version, None, frame, Plain::NEW)
+        decode_plain(version, None, frame)
     }
 
     /// Decodes one whole packet that `sender` sent, and refuses what this side may not send: packets, properties
@@ -129,12 +132,14 @@ impl<'a> Packet<'a> {
         frame: Frame<'a>,
         observer: &mut (impl Observer + ?Sized),
     ) -> Result<Self, DecodeError> {
-        decode(version, sender, frame, Observed::new(observer))
+        let cx = Context { version, sender, scope: Scope::of(frame.packet_type()) };
+        decode(cx, frame.header, frame.body, Observed::new(observer))
     }
 
     /// Reads a packet that was decoded before.
     pub(crate) fn decode_trusted(version: Version, frame: Frame<'a>) -> Result<Self, DecodeError> {
-        decode(version, None, frame, crate::wire::Trusted)
+        let cx = Context { version, sender: None, scope: Scope::of(frame.packet_type()) };
+        decode(cx, frame.header, frame.body, crate::wire::Trusted)
     }
 
     /// The packet type.
@@ -218,6 +223,7 @@ impl<'a> Packet<'a> {
             Self::Suback(packet) | Self::Unsuback(packet) => encode_apart(packet, cx, out),
             Self::Unsubscribe(packet) => encode_apart(packet, cx, out),
             Self::Pingreq | Self::Pingresp => encode(&Ping, cx, out),
+            Self::Disconnect(packet) if packet.is_plain() => encode(&Ping, cx, out),
             Self::Disconnect(packet) => encode_apart(packet, cx, out),
             Self::Auth(packet) => encode_apart(packet, cx, out),
         }
@@ -288,7 +294,7 @@ fn encode_apart(
     encode(packet, cx, out)
 }
 
-/// PINGREQ or PINGRESP.
+/// PINGREQ or PINGRESP; a DISCONNECT that says only "success" has no more than a fixed header either.
 pub(crate) struct Ping;
 
 impl Encode for Ping {
@@ -308,104 +314,6 @@ impl Encode for Ping {
 pub(crate) fn first_byte(cx: Context) -> u8 {
     let packet_type = cx.scope.packet_type();
     (packet_type as u8) << 4 | packet_type.flags()
-}
-
-#[inline(never)]
-fn from_client(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
-    decode(version, Some(Sender::Client), frame, Plain::NEW)
-}
-
-#[inline(never)]
-fn from_server(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
-    decode(version, Some(Sender::Server), frame, Plain::NEW)
-}
-
-#[cfg_attr(not(feature = "small"), inline(always))]
-fn decode<'a, M: Mode>(
-    version: Version,
-    sender: Option<Sender>,
-    frame: Frame<'a>,
-    mut mode: M,
-) -> Result<Packet<'a>, DecodeError> {
-    let header = frame.header;
-    let mut reader = Reader::new(header, frame.body, 0, version, sender, &mut mode);
-    if fixed_header(&mut reader, header).is_err() {
-        return Err(mode.error());
-    }
-    // The whole result is built where the caller wants it, for a packet is large.
-    macro_rules! done {
-        ($packet:ident $read:expr) => {
-            if let Ok(packet) = $read {
-                return Ok(Packet::$packet(packet));
-            }
-        };
-        ($packet:ident) => {
-            if reader.finish(Field::Packet).is_ok() {
-                return Ok(Packet::$packet);
-            }
-        };
-    }
-    let client = sender != Some(Sender::Server);
-    let server = sender != Some(Sender::Client);
-    match header.packet_type {
-        PacketType::Publish => done!(Publish Publish::read(reader, header)),
-        PacketType::Puback => done!(Puback Ack::read(reader)),
-        PacketType::Pubrec => done!(Pubrec Ack::read(reader)),
-        PacketType::Pubrel => done!(Pubrel Ack::read(reader)),
-        PacketType::Pubcomp => done!(Pubcomp Ack::read(reader)),
-        PacketType::Connect if client => done!(Connect Connect::read(reader)),
-        PacketType::Subscribe if client => done!(Subscribe Subscribe::read(reader)),
-        PacketType::Unsubscribe if client => done!(Unsubscribe Unsubscribe::read(reader)),
-        PacketType::Pingreq if client => done!(Pingreq),
-        PacketType::Connack if server => done!(Connack Connack::read(reader)),
-        PacketType::Suback if server => done!(Suback Suback::read(reader)),
-        PacketType::Unsuback if server => done!(Unsuback Suback::read(reader)),
-        PacketType::Pingresp if server => done!(Pingresp),
-        PacketType::Disconnect if client || version.is_5() => done!(Disconnect Disconnect::read(reader)),
-        PacketType::Auth if version.is_5() => done!(Auth Auth::read(reader)),
-        other => {
-            let unknown = other == PacketType::Auth;
-            let kind = if unknown { ErrorKind::PacketType } else { ErrorKind::Sender };
-            let first = (other as u8) << 4 | header.flags;
-            reader.bad(kind, Field::PacketType, 0, first);
-        }
-    }
-    Err(mode.error())
-}
-
-/// Checks what the fixed header decides, and shows it.
-#[cfg_attr(not(feature = "small"), inline(always))]
-fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Decoded<()> {
-    let Header { packet_type, flags, .. } = header;
-    let version = reader.cx.version;
-    let first = (packet_type as u8) << 4 | flags;
-    if M::OBSERVED {
-        reader.show_at(Field::PacketType, 0..1, Value::PacketType(packet_type));
-        if packet_type == PacketType::Publish {
-            reader.show_at(Field::Dup, 0..1, Value::Bit(flags & 8 != 0));
-            reader.show_at(Field::Qos, 0..1, Value::Number(u32::from(flags >> 1 & 3)));
-            reader.show_at(Field::Retain, 0..1, Value::Bit(flags & 1 != 0));
-        } else {
-            reader.show_at(Field::Flags, 0..1, Value::Flags(flags));
-        }
-        reader.show_at(Field::RemainingLength, 1..header.len, Value::Number(header.remaining_length as u32));
-    }
-    if packet_type != PacketType::Publish && flags != packet_type.flags() {
-        // 3.1 has DUP on everything that asks for an answer.
-        let dup = version == Version::V3_1 && packet_type.flags() != 0 && flags == packet_type.flags() | 8;
-        // A type that does not exist has no flags either.
-        let reserved = packet_type == PacketType::Auth && !version.is_5();
-        reader.require(dup || reserved, ErrorKind::Flags, Field::Flags, 0, first)?;
-    }
-    let shortest =
-        header.len == 2 || header.len == 1 + varint_len(header.remaining_length) || !version.is_5();
-    reader.require(
-        shortest,
-        ErrorKind::LengthNotShortest,
-        Field::RemainingLength,
-        1,
-        header.remaining_length as u8,
-    )
 }
 
 /// What stands behind the packet identifier of an acknowledgement, and is the whole of DISCONNECT and AUTH: a reason

@@ -68,7 +68,7 @@ const RETAIN_AS_PUBLISHED: u8 = 0x08;
 const RETAIN_HANDLING: u8 = 0x30;
 
 impl<'a> Subscribe<'a> {
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
         let properties = Properties::decode(&mut reader, Scope::SUBSCRIBE)?;
@@ -212,7 +212,7 @@ pub struct Suback<'a> {
 }
 
 impl<'a> Suback<'a> {
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
         let scope = reader.cx.scope;

@@ -30,7 +30,7 @@ pub struct Unsubscribe<'a> {
 pub type Unsuback<'a> = Suback<'a>;
 
 impl<'a> Unsubscribe<'a> {
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
         let properties = Properties::decode(&mut reader, Scope::UNSUBSCRIBE)?;

@@ -142,7 +142,6 @@ macro_rules! properties {
         }
 
         /// The rows by identifier.
-        #[expect(clippy::indexing_slicing, reason = "the compiler does it")]
         static TABLE: [Row; 0x2B] = {
             let mut table = [const { Row::NONE }; 0x2B];
             $(table[$number] = Row {

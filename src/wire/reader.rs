@@ -94,6 +94,19 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         }
     }
 
+    /// Takes these bytes if they are the next ones.
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    pub(crate) fn skip<const N: usize>(&mut self, bytes: &[u8; N]) -> bool {
+        match self.rest.split_first_chunk() {
+            Some((next, rest)) if next == bytes => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// Takes all that is left.
     #[inline(always)]
     pub(crate) fn rest(&mut self) -> &'a [u8] {

@@ -23,7 +23,7 @@ impl<'a> VarInt<'a> {
         }
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn read_long(bytes: &'a [u8]) -> Self {
         let mut value = 0;
         let mut rest = bytes;

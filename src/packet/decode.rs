@@ -1,0 +1,162 @@
+//! From a frame to a packet.
+
+use super::*;
+
+#[inline(never)]
+pub(super) fn from_client(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+    decode_plain(version, Some(Sender::Client), frame)
+}
+
+#[inline(never)]
+pub(super) fn from_server(version: Version, frame: Frame<'_>) -> Result<Packet<'_>, DecodeError> {
+    decode_plain(version, Some(Sender::Server), frame)
+}
+
+/// Decodes what is not observed. The shortest packets are half of all, and what the others need must not make their way
+/// longer: no call here but the last one.
+#[cfg(not(feature = "small"))]
+#[inline(always)]
+pub(super) fn decode_plain(
+    version: Version,
+    sender: Option<Sender>,
+    frame: Frame<'_>,
+) -> Result<Packet<'_>, DecodeError> {
+    let Frame { header, body, .. } = frame;
+    let cx = Context { version, sender, scope: Scope::of(header.packet_type) };
+    match *frame.bytes() {
+        [first, 2, high, low] => {
+            if let Some(packet_id) = PacketId::new(u16::from_be_bytes([high, low])) {
+                match first {
+                    0x40 => return Ok(Packet::Puback(Ack::plain(packet_id))),
+                    0x50 => return Ok(Packet::Pubrec(Ack::plain(packet_id))),
+                    0x62 => return Ok(Packet::Pubrel(Ack::plain(packet_id))),
+                    0x70 => return Ok(Packet::Pubcomp(Ack::plain(packet_id))),
+                    _ => {}
+                }
+            }
+        }
+        [0xC0, 0] if sender != Some(Sender::Server) => return Ok(Packet::Pingreq),
+        [0xD0, 0] if sender != Some(Sender::Client) => return Ok(Packet::Pingresp),
+        [0xE0, 0] if sender != Some(Sender::Server) => return Ok(Packet::Disconnect(Disconnect::default())),
+        _ => {}
+    }
+    if header.packet_type == PacketType::Publish {
+        return message_apart(cx, header.flags, header.len, body);
+    }
+    other_apart(cx, header.flags, header.len, body)
+}
+
+/// Decodes what is not observed.
+#[cfg(feature = "small")]
+pub(super) fn decode_plain(
+    version: Version,
+    sender: Option<Sender>,
+    frame: Frame<'_>,
+) -> Result<Packet<'_>, DecodeError> {
+    let cx = Context { version, sender, scope: Scope::of(frame.packet_type()) };
+    decode(cx, frame.header, frame.body, Plain::NEW)
+}
+
+/// Decodes a PUBLISH whose fixed header takes `len` bytes. All that this is given fits into registers.
+#[cfg(not(feature = "small"))]
+#[inline(never)]
+fn message_apart(cx: Context, flags: u8, len: usize, body: &[u8]) -> Result<Packet<'_>, DecodeError> {
+    let header = Header { packet_type: PacketType::Publish, flags, len, remaining_length: body.len() };
+    decode(cx, header, body, Plain::NEW)
+}
+
+/// The same of any other packet.
+#[cfg(not(feature = "small"))]
+#[inline(never)]
+fn other_apart(cx: Context, flags: u8, len: usize, body: &[u8]) -> Result<Packet<'_>, DecodeError> {
+    let header = Header { packet_type: cx.scope.packet_type(), flags, len, remaining_length: body.len() };
+    decode(cx, header, body, Plain::NEW)
+}
+
+#[cfg_attr(not(feature = "small"), inline(always))]
+pub(super) fn decode<M: Mode>(
+    cx: Context,
+    header: Header,
+    body: &[u8],
+    mut mode: M,
+) -> Result<Packet<'_>, DecodeError> {
+    let Context { version, sender, .. } = cx;
+    let mut reader = Reader::part(body, header.len + body.len(), cx, &mut mode);
+    if fixed_header(&mut reader, header).is_err() {
+        return Err(mode.error());
+    }
+    // The whole result is built where the caller wants it, for a packet is large.
+    macro_rules! done {
+        ($packet:ident $read:expr) => {
+            if let Ok(packet) = $read {
+                return Ok(Packet::$packet(packet));
+            }
+        };
+        ($packet:ident) => {
+            if reader.finish(Field::Packet).is_ok() {
+                return Ok(Packet::$packet);
+            }
+        };
+    }
+    let client = sender != Some(Sender::Server);
+    let server = sender != Some(Sender::Client);
+    match header.packet_type {
+        PacketType::Publish => done!(Publish Publish::read(reader, header)),
+        PacketType::Puback => done!(Puback Ack::read(reader)),
+        PacketType::Pubrec => done!(Pubrec Ack::read(reader)),
+        PacketType::Pubrel => done!(Pubrel Ack::read(reader)),
+        PacketType::Pubcomp => done!(Pubcomp Ack::read(reader)),
+        PacketType::Connect if client => done!(Connect Connect::read(reader)),
+        PacketType::Subscribe if client => done!(Subscribe Subscribe::read(reader)),
+        PacketType::Unsubscribe if client => done!(Unsubscribe Unsubscribe::read(reader)),
+        PacketType::Pingreq if client => done!(Pingreq),
+        PacketType::Connack if server => done!(Connack Connack::read(reader)),
+        PacketType::Suback if server => done!(Suback Suback::read(reader)),
+        PacketType::Unsuback if server => done!(Unsuback Suback::read(reader)),
+        PacketType::Pingresp if server => done!(Pingresp),
+        PacketType::Disconnect if client || version.is_5() => done!(Disconnect Disconnect::read(reader)),
+        PacketType::Auth if version.is_5() => done!(Auth Auth::read(reader)),
+        other => {
+            let unknown = other == PacketType::Auth;
+            let kind = if unknown { ErrorKind::PacketType } else { ErrorKind::Sender };
+            let first = (other as u8) << 4 | header.flags;
+            reader.bad(kind, Field::PacketType, 0, first);
+        }
+    }
+    Err(mode.error())
+}
+
+/// Checks what the fixed header decides, and shows it.
+#[cfg_attr(not(feature = "small"), inline(always))]
+pub(super) fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Decoded<()> {
+    let Header { packet_type, flags, .. } = header;
+    let version = reader.cx.version;
+    let first = (packet_type as u8) << 4 | flags;
+    if M::OBSERVED {
+        reader.show_at(Field::PacketType, 0..1, Value::PacketType(packet_type));
+        if packet_type == PacketType::Publish {
+            reader.show_at(Field::Dup, 0..1, Value::Bit(flags & 8 != 0));
+            reader.show_at(Field::Qos, 0..1, Value::Number(u32::from(flags >> 1 & 3)));
+            reader.show_at(Field::Retain, 0..1, Value::Bit(flags & 1 != 0));
+        } else {
+            reader.show_at(Field::Flags, 0..1, Value::Flags(flags));
+        }
+        reader.show_at(Field::RemainingLength, 1..header.len, Value::Number(header.remaining_length as u32));
+    }
+    if packet_type != PacketType::Publish && flags != packet_type.flags() {
+        // 3.1 has DUP on everything that asks for an answer.
+        let dup = version == Version::V3_1 && packet_type.flags() != 0 && flags == packet_type.flags() | 8;
+        // A type that does not exist has no flags either.
+        let reserved = packet_type == PacketType::Auth && !version.is_5();
+        reader.require(dup || reserved, ErrorKind::Flags, Field::Flags, 0, first)?;
+    }
+    let shortest =
+        header.len == 2 || header.len == 1 + varint_len(header.remaining_length) || !version.is_5();
+    reader.require(
+        shortest,
+        ErrorKind::LengthNotShortest,
+        Field::RemainingLength,
+        1,
+        header.remaining_length as u8,
+    )
+}
