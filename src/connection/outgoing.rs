@@ -11,7 +11,7 @@ use crate::session::{Answer, Answered, Flight, Keep, Message, Record, Session, S
 use crate::wire::{Encode, Scope, Sink};
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
-    /// Sends a message. Gives its packet identifier, by which [`Event::Acked`] or [`Event::Dropped`] will speak of it;
+    /// Sends a message. Gives its packet identifier, by which [`Event::Acked`](crate::Event::Acked) or [`Event::Dropped`](crate::Event::Dropped) will speak of it;
     /// none at QoS 0.
     ///
     /// # Errors
@@ -443,7 +443,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         Ok(())
     }
 
-    /// Gives up the message that [`Wait::Resend`] asks for. Its [`Event::Dropped`] comes next.
+    /// Gives up the message that [`Wait::Resend`] asks for. Its [`Event::Dropped`](super::Event::Dropped) comes next.
     ///
     /// # Errors
     ///
@@ -456,7 +456,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         Ok(())
     }
 
-    /// Sends a message again as a new one whose session is lost: during its [`Event::Dropped`], with the identifier that
+    /// Sends a message again as a new one whose session is lost: during its [`Event::Dropped`](super::Event::Dropped), with the identifier that
     /// it had, and without a copy. If it was [`Released`](Flight::Released), the peer had it already.
     ///
     /// # Errors

@@ -222,8 +222,8 @@ impl<'a> Packet<'a> {
             Self::Subscribe(packet) => encode_apart(packet, cx, out),
             Self::Suback(packet) | Self::Unsuback(packet) => encode_apart(packet, cx, out),
             Self::Unsubscribe(packet) => encode_apart(packet, cx, out),
-            Self::Pingreq | Self::Pingresp => encode(&Ping, cx, out),
-            Self::Disconnect(packet) if packet.is_plain() => encode(&Ping, cx, out),
+            Self::Pingreq | Self::Pingresp => encode(&Bare, cx, out),
+            Self::Disconnect(packet) if packet.is_plain() => encode(&Bare, cx, out),
             Self::Disconnect(packet) => encode_apart(packet, cx, out),
             Self::Auth(packet) => encode_apart(packet, cx, out),
         }
@@ -295,9 +295,9 @@ fn encode_apart(
 }
 
 /// PINGREQ or PINGRESP; a DISCONNECT that says only "success" has no more than a fixed header either.
-pub(crate) struct Ping;
+pub(crate) struct Bare;
 
-impl Encode for Ping {
+impl Encode for Bare {
     #[inline(always)]
     fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
         Lengths::new(cx, 0, 0)
