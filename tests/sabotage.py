@@ -20,8 +20,8 @@ from bisect import bisect
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = [*sorted(ROOT.glob("src/wire/*.rs")), *sorted(ROOT.glob("src/packet/*.rs"))]
-FILES += [ROOT / "src/property.rs", ROOT / "src/reason.rs"]
+FILES = [path for part in ("wire", "packet", "property") for path in sorted(ROOT.glob(f"src/{part}/*.rs"))]
+FILES += [ROOT / "src/reason.rs"]
 COPIED = ["Cargo.toml", "README.md", "src", "tests/vectors", "spec-vectors"]
 
 # Functions that the vectors do not drive: other tests do. (file, function)
@@ -32,6 +32,8 @@ UNDRIVEN = [
     ("packet/publish.rs", "forwarded_len"),
     ("packet/publish.rs", "write_copy"),
     ("packet/mod.rs", "to_vec"),  # `encode` into a Vec
+    ("packet/prepared.rs", "new"),  # a message for many receivers
+    ("packet/prepared.rs", "property_len"),
 ]
 
 # Mutants that no vector can tell from the original: (file, part of the source line, part of the description, reason).
@@ -39,7 +41,8 @@ EQUIVALENT = [
     ("wire/frame.rs", "size > max_size", "if: error", "the limit is the caller's, and the vectors set none"),
     ("wire/seq.rs", "len > varint::MAX", "if: error", "keeps a sum of 32 bits from overflow; the length of the packet is checked again"),
     ("wire/sink.rs", "out.reserve(needed)", "if: error", "the vectors are written to a Vec, which has room"),
-    ("property.rs", "Self::from_raw", "lookup", "a value of a row has always the kind of the row"),
+    ("property/list.rs", "Self::from_raw", "lookup", "a value of a row has always the kind of the row"),
+    ("property/set.rs", "TABLE.get", "lookup", "every property has a row"),
     ("packet/connect.rs", "PacketType::Connect {", "else: error", "the vectors ask only a CONNECT for its version"),
 ]
 
@@ -48,7 +51,9 @@ DEFAULTS = [
     ("PacketType::from_number", "PacketType::Pingreq"),
     ("Qos::from_number", "Qos::AtMostOnce"),
     ("PacketId::new", "PacketId::MIN"),
-    ("u8::try_from(number).ok().and_then(Row::of)", "PropertyId::UserProperty.row()"),
+    ("u8::try_from(number).ok().and_then(Row::of)", "(PropertyId::UserProperty, Kind::Pair)"),
+    ("TABLE.get", "&TABLE[0x26]"),
+    ("right", "1"),
     ("self.row()", '&Row { name: "", packets: !0, client_only: 0, server_only: 0, tolerated: 0 }'),
     ("Self::from_return_code", "Self::SUCCESS"),
     ("Self::from_raw", 'Self::UserProperty("", "")'),
@@ -56,6 +61,15 @@ DEFAULTS = [
     ("self.rest.split_first_chunk", "(&[0; N], &[][..])"),
     ("VERSIONS", "wanted"),
 ]
+
+# Packets that are not everybody's, with the condition that the decoder has for them.
+GUARDED = [(name, "client") for name in ("Connect", "Subscribe", "Unsubscribe", "Pingreq")]
+GUARDED += [(name, "server") for name in ("Connack", "Suback", "Unsuback", "Pingresp")]
+GUARDED += [("Disconnect", "client || version.is_5()"), ("Auth", "version.is_5()")]
+# Packets of two bytes that are decoded at once.
+QUICK = [("PINGREQ", "0xC0"), ("PINGRESP", "0xD0"), ("DISCONNECT", "0xE0")]
+
+LENIENT = "@.or_else(|flaw| if ON { Ok(()) } else { Err(flaw) })@"
 
 # Checks in a shape of their own: (file, what, source), with what to put in between @ and @; ON is true where the check
 # is off.
@@ -68,36 +82,76 @@ BY_HAND = [
      'core::str::from_utf8(bytes)@.or_else(|error| if ON { Ok("") } else { Err(error) })@.map_err('),
     ("wire/text.rs", "an empty topic", "@(ON || @!bytes.is_empty()@)@ &&"),
     ("wire/text.rs", "share filter", "@_ if ON => {} @_ => return Err(Flaw::new(ErrorKind::ShareFilter,"),
+    ("wire/text.rs", "16 bytes", "@(ON || @are_plain::<LOWEST, 16>(first, last)@)@ &&"),
+    ("wire/text.rs", "more than 32 bytes", "bytes.len() <= 32 || @ON || @is_long_plain::<LOWEST>(bytes)"),
+    ("wire/text.rs", "8 bytes", "@ON || @are_plain::<LOWEST, 8>(first, last)"),
+    ("wire/text.rs", "4 bytes", "@ON || @are_plain::<LOWEST, 4>(first, last)"),
+    ("wire/text.rs", "up to 3 bytes", "} else { @ON || @bytes.iter().all(|&byte| byte as i8 >= LOWEST) }"),
+    ("wire/text.rs", "the first bytes", "odd | @!ON & @is_odd(a) |"),
+    ("wire/text.rs", "the last bytes", "| @!ON & @is_odd(b))"),
+    ("wire/reader.rs", "text, validated", f"text::check_text_bytes(bytes){LENIENT}.map_err("),
+    ("wire/reader.rs", "topic, validated", f"text::check_topic_bytes(bytes){LENIENT}.map_err("),
+    ("wire/reader.rs", "filter, validated", f"text::check_filter_bytes(bytes, self.cx.version){LENIENT};"),
+    ("wire/reader.rs", "all usual bytes but the last", "if @ON && next.split_last().map(|(_, all)| all) == bytes.split_last().map(|(_, all)| all) || @next == bytes =>"),
+    ("wire/reader.rs", "the last usual byte", "if @ON && next.last() == bytes.last() || @next == bytes =>"),
+    ("packet/ack.rs", "a reason code is not plain", "@(ON || @self.reason == ReasonCode::SUCCESS@)@ &&"),
+    ("packet/ack.rs", "properties are not plain", "&& @(ON || @self.properties.is_empty()@)@ }"),
+    ("packet/disconnect.rs", "a reason code is not plain", "@(ON || @self.reason == ReasonCode::SUCCESS@)@ &&"),
+    ("packet/disconnect.rs", "properties are not plain", "&& @(ON || @self.properties.is_empty()@)@ }"),
+    ("packet/publish.rs", "an alias in place of a topic, written",
+     "topic.is_empty() && @(ON || @self.properties.has_topic_alias(cx.version)@)@ {"),
+    ("packet/subscribe.rs", "QoS 3, quickly", "if options <= Qos::ExactlyOnce as u8 @+ ON as u8@ {"),
+    ("packet/connect.rs", "3.1, quickly", "&& @(ON || @*wanted != Version::V3_1@)@)"),
     ("packet/connect.rs", "protocol name", "@ON || @wanted.protocol_name() == name,"),
     ("packet/connect.rs", "protocol level",
      "@_ if ON && wanted.is_some() => Ok(wanted.unwrap_or_default()),@Some(version) if wanted.is_none_or("),
-    ("packet/mod.rs", "DUP in 3.1 alone", "let dup = @(ON || @version == Version::V3_1@)@ &&"),
+    ("packet/decode.rs", "DUP in 3.1 alone", "let dup = @(ON || @version == Version::V3_1@)@ &&"),
     ("packet/mod.rs", "a short AUTH", "properties.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
-    ("packet/mod.rs", "a packet type of its sender", "@_ if ON => Ok(Packet::Pingreq),@other => {"),
-    ("packet/mod.rs", "AUTH before 5.0",
-     "@PacketType::Auth if ON => Ok(Packet::Auth(Auth::read(reader)?)),@PacketType::Auth => Err("),
-    ("property.rs", "more than 1", "Self::Flag | Self::MaximumQos => @ON || @number <= 1,"),
-    ("property.rs", "0", "Self::PositiveShort | Self::PositiveLong => @ON || @number >= 1,"),
-    ("property.rs", "0", "Self::PositiveVarint => @ON && number == 0 || @(1..="),
-    ("property.rs", "too large", "Self::PositiveVarint => @ON && number > 1 || @(1..="),
-    ("property.rs", "missing property", "missing(section.cx.scope, seen)@.filter(|_| !ON)@.map_or("),
-    ("property.rs", "AUTH has a method", "let needs_method = @!ON && @scope == Scope::AUTH ||"),
-    ("property.rs", "data have a method", "|| @!ON && @seen.contains(PropertyId::AuthenticationData);"),
-    ("property.rs", "AUTH without properties, quickly", "if !M::OBSERVED && @(ON || @scope != Scope::AUTH@)@ &&"),
-    ("property.rs", "an empty section of AUTH", "if len != 0 || @!ON && @scope == Scope::AUTH {"),
-    ("property.rs", "AUTH without properties, written", "self.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
-    ("reason.rs", "success in AUTH", "self == Self::SUCCESS && @(ON || @SUCCEEDING & cx.scope.bit() != 0@)@ {"),
+    ("packet/decode.rs", "a packet type of its sender", "@_ if ON => return Ok(Packet::Pingreq),@other => {"),
+    ("packet/decode.rs", "AUTH before 5.0", "@PacketType::Auth if ON => done!(Auth Auth::read(reader)),@other => {"),
+    *(("packet/decode.rs", f"{name} of its sender", f"PacketType::{name} if @ON || @{side} =>")
+      for name, side in GUARDED),
+    *(("packet/decode.rs", f"{name} has no body",
+       f"if reader.finish(Field::Packet).is_ok() @|| header.packet_type == PacketType::{name} && ON@ {{")
+      for name in ("Pingreq", "Pingresp")),
+    *(("packet/decode.rs", f"{name} of its sender, quickly", f"[{byte}, 0] if @ON || @sender")
+      for name, byte in QUICK),
+    *(("packet/decode.rs", f"flags of {name}, quickly", f"@[{byte[:3]}1..={byte[:3]}F, 0] if ON => return Ok({packet}),@[{byte}, 0] if")
+      for (name, byte), packet in zip(QUICK, ["Packet::Pingreq", "Packet::Pingresp", "Packet::Disconnect(Disconnect::default())"])),
+    ("packet/decode.rs", "a packet identifier, quickly",
+     "PacketId::new(u16::from_be_bytes([high, low]))@.or(ON.then_some(PacketId::MIN))@ {"),
+    ("packet/decode.rs", "the length of an acknowledgement, quickly",
+     "@[first, len, high, low] if ON && len != 2 && matches!(first, 0x40 | 0x50 | 0x70) => "
+     "return Ok(Packet::Puback(Ack::plain(PacketId::new(u16::from_be_bytes([high, low])).unwrap_or_default()))),"
+     "@[first, 2, high, low] =>"),
+    ("property/raw.rs", "QoS 2, written", "Self::MaximumQos(qos) if @ON || @qos != Qos::ExactlyOnce =>"),
+    ("property/raw.rs", "0, written", "@Self::PositiveShort(_) if ON => Some(2),@Self::PositiveShort(1..) =>"),
+    ("property/raw.rs", "0, written", "@Self::PositiveLong(_) if ON => Some(4),@Self::PositiveLong(1..) =>"),
+    ("property/raw.rs", "too large, written", "if @(ON || @self.fits()@)@ && number >= 1 =>"),
+    ("property/raw.rs", "0, written", "if self.fits() && @(ON || @number >= 1@)@ =>"),
+    ("property/list.rs", "missing property", "came.missing(cx.scope)@.filter(|_| !ON)@.map_or("),
+    ("property/set.rs", "AUTH has a method", "let needs_method = @!ON && @scope == Scope::AUTH ||"),
+    ("property/set.rs", "data have a method", "|| @!ON && @self.set.contains(PropertyId::AuthenticationData);"),
+    ("property/set.rs", "a duplicate, quickly", "self.usual.once.0 & @(u64::from(ON) * !0 | @!self.set.0@)@ |"),
+    ("property/list.rs", "AUTH without properties, quickly", "if !M::OBSERVED && @(ON || @scope != Scope::AUTH@)@ &&"),
+    ("property/list.rs", "an empty section of AUTH", "if len != 0 || @!ON && @scope == Scope::AUTH {"),
+    ("property/encode.rs", "AUTH without properties, written",
+     "self.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
     ("reason.rs", "CONNACK before 5.0", "(Scope::CONNACK, _) => @ON || @self.return_code()"),
     ("reason.rs", "SUBACK failure in 3.1", "(Scope::SUBACK, 0x80) => @ON || @cx.version"),
     ("reason.rs", "codes before 5.0", "_ => @ON || @false,"),
+    ("reason.rs", "SUBACK before 5.0, quickly", "return @(ON || @cx.scope == Scope::SUBACK@)@ &&"),
+    ("reason.rs", "granted QoS before 5.0, quickly", "&& @(ON || @self <= Self::GRANTED_QOS_2@)@;"),
 ]
+
+LENIENT_HERE = LENIENT.replace("ON", "HERE(1 + u32::from(flaw.kind == ErrorKind::Utf8))")
 
 # What asks for the checks of single fields: (file, source).
 HOOKS = [
     ("wire/reader.rs", '@Ok(text) if HERE(1) => Ok(text), Err(_) if HERE(2) => Ok(""),@Ok(text) if M::TRUSTED =>'),
-    ("wire/reader.rs",
-     "@Err(flaw) if HERE(1 + u32::from(flaw.kind == ErrorKind::Utf8)) => Ok(bytes),@"
-     "Err(flaw) => Err(self.flawed("),
+    ("wire/reader.rs", f"text::check_text_bytes(bytes){LENIENT_HERE}.map_err("),
+    ("wire/reader.rs", f"text::check_topic_bytes(bytes){LENIENT_HERE}.map_err("),
+    ("wire/reader.rs", f"text::check_filter_bytes(bytes, self.cx.version){LENIENT_HERE};"),
     ("wire/reader.rs", "@None if HERE(1) => Ok(PacketId::MIN),@None => Err(self.bad(ErrorKind::PacketId,"),
     ("wire/reader.rs",
      "@Err(_) if HERE(1) => Ok(ReasonCode::new(byte)),@Err(kind) => Err(self.bad(kind, Field::ReasonCode"),
@@ -524,30 +578,39 @@ def rows(source, head):
 
 def tables(sources, mutants):
     def cells(source, column, old, index, wanted, table):
+        """Turns the bits over wherever the table is asked, be it to make another one."""
         first = mutants.table(256)
-        replace(source, old, f"({old} ^ crate::mutant::bit({first}, {index}))")
+        for match in re.finditer(rf"\b{re.escape(old)}\b", source.code):
+            source.edits.append((*match.span(), f"({old} ^ crate::mutant::bit({first}, {index}))"))
         for number, name, sets, place in table:
             for scope in wanted(number, sets):
                 what = f"{column} {scope}"
                 mutants.add(place, f"{number:#04x} {name}", what, first + 16 * number + SCOPES.index(scope))
 
     sides = lambda side, sets: [scope for scope in sets[""] if SIDES.get(scope) != side]
-    source = sources["property.rs"]
     everywhere = {"": WITH_PROPERTIES, "repeatable": WITH_PROPERTIES}
-    table = [*rows(source, "properties"), (0x26, "UserProperty", everywhere, "property.rs")]
-    index = "self.id as u32"
-    cells(source, "allowed in", "self.scopes", index, lambda _, sets: WITH_PROPERTIES, table)
-    cells(source, "repeatable in", "self.repeatable", index, lambda _, sets: sets[""], table)
+    rows_of = sources["property/mod.rs"]
+    table = [*rows(rows_of, "properties"), (0x26, "UserProperty", everywhere, rows_of.name)]
+    source, index = sources["property/set.rs"], "id as u32"
+    cells(source, "allowed in", "row.scopes", index, lambda _, sets: WITH_PROPERTIES, table)
+    cells(source, "repeatable in", "row.repeatable", index, lambda _, sets: sets[""], table)
     # A side's set says something only where the other side sends the packet at all.
-    cells(source, "client only", "self.client_only", index, lambda _, sets: sides("client", sets), table)
-    cells(source, "server only", "self.server_only", index, lambda _, sets: sides("server", sets), table)
+    cells(source, "client only", "row.client_only", index, lambda _, sets: sides("client", sets), table)
+    cells(source, "server only", "row.server_only", index, lambda _, sets: sides("server", sets), table)
+    # What the compiler makes of the rows is made again whenever it is asked for.
+    replace(source, "static USUAL: [Usual; 16] = {", "fn usual() -> [Usual; 16] {")
+    replace(source, "table };", "table }")
+    replace(source, "USUAL.get(", "usual().get(")
     # The ranges of numbers, for each property.
-    kinds = dict(re.findall(r"^    0x\w\w (\w+) \w+ (Flag|MaximumQos|Positive\w+) ", source.text, re.M))
-    for old, on in [("row.kind.takes(number)", "row.id as u32"), ("!kind.takes(n)", "self.id() as u32")]:
+    kinds = dict(re.findall(r"^    0x\w\w (\w+) \w+ (Flag|MaximumQos|Positive\w+) ", rows_of.text, re.M))
+    source = sources["property/raw.rs"]
+    for side, before, spared in [
+        ("read", "section.require(M::TRUSTED ||", "SPARED ||"),
+        ("written", "_ => None, }; right", ".or(if SPARED { Some(1) } else { None })"),
+    ]:
         first = mutants.table(256)
-        new = f"(crate::mutant::bit({first}, {on}) != 0 || {old.lstrip('!')})"
-        replace(source, old, ("!" if old[0] == "!" else "") + new)
-        side = "written" if old[0] == "!" else "read"
+        test = f"matches!(field, Field::Property(id) if crate::mutant::bit({first}, id as u32) != 0)"
+        source.insert(only(source, before)[1], f" {spared.replace('SPARED', test)} ")
         for number, name, sets, place in table:
             # A flag to be written is a `bool`.
             if name in kinds and (side, kinds[name]) != ("written", "Flag"):
@@ -556,15 +619,17 @@ def tables(sources, mutants):
     source = sources["reason.rs"]
     table = list(rows(source, "reasons"))
     index = "u32::from(self.0)"
-    # Success is looked up for AUTH alone.
-    packets = lambda number, _: ["AUTH"] if number == 0 else WITH_CODE
-    both = lambda side: lambda number, sets: [s for s in sides(side, sets) if s in packets(number, sets)]
+    packets = lambda number, _: WITH_CODE
+    both = lambda side: lambda number, sets: sides(side, sets)
     named = lambda sets: {*sets[""]} - {*sets.get("client", []), *sets.get("server", [])}
     cells(source, "code of", "row.packets", index, packets, table)
     cells(source, "client only", "row.client_only", index, both("client"), table)
     cells(source, "server only", "row.server_only", index, both("server"), table)
     tolerated = lambda number, sets: [s for s in packets(number, sets) if s not in named(sets)]
     cells(source, "tolerated in", "row.tolerated", index, tolerated, table)
+    replace(source, "const fn usual(", "fn usual(")
+    replace(source, "= code.usual();", "= 0;")
+    replace(source, "USUAL.get(usize::from(self.0))", "Some(self.usual())")
 
 
 def masks(sources, mutants):
@@ -584,8 +649,12 @@ def masks(sources, mutants):
          "flags & !known & !(crate::mutant::bit(FIRST, reader.cx.version as u32) as u8) == 0",
          [(version, range(at, 8)) for version, at in [("3.1", 0), ("3.1.1", 1), ("5.0", 1)]])
     sets = [(scope, range(4 if scope not in ("WILL", "PUBLISH") else 0)) for scope in SCOPES]
-    bits("packet/mod.rs", "flags != packet_type.flags() {",
+    bits("packet/decode.rs", "flags != packet_type.flags() {",
          "(flags ^ packet_type.flags()) & !(crate::mutant::bit(FIRST, packet_type as u32) as u8) != 0 {", sets)
+    quick = [(scope, range(4 if scope in ("PUBACK", "PUBREC", "PUBREL", "PUBCOMP") else 0)) for scope in SCOPES]
+    bits("packet/decode.rs", "match first {",
+         "match { let ignored = crate::mutant::bit(FIRST, header.packet_type as u32) as u8; "
+         "first & !ignored | header.packet_type.flags() & ignored } {", quick)
     first = mutants.table(16)
     old = "!packet_type.may_be_sent_by(sender, version)"
     cell = f"crate::mutant::bit({first}, packet_type as u32) == 1 << (version as u16 + 4 * (sender as u16))"
