@@ -86,6 +86,9 @@ def refusal(version, sender, packet):
     """Why this packet can not be encoded."""
     if longest(packet) > 65535:
         return "too-long"
+    code = packet.get("reason")
+    if packet["type"] == "CONNACK" and code and "CONNACK" not in REASONS.get(int(code, 16), "").split():
+        return "reason-code"
     if foreign(version, packet):
         return "not-in-version"
     if packet["type"] == "PUBLISH" and (packet["packet_id"] is None) != (packet["qos"] == 0):

@@ -1,8 +1,8 @@
 """Fixed header: types, flags, Remaining Length, direction, and packets that are not all there yet."""
 
-from .encode import encode, items, variable
+from .encode import encode, first_byte, items, variable
 from .packets import base, kinds, rich
-from .tables import CLIENT_ONLY, SERVER_ONLY, TYPES, VERSIONS, flag_rules, fixed_flags, rule
+from .tables import ACKS, CLIENT_ONLY, SERVER_ONLY, TYPES, VERSIONS, flag_rules, fixed_flags, rule
 
 
 def build(book):
@@ -178,6 +178,18 @@ def lengths(book, version):
             near,
         )
     if version == "5.0":
+        # Four bytes, like the usual acknowledgement.
+        for kind in ACKS:
+            book.reject(
+                version,
+                kind,
+                bytes([first_byte(base(version, kind))]) + bytes.fromhex("81 00 01"),
+                "length-1-in-2-bytes",
+                "A length of 1 takes two bytes.",
+                "length-not-shortest",
+                ["MQTT-1.5.5-1"],
+                book.near(version, base(version, kind), "basic", ""),
+            )
         packet = base(version, "PUBLISH", payload=b"x" * 124)
         near = book.near(version, packet, "length-128", "Remaining Length is exactly 128.")
         book.reject(

@@ -574,6 +574,17 @@ def old_and_new_fields(book, version):
         "reason",
         f"{version} has no return code for this reason.",
     )
+    # Codes that an old SUBACK has, and no CONNACK.
+    for code in ("0x01", "0x02"):
+        book.refuses(
+            version,
+            base(V, "CONNACK", reason=code),
+            "reason",
+            "reason-code",
+            ["FR-8"],
+            f"reason-{code}",
+            f"CONNACK has no {code} in any version.",
+        )
     for sender in (None, "client", "server"):
         book.refuses(
             version,

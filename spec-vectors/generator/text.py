@@ -241,7 +241,7 @@ def sweeps(book):
         ("3.1.1", "topic", first["3.1.1"]["topic"]),
         ("5.0", "client_id", first["5.0"]["client_id"]),
     ):
-        for size, at in places(0 if label == "topic" else 1):
+        for size, at in [*places(0 if label == "topic" else 1), *LONG]:
             packet = make("a" * at + "\0" + "a" * (size - at - 1))
             book.reject(
                 version,
@@ -269,6 +269,10 @@ def sweeps(book):
             pick(version, ids),
             file=FILE,
         )
+
+
+# The same (size, offset) far from both ends, against scanners that look closer at these.
+LONG = [(33, 16), (48, 24), (100, 50)]
 
 
 def places(parity):
