@@ -59,7 +59,6 @@ DEFAULTS = [
     ("Self::from_raw", 'Self::UserProperty("", "")'),
     ("self.rest.split_at_checked", "(self.rest, &[][..])"),
     ("self.rest.split_first_chunk", "(&[0; N], &[][..])"),
-    ("VERSIONS", "wanted"),
 ]
 
 # Packets that are not everybody's, with the condition that the decoder has for them.
@@ -67,7 +66,8 @@ GUARDED = [(name, "client") for name in ("Connect", "Subscribe", "Unsubscribe", 
 GUARDED += [(name, "server") for name in ("Connack", "Suback", "Unsuback", "Pingresp")]
 GUARDED += [("Disconnect", "client || version.is_5()"), ("Auth", "version.is_5()")]
 # Packets of two bytes that are decoded at once.
-QUICK = [("PINGREQ", "0xC0"), ("PINGRESP", "0xD0"), ("DISCONNECT", "0xE0")]
+QUICK = [("PINGREQ", "0xC0", "Packet::Pingreq"), ("PINGRESP", "0xD0", "Packet::Pingresp")]
+QUICK += [("DISCONNECT", "0xE0", "Packet::Disconnect(Disconnect::default())")]
 
 LENIENT = "@.or_else(|flaw| if ON { Ok(()) } else { Err(flaw) })@"
 
@@ -92,8 +92,8 @@ BY_HAND = [
     ("wire/reader.rs", "text, validated", f"text::check_text_bytes(bytes){LENIENT}.map_err("),
     ("wire/reader.rs", "topic, validated", f"text::check_topic_bytes(bytes){LENIENT}.map_err("),
     ("wire/reader.rs", "filter, validated", f"text::check_filter_bytes(bytes, self.cx.version){LENIENT};"),
-    ("wire/reader.rs", "all usual bytes but the last", "if @ON && next.split_last().map(|(_, all)| all) == bytes.split_last().map(|(_, all)| all) || @next == bytes =>"),
-    ("wire/reader.rs", "the last usual byte", "if @ON && next.last() == bytes.last() || @next == bytes =>"),
+    ("wire/reader.rs", "the usual name", "if @ON && next.last() == bytes.last() || @next == bytes =>"),
+    ("wire/reader.rs", "the usual level", "if @ON && next[..N - 1] == bytes[..N - 1] || @next == bytes =>"),
     ("packet/ack.rs", "a reason code is not plain", "@(ON || @self.reason == ReasonCode::SUCCESS@)@ &&"),
     ("packet/ack.rs", "properties are not plain", "&& @(ON || @self.properties.is_empty()@)@ }"),
     ("packet/disconnect.rs", "a reason code is not plain", "@(ON || @self.reason == ReasonCode::SUCCESS@)@ &&"),
@@ -115,9 +115,10 @@ BY_HAND = [
        f"if reader.finish(Field::Packet).is_ok() @|| header.packet_type == PacketType::{name} && ON@ {{")
       for name in ("Pingreq", "Pingresp")),
     *(("packet/decode.rs", f"{name} of its sender, quickly", f"[{byte}, 0] if @ON || @sender")
-      for name, byte in QUICK),
-    *(("packet/decode.rs", f"flags of {name}, quickly", f"@[{byte[:3]}1..={byte[:3]}F, 0] if ON => return Ok({packet}),@[{byte}, 0] if")
-      for (name, byte), packet in zip(QUICK, ["Packet::Pingreq", "Packet::Pingresp", "Packet::Disconnect(Disconnect::default())"])),
+      for name, byte, _ in QUICK),
+    *(("packet/decode.rs", f"flags of {name}, quickly",
+       f"@[{byte[:3]}1..={byte[:3]}F, 0] if ON => return Ok({packet}),@[{byte}, 0] if")
+      for name, byte, packet in QUICK),
     ("packet/decode.rs", "a packet identifier, quickly",
      "PacketId::new(u16::from_be_bytes([high, low]))@.or(ON.then_some(PacketId::MIN))@ {"),
     ("packet/decode.rs", "the length of an acknowledgement, quickly",
@@ -619,13 +620,11 @@ def tables(sources, mutants):
     source = sources["reason.rs"]
     table = list(rows(source, "reasons"))
     index = "u32::from(self.0)"
-    packets = lambda number, _: WITH_CODE
-    both = lambda side: lambda number, sets: sides(side, sets)
     named = lambda sets: {*sets[""]} - {*sets.get("client", []), *sets.get("server", [])}
-    cells(source, "code of", "row.packets", index, packets, table)
-    cells(source, "client only", "row.client_only", index, both("client"), table)
-    cells(source, "server only", "row.server_only", index, both("server"), table)
-    tolerated = lambda number, sets: [s for s in packets(number, sets) if s not in named(sets)]
+    cells(source, "code of", "row.packets", index, lambda *_: WITH_CODE, table)
+    cells(source, "client only", "row.client_only", index, lambda _, sets: sides("client", sets), table)
+    cells(source, "server only", "row.server_only", index, lambda _, sets: sides("server", sets), table)
+    tolerated = lambda _, sets: [scope for scope in WITH_CODE if scope not in named(sets)]
     cells(source, "tolerated in", "row.tolerated", index, tolerated, table)
     replace(source, "const fn usual(", "fn usual(")
     replace(source, "= code.usual();", "= 0;")
