@@ -184,6 +184,8 @@ class Emulator:
     def __init__(self, board, image, folder, processes):
         self.board, self.image, self.folder, self.processes = board, image, folder, processes
         self.control = None
+        # One question at a time, or it gets the answer to another.
+        self.asking = asyncio.Lock()
 
     async def start(self, port):
         version = subprocess.run(["qemu-system-arm", "--version"], capture_output=True, text=True, check=True).stdout
@@ -206,13 +208,14 @@ class Emulator:
 
     async def ask(self, command, **arguments):
         reader, writer = self.control
-        writer.write(json.dumps({"execute": command, "arguments": arguments}).encode())
-        while True:
-            answer = json.loads(await reader.readline())
-            if "error" in answer:
-                raise Failure(f"the emulator refuses {command}: {answer['error']['desc']}")
-            if "return" in answer:
-                return
+        async with self.asking:
+            writer.write(json.dumps({"execute": command, "arguments": arguments}).encode())
+            while True:
+                answer = json.loads(await reader.readline())
+                if "error" in answer:
+                    raise Failure(f"the emulator refuses {command}: {answer['error']['desc']}")
+                if "return" in answer:
+                    return
 
     async def send_break(self):
         if BOARDS[self.board] and self.control:
