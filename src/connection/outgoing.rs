@@ -11,8 +11,8 @@ use crate::session::{Answer, Answered, Flight, Keep, Message, Record, Session, S
 use crate::wire::{Encode, Scope, Sink};
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
-    /// Sends a message. Gives its packet identifier, by which [`Event::Acked`](crate::Event::Acked) or [`Event::Dropped`](crate::Event::Dropped) will speak of it;
-    /// none at QoS 0.
+    /// Sends a message. Gives its packet identifier, by which [`Event::Acked`](super::Event::Acked) or
+    /// [`Event::Dropped`](super::Event::Dropped) will speak of it; none at QoS 0.
     ///
     /// # Errors
     ///
@@ -36,12 +36,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         keep: S::Keep,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
-        let mut keep = Some(keep);
-        let put = |slot: &mut S::Keep| {
-            *slot = keep.take().unwrap_or_default();
-            Ok(())
-        };
-        self.send_message(message, None, put, out)
+        self.send_message(message, None, kept(keep), out)
     }
 
     /// Sends a message that was prepared for many, as `terms` say, with properties as far as the version has them; nothing is
@@ -79,21 +74,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let message = Message { qos, retain, properties: Properties::EMPTY, ..prepared.message };
         self.check_open()?;
         self.check_message(&message)?;
-        let mut keep = Some(keep);
-        let mut put = |slot: &mut S::Keep| {
-            *slot = keep.take().unwrap_or_default();
-            Ok(())
-        };
-        let mut send = |connection: &mut Self, alias: Option<Assignment>| {
-            let known = alias.is_some_and(|assignment| assignment.known);
+        let mut put = kept(keep);
+        self.send_as(message.topic, |connection, alias| {
             let properties = OnTerms { prepared, terms, alias: alias.map(|assignment| assignment.alias) };
-            connection.send_with(&message, Some(0), &properties, known, &mut put, out)
-        };
-        if self.limits.topic_alias_maximum == 0 {
-            send(self, None)
-        } else {
-            self.send_as(message.topic, send)
-        }
+            connection.send_with(&message, Some(0), &properties, alias, &mut put, out)
+        })
     }
 
     /// `more` bytes of payload are the caller's to write, if this is only the head of a message, of which nothing is kept.
@@ -110,7 +95,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         // The usual message. Where code has to be small, it goes the way of the others.
         let plain = more.is_none() && self.limits.topic_alias_maximum == 0 && message.properties.is_empty();
         if plain && !cfg!(feature = "small") {
-            return self.send_with(message, None, &Properties::EMPTY, false, &mut keep, out);
+            return self.send_with(message, None, &Properties::EMPTY, None, &mut keep, out);
         }
         self.send_specially(message, more, keep, out)
     }
@@ -129,18 +114,18 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             let own = [alias.map(|assignment| Property::TopicAlias(assignment.alias))];
             let before = own.get(usize::from(alias.is_none())..).unwrap_or_default();
             let properties = Joined { before, callers: message.properties, behind: &[] };
-            let known = alias.is_some_and(|assignment| assignment.known);
-            connection.send_with(message, more, &properties, known, &mut keep, out)
+            connection.send_with(message, more, &properties, alias, &mut keep, out)
         })
     }
 
     /// Sends a message to `topic` with its alias, or without if that would take more room than there is.
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn send_as(
         &mut self,
         topic: &str,
         mut send: impl FnMut(&mut Self, Option<Assignment>) -> Result<Option<PacketId>, UsageError>,
     ) -> Result<Option<PacketId>, UsageError> {
-        let alias = self.alias_of(topic);
+        let alias = if self.limits.topic_alias_maximum == 0 { None } else { self.alias_of(topic) };
         match send(self, alias) {
             Err(UsageError::TooLarge { .. }) if alias.is_some() => send(self, None),
             sent => {
@@ -152,18 +137,19 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
-    /// Sends a message with these properties, among which is an alias that stands for the topic if that is `known`.
+    /// Sends a message with these properties, among which is the alias, which stands for the topic if that is known.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn send_with(
         &mut self,
         message: &Message<'_>,
         more: Option<u32>,
         properties: &impl Section,
-        known: bool,
+        alias: Option<Assignment>,
         keep: &mut impl FnMut(&mut S::Keep) -> Result<(), StoreError>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
         let later = more.unwrap_or(0) as usize;
+        let known = alias.is_some_and(|assignment| assignment.known);
         // Where code has to be small, there is one way for all.
         if message.qos == Qos::AtMostOnce && !cfg!(feature = "small") {
             let publish = message.publish(PacketId::MIN, false);
@@ -223,7 +209,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn alias_of(&mut self, topic: &str) -> Option<Assignment> {
         let (table, max) = (self.aliases.outgoing_mut(), self.limits.topic_alias_maximum);
         match self.assign_aliases {
-            _ if max == 0 || table.capacity() == 0 => None,
+            _ if table.capacity() == 0 => None,
             true if !topic.is_empty() => self.assigned.assign(table, topic, max),
             _ => self.assigned.find(table, topic),
         }
@@ -456,8 +442,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         Ok(())
     }
 
-    /// Sends a message again as a new one whose session is lost: during its [`Event::Dropped`](super::Event::Dropped), with the identifier that
-    /// it had, and without a copy. If it was [`Released`](Flight::Released), the peer had it already.
+    /// Sends a message again as a new one whose session is lost: during its [`Event::Dropped`](super::Event::Dropped), with
+    /// the identifier that it had, and without a copy. If it was [`Released`](Flight::Released), the peer had it already.
     ///
     /// # Errors
     ///
@@ -571,5 +557,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[inline(always)]
     pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), Wait> {
         self.session.store.record(record).map_err(|_| Wait::Store)
+    }
+}
+
+/// Puts into a slot what the caller keeps of a message.
+fn kept<K: Default>(keep: K) -> impl FnMut(&mut K) -> Result<(), StoreError> {
+    let mut keep = Some(keep);
+    move |slot| {
+        *slot = keep.take().unwrap_or_default();
+        Ok(())
     }
 }

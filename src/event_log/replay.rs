@@ -74,6 +74,13 @@ fn wrong(offset: usize, logged: impl ToString, replayed: impl ToString) -> Diffe
     Difference { offset, logged: logged.to_string(), replayed: replayed.to_string() }
 }
 
+/// What the store got of a message. If it can't keep it, that shows when the message has to be sent again.
+fn keep<K: Keep>(kept: Option<Message<'_>>) -> K {
+    let mut keep = K::default();
+    let _ = kept.map(|kept| keep.keep(&kept));
+    keep
+}
+
 impl<'l, S: Store, A: Aliases, F: FnMut() -> (S, A)> Replay<'l, F> {
     /// The next entry, and where it is; `None` at the end of the log.
     fn next(&mut self) -> Result<Option<(usize, Entry<'l>)>, Difference> {
@@ -189,14 +196,9 @@ impl<'l, S: Store, A: Aliases, F: FnMut() -> (S, A)> Replay<'l, F> {
             match call {
                 Call::Publish { message } => _ = recorder.publish(&message, out),
                 Call::PublishKept { message, kept } => {
-                    let mut keep = S::Keep::default();
-                    // If it can't, that shows when the message has to be sent again.
-                    let _ = kept.map(|kept| keep.keep(&kept));
-                    _ = recorder.publish_kept(&message, keep, out);
+                    _ = recorder.publish_kept(&message, keep(kept), out);
                 }
                 Call::PublishPrepared { message, ids, expiry, kept } => {
-                    let mut keep = S::Keep::default();
-                    let _ = kept.map(|kept| keep.keep(&kept));
                     let ids: Vec<u32> = ids.iter().collect();
                     let Message { qos, retain, .. } = message;
                     let terms = Terms {
@@ -206,7 +208,7 @@ impl<'l, S: Store, A: Aliases, F: FnMut() -> (S, A)> Replay<'l, F> {
                         message_expiry_interval: expiry,
                     };
                     let prepared = Prepared::new(&message).map_err(|error| wrong(at, call, error))?;
-                    _ = recorder.publish_prepared(&prepared, &terms, keep, out);
+                    _ = recorder.publish_prepared(&prepared, &terms, keep(kept), out);
                 }
                 Call::PublishHead { message, more } => _ = recorder.publish_head(&message, more, out),
                 Call::PayloadWritten { n } => _ = recorder.payload_written(n),
