@@ -94,10 +94,8 @@ BY_HAND = [
     ("wire/reader.rs", "filter, validated", f"text::check_filter_bytes(bytes, self.cx.version){LENIENT};"),
     ("wire/reader.rs", "the usual name", "if @ON && next.last() == bytes.last() || @next == bytes =>"),
     ("wire/reader.rs", "the usual level", "if @ON && next[..N - 1] == bytes[..N - 1] || @next == bytes =>"),
-    ("packet/ack.rs", "a reason code is not plain", "@(ON || @self.reason == ReasonCode::SUCCESS@)@ &&"),
-    ("packet/ack.rs", "properties are not plain", "&& @(ON || @self.properties.is_empty()@)@ }"),
-    ("packet/disconnect.rs", "a reason code is not plain", "@(ON || @self.reason == ReasonCode::SUCCESS@)@ &&"),
-    ("packet/disconnect.rs", "properties are not plain", "&& @(ON || @self.properties.is_empty()@)@ }"),
+    ("packet/mod.rs", "a reason code is not plain", "@(ON || @reason == ReasonCode::SUCCESS@)@ &&"),
+    ("packet/mod.rs", "properties are not plain", "&& @(ON || @properties.is_empty()@)@ }"),
     ("packet/publish.rs", "an alias in place of a topic, written",
      "topic.is_empty() && @(ON || @self.properties.has_topic_alias(cx.version)@)@ {"),
     ("packet/subscribe.rs", "QoS 3, quickly", "if options <= Qos::ExactlyOnce as u8 @+ ON as u8@ {"),
@@ -106,7 +104,7 @@ BY_HAND = [
     ("packet/connect.rs", "protocol level",
      "@_ if ON && wanted.is_some() => Ok(wanted.unwrap_or_default()),@Some(version) if wanted.is_none_or("),
     ("packet/decode.rs", "DUP in 3.1 alone", "let dup = @(ON || @version == Version::V3_1@)@ &&"),
-    ("packet/mod.rs", "a short AUTH", "properties.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
+    ("packet/mod.rs", "a short AUTH", "is_plain(reason, properties) && @(ON || @cx.scope != Scope::AUTH@)@ {"),
     ("packet/decode.rs", "a packet type of its sender", "@_ if ON => return Ok(Packet::Pingreq),@other => {"),
     ("packet/decode.rs", "AUTH before 5.0", "@PacketType::Auth if ON => done!(Auth Auth::read(reader)),@other => {"),
     *(("packet/decode.rs", f"{name} of its sender", f"PacketType::{name} if @ON || @{side} =>")
@@ -119,12 +117,9 @@ BY_HAND = [
     *(("packet/decode.rs", f"flags of {name}, quickly",
        f"@[{byte[:3]}1..={byte[:3]}F, 0] if ON => return Ok({packet}),@[{byte}, 0] if")
       for name, byte, packet in QUICK),
-    ("packet/decode.rs", "a packet identifier, quickly",
-     "PacketId::new(u16::from_be_bytes([high, low]))@.or(ON.then_some(PacketId::MIN))@ {"),
-    ("packet/decode.rs", "the length of an acknowledgement, quickly",
-     "@[first, len, high, low] if ON && len != 2 && matches!(first, 0x40 | 0x50 | 0x70) => "
-     "return Ok(Packet::Puback(Ack::plain(PacketId::new(u16::from_be_bytes([high, low])).unwrap_or_default()))),"
-     "@[first, 2, high, low] =>"),
+    ("packet/ack.rs", "a packet identifier, quickly",
+     "PacketId::new(u16::from_be_bytes([high, low]))@.or(ON.then_some(PacketId::MIN))@.filter("),
+    ("packet/ack.rs", "the length of an acknowledgement, quickly", ".filter(|_| @ON || @len == 2)"),
     ("property/raw.rs", "QoS 2, written", "Self::MaximumQos(qos) if @ON || @qos != Qos::ExactlyOnce =>"),
     ("property/raw.rs", "0, written", "@Self::PositiveShort(_) if ON => Some(2),@Self::PositiveShort(1..) =>"),
     ("property/raw.rs", "0, written", "@Self::PositiveLong(_) if ON => Some(4),@Self::PositiveLong(1..) =>"),
@@ -651,9 +646,9 @@ def masks(sources, mutants):
     bits("packet/decode.rs", "flags != packet_type.flags() {",
          "(flags ^ packet_type.flags()) & !(crate::mutant::bit(FIRST, packet_type as u32) as u8) != 0 {", sets)
     quick = [(scope, range(4 if scope in ("PUBACK", "PUBREC", "PUBREL", "PUBCOMP") else 0)) for scope in SCOPES]
-    bits("packet/decode.rs", "match first {",
-         "match { let ignored = crate::mutant::bit(FIRST, header.packet_type as u32) as u8; "
-         "first & !ignored | header.packet_type.flags() & ignored } {", quick)
+    bits("packet/ack.rs", "match first {",
+         "match { let ignored = crate::mutant::bit(FIRST, u32::from(first >> 4)) as u8; "
+         "first & !ignored | if first >> 4 == 6 { 2 } else { 0 } & ignored } {", quick)
     first = mutants.table(16)
     old = "!packet_type.may_be_sent_by(sender, version)"
     cell = f"crate::mutant::bit({first}, packet_type as u32) == 1 << (version as u16 + 4 * (sender as u16))"

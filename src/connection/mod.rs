@@ -32,7 +32,7 @@ pub mod role {
 }
 
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Ack, Packet, PacketId};
+use crate::packet::{Ack, Packet, PacketId, PlainAck};
 use crate::reason::ReasonCode;
 use crate::session::{Answer, Handle, Message, Session, Store};
 use crate::time::Instant;
@@ -369,15 +369,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if cfg!(feature = "small") || self.phase != Phase::Open || self.stream.is_some() || self.whole < 4 {
             return None;
         }
-        let (&[first, 2, high, low], rest) = input.split_first_chunk()? else { return None };
-        let id = PacketId::new(u16::from_be_bytes([high, low]))?;
-        match first {
-            0x40 => Some((Scope::PUBACK, id, rest)),
-            0x50 => Some((Scope::PUBREC, id, rest)),
-            0x62 => Some((Scope::PUBREL, id, rest)),
-            0x70 => Some((Scope::PUBCOMP, id, rest)),
-            _ => None,
-        }
+        let (bytes, rest) = input.split_first_chunk()?;
+        let (scope, PlainAck(id)) = PlainAck::read(*bytes)?;
+        Some((scope, id, rest))
     }
 
     /// Takes a packet from the front of the input.

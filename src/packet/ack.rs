@@ -4,7 +4,7 @@ use super::{PacketId, first_byte, outcome};
 use crate::error::EncodeError;
 use crate::property::Properties;
 use crate::reason::ReasonCode;
-use crate::wire::{Context, Decoded, Encode, Lengths, Mode, Reader, Sink, Writer};
+use crate::wire::{Context, Decoded, Encode, Lengths, Mode, Reader, Scope, Sink, Writer};
 
 /// PUBACK, PUBREC, PUBREL or PUBCOMP.
 ///
@@ -40,23 +40,24 @@ impl<'a> Ack<'a> {
     }
 }
 
-impl Ack<'_> {
-    /// The one that says only "success".
-    #[cfg(not(feature = "small"))]
-    #[inline(always)]
-    pub(super) const fn plain(packet_id: PacketId) -> Self {
-        Self { packet_id, reason: ReasonCode::SUCCESS, properties: Properties::EMPTY }
-    }
-
-    /// Whether it says only "success", as nearly every one does.
-    #[inline(always)]
-    pub(super) fn is_plain(&self) -> bool {
-        self.reason == ReasonCode::SUCCESS && self.properties.is_empty()
-    }
-}
-
 /// An [`Ack`] that says only "success": in no version it has more than the packet identifier.
 pub(crate) struct PlainAck(pub(crate) PacketId);
+
+impl PlainAck {
+    /// What these bytes are, if they are a whole one.
+    #[inline(always)]
+    pub(crate) fn read([first, len, high, low]: [u8; 4]) -> Option<(Scope, Self)> {
+        let packet_id = PacketId::new(u16::from_be_bytes([high, low])).filter(|_| len == 2)?;
+        let scope = match first {
+            0x40 => Scope::PUBACK,
+            0x50 => Scope::PUBREC,
+            0x62 => Scope::PUBREL,
+            0x70 => Scope::PUBCOMP,
+            _ => return None,
+        };
+        Some((scope, Self(packet_id)))
+    }
+}
 
 impl Encode for PlainAck {
     #[inline(always)]

@@ -24,15 +24,15 @@ pub(super) fn decode_plain(
     let Frame { header, body, .. } = frame;
     let cx = Context { version, sender, scope: Scope::of(header.packet_type) };
     match *frame.bytes() {
-        [first, 2, high, low] => {
-            if let Some(packet_id) = PacketId::new(u16::from_be_bytes([high, low])) {
-                match first {
-                    0x40 => return Ok(Packet::Puback(Ack::plain(packet_id))),
-                    0x50 => return Ok(Packet::Pubrec(Ack::plain(packet_id))),
-                    0x62 => return Ok(Packet::Pubrel(Ack::plain(packet_id))),
-                    0x70 => return Ok(Packet::Pubcomp(Ack::plain(packet_id))),
-                    _ => {}
-                }
+        [a, b, c, d] => {
+            if let Some((scope, PlainAck(packet_id))) = PlainAck::read([a, b, c, d]) {
+                let ack = Ack { packet_id, ..Ack::default() };
+                return Ok(match scope {
+                    Scope::PUBACK => Packet::Puback(ack),
+                    Scope::PUBREC => Packet::Pubrec(ack),
+                    Scope::PUBREL => Packet::Pubrel(ack),
+                    _ => Packet::Pubcomp(ack),
+                });
             }
         }
         [0xC0, 0] if sender != Some(Sender::Server) => return Ok(Packet::Pingreq),
@@ -41,9 +41,9 @@ pub(super) fn decode_plain(
         _ => {}
     }
     if header.packet_type == PacketType::Publish {
-        return message_apart(cx, header.flags, header.len, body);
+        return decode_apart::<true>(cx, header.flags, header.len, body);
     }
-    other_apart(cx, header.flags, header.len, body)
+    decode_apart::<false>(cx, header.flags, header.len, body)
 }
 
 /// Decodes what is not observed.
@@ -57,19 +57,17 @@ pub(super) fn decode_plain(
     decode(cx, frame.header, frame.body, Plain::NEW)
 }
 
-/// Decodes a PUBLISH whose fixed header takes `len` bytes. All that this is given fits into registers.
+/// Decodes a PUBLISH, or any other packet, whose fixed header takes `len` bytes. All that this is given fits into registers.
 #[cfg(not(feature = "small"))]
 #[inline(never)]
-fn message_apart(cx: Context, flags: u8, len: usize, body: &[u8]) -> Result<Packet<'_>, DecodeError> {
-    let header = Header { packet_type: PacketType::Publish, flags, len, remaining_length: body.len() };
-    decode(cx, header, body, Plain::NEW)
-}
-
-/// The same of any other packet.
-#[cfg(not(feature = "small"))]
-#[inline(never)]
-fn other_apart(cx: Context, flags: u8, len: usize, body: &[u8]) -> Result<Packet<'_>, DecodeError> {
-    let header = Header { packet_type: cx.scope.packet_type(), flags, len, remaining_length: body.len() };
+fn decode_apart<const PUBLISH: bool>(
+    cx: Context,
+    flags: u8,
+    len: usize,
+    body: &[u8],
+) -> Result<Packet<'_>, DecodeError> {
+    let packet_type = if PUBLISH { PacketType::Publish } else { cx.scope.packet_type() };
+    let header = Header { packet_type, flags, len, remaining_length: body.len() };
     decode(cx, header, body, Plain::NEW)
 }
 

@@ -33,14 +33,6 @@ impl<'a> Disconnect<'a> {
     }
 }
 
-impl Disconnect<'_> {
-    /// Whether it says only "success", as nearly every one does.
-    #[inline(always)]
-    pub(super) fn is_plain(&self) -> bool {
-        self.reason == ReasonCode::SUCCESS && self.properties.is_empty()
-    }
-}
-
 impl Encode for Disconnect<'_> {
     fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
         outcome::check(0, self.reason, &self.properties, cx)

@@ -214,7 +214,7 @@ impl<'a> Packet<'a> {
             }
             Self::Publish(packet) => encode_apart(&packet.outgoing(&packet.properties), cx, out),
             Self::Puback(packet) | Self::Pubrec(packet) | Self::Pubrel(packet) | Self::Pubcomp(packet) => {
-                match packet.is_plain() {
+                match outcome::is_plain(packet.reason, &packet.properties) {
                     true => encode(&PlainAck(packet.packet_id), cx, out),
                     false => encode_apart(packet, cx, out),
                 }
@@ -223,7 +223,9 @@ impl<'a> Packet<'a> {
             Self::Suback(packet) | Self::Unsuback(packet) => encode_apart(packet, cx, out),
             Self::Unsubscribe(packet) => encode_apart(packet, cx, out),
             Self::Pingreq | Self::Pingresp => encode(&Bare, cx, out),
-            Self::Disconnect(packet) if packet.is_plain() => encode(&Bare, cx, out),
+            Self::Disconnect(packet) if outcome::is_plain(packet.reason, &packet.properties) => {
+                encode(&Bare, cx, out)
+            }
             Self::Disconnect(packet) => encode_apart(packet, cx, out),
             Self::Auth(packet) => encode_apart(packet, cx, out),
         }
@@ -336,6 +338,12 @@ mod outcome {
         Ok((reason, properties))
     }
 
+    /// Whether they say only "success", as in nearly every packet.
+    #[inline(always)]
+    pub(super) fn is_plain(reason: ReasonCode, properties: &Properties<'_>) -> bool {
+        reason == ReasonCode::SUCCESS && properties.is_empty()
+    }
+
     /// The lengths of a packet that has these behind its first `lead` bytes.
     #[inline(never)]
     pub(super) fn check(
@@ -344,7 +352,7 @@ mod outcome {
         properties: &Properties<'_>,
         cx: Context,
     ) -> Result<Lengths, EncodeError> {
-        if reason == ReasonCode::SUCCESS && properties.is_empty() && cx.scope != Scope::AUTH {
+        if is_plain(reason, properties) && cx.scope != Scope::AUTH {
             return Lengths::new(cx, lead, 0);
         }
         if cx.version.is_5() {
