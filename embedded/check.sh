@@ -63,7 +63,7 @@ emulate() {
 }
 
 check_board() {
-    local target=$1 images=$target_dir/$1/release program runtime codec session
+    local target=$1 images=$target_dir/$1/release program told runtime codec session
 
     cross "$probe" "$target" --bin codec --features v5,panic-on-purpose || fail "$target: does not build"
     [ -n "$(panic_symbols "$images/codec" start)" ] || fail "$target: a panic on purpose was not found"
@@ -72,7 +72,7 @@ check_board() {
     cross "$probe" "$target" --bins --features v5 || fail "$target: does not build"
     for program in empty codec rest session; do
         cannot_panic "$target" "$images/$program" start
-        emulate "$target" "$images/$program" 2>/dev/null || fail "$target: $program does not succeed"
+        told=$(emulate "$target" "$images/$program" 2>&1) || fail "$target: $program does not succeed: $told"
     done
 
     check_client "$target" 3.1.1 "$flash_of_client" ""

@@ -50,10 +50,11 @@ unsafe extern "Rust" {
 /// Runs the program, and prints how much stack it took.
 #[cfg(target_os = "none")]
 extern "C" fn main() -> ! {
-    let top = board::paint();
+    let top = board::stack_pointer();
+    paint(top);
     let success = run();
     print("stack ");
-    print_number(top - board::deepest());
+    print_number(top - deepest());
     exit(success)
 }
 
@@ -73,9 +74,16 @@ fn print_number(number: usize) {
 #[cfg(target_os = "none")]
 const PAINT: u32 = 0xCCCC_CCCC;
 
+#[cfg(target_os = "none")]
+unsafe extern "C" {
+    static mut stack_end: u32;
+}
+
 /// Paints the stack from its end to near `top`, where it is used already.
 #[cfg(target_os = "none")]
-fn paint(end: *mut u32, top: usize) {
+#[inline(never)]
+fn paint(top: usize) {
+    let end = &raw mut stack_end;
     let words = (top - end.addr()) / 4 - 16;
     for at in 0..words {
         // SAFETY: nothing is on the stack there yet, nor anything else in memory.
@@ -85,7 +93,8 @@ fn paint(end: *mut u32, top: usize) {
 
 /// The address of the first word that is not painted any more.
 #[cfg(target_os = "none")]
-fn deepest(mut end: *const u32) -> usize {
+fn deepest() -> usize {
+    let mut end = &raw const stack_end;
     // SAFETY: as far as it goes there is stack, whose top is in use.
     while unsafe { end.read_volatile() } == PAINT {
         end = unsafe { end.add(1) };
@@ -100,20 +109,13 @@ mod board {
 
     unsafe extern "C" {
         static stack_top: u32;
-        static mut stack_end: u32;
     }
 
-    #[inline(never)]
-    pub(super) fn paint() -> usize {
+    pub(super) fn stack_pointer() -> usize {
         let top: usize;
         // SAFETY: it reads a register.
         unsafe { asm!("mov {}, sp", out(reg) top, options(nomem, nostack)) };
-        super::paint(&raw mut stack_end, top);
         top
-    }
-
-    pub(super) fn deepest() -> usize {
-        super::deepest(&raw const stack_end)
     }
 
     /// The core loads its stack pointer and its first instruction from here, so that Rust runs at once.
@@ -152,21 +154,11 @@ mod board {
     use super::{exit, main, print};
     use core::arch::{asm, global_asm};
 
-    unsafe extern "C" {
-        static mut stack_end: u32;
-    }
-
-    #[inline(never)]
-    pub(super) fn paint() -> usize {
+    pub(super) fn stack_pointer() -> usize {
         let top: usize;
         // SAFETY: it reads a register.
         unsafe { asm!("mv {}, sp", out(reg) top, options(nomem, nostack)) };
-        super::paint(&raw mut stack_end, top);
         top
-    }
-
-    pub(super) fn deepest() -> usize {
-        super::deepest(&raw const stack_end)
     }
 
     // A hart starts without a stack, and a trap needs an aligned address to go to.
