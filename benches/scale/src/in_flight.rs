@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::connect::{NOW, answers, client, delivery, hello, publish, pubrel, server, take};
-use crate::measure::{self, Sampled, least, median, nanoseconds, samples};
+use crate::measure::{self, Sampled, Samples, nanoseconds, samples};
 use crate::plot::{Line, Panel};
 use crate::report::{Check, Report, decimals, table, whole};
 
@@ -193,17 +193,7 @@ impl Case {
 #[derive(Serialize)]
 struct Row {
     case: Case,
-    nanoseconds: Vec<f64>,
-}
-
-impl Row {
-    fn time(&self) -> f64 {
-        median(&self.nanoseconds)
-    }
-
-    fn least(&self) -> f64 {
-        least(&self.nanoseconds)
-    }
+    nanoseconds: Samples,
 }
 
 /// The curves: one for each side, QoS and order.
@@ -306,7 +296,7 @@ fn text(rows: &[Row], sizes: &[u16], counts: &[Count]) -> String {
     };
     let row = |((side, qos, sequence), rows): ((Side, u8, Sequence), &[Row])| {
         let name = format!("{}; {}", side.title(), describe(qos, sequence));
-        [name].into_iter().chain(rows.iter().map(|row| decimals(row.time()))).collect()
+        [name].into_iter().chain(rows.iter().map(|row| decimals(row.nanoseconds.median()))).collect()
     };
     let mut text = table(&header("ns per packet", sizes), by_curve(rows, sizes).map(row))
         + "
@@ -338,7 +328,7 @@ places, so that 256 in flight are its best choice.
 fn panels(rows: &[Row], sizes: &[u16]) -> Vec<Panel> {
     let line = |((_, qos, sequence), rows): ((Side, u8, Sequence), &[Row])| Line {
         name: describe(qos, sequence),
-        points: rows.iter().map(|row| (f64::from(row.case.in_flight), row.time())).collect(),
+        points: rows.iter().map(|row| (f64::from(row.case.in_flight), row.nanoseconds.median())).collect(),
     };
     let panel = |side: Side, colliding: bool| Panel {
         title: if colliding { "received, hostile identifiers".into() } else { side.title().into() },
@@ -357,7 +347,9 @@ fn panels(rows: &[Row], sizes: &[u16]) -> Vec<Panel> {
 fn checks(rows: &[Row], sizes: &[u16], counts: &[Count]) -> Vec<Check> {
     let mut checks = Vec::new();
     for ((side, qos, sequence), rows) in by_curve(rows, sizes) {
-        let of = |n: u16| rows.iter().find(|row| row.case.in_flight == n).map_or(f64::NAN, Row::least);
+        let of = |n: u16| {
+            rows.iter().find(|row| row.case.in_flight == n).map_or(f64::NAN, |row| row.nanoseconds.least())
+        };
         let name = format!("{}, {}", side.title(), describe(qos, sequence));
         let limit = match (side, sequence) {
             (Side::OutboxCopies, Sequence::Random) => SCATTERED,
@@ -366,7 +358,7 @@ fn checks(rows: &[Row], sizes: &[u16], counts: &[Count]) -> Vec<Check> {
         let what = format!("{name}: times as long with 65,535 as with {REFERENCE}");
         checks.push(Check::at_most(what, of(u16::MAX) / of(REFERENCE), limit));
         if sequence == Sequence::Colliding {
-            let most = rows.iter().map(Row::least).fold(0.0, f64::max);
+            let most = rows.iter().map(|row| row.nanoseconds.least()).fold(0.0, f64::max);
             checks.push(Check::at_most(
                 format!("{name}: times as long at worst as with 1"),
                 most / of(1),

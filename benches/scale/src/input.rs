@@ -5,7 +5,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::connect::{NOW, hello, publish, server};
-use crate::measure::{Sampled, least, median, nanoseconds, samples};
+use crate::measure::{Sampled, Samples, nanoseconds, samples};
 use crate::plot::{Line, Panel};
 use crate::report::{Check, Report, decimals, table, whole};
 
@@ -121,24 +121,16 @@ fn feed(server: &mut Server<Heap<Caller>>, input: &[u8], piece: usize, out: &mut
 struct Row {
     case: Case,
     packets: usize,
-    nanoseconds: Vec<f64>,
+    nanoseconds: Samples,
 }
 
 impl Row {
-    fn time(&self) -> f64 {
-        median(&self.nanoseconds)
-    }
-
-    fn least(&self) -> f64 {
-        least(&self.nanoseconds)
-    }
-
     fn per_byte(&self) -> f64 {
-        self.time() / self.case.length as f64
+        self.nanoseconds.median() / self.case.length as f64
     }
 
     fn per_piece(&self) -> f64 {
-        self.time() / self.case.pieces() as f64
+        self.nanoseconds.median() / self.case.pieces() as f64
     }
 }
 
@@ -155,7 +147,7 @@ pub fn measure(quick: bool) -> Report {
     let cases: Vec<_> = cases.collect();
     let mut sampled: Vec<_> = cases.iter().map(|case| case.sampled()).collect();
     let samples = samples(rounds, &mut sampled);
-    let row = |(case, nanoseconds): (Case, Vec<f64>)| Row {
+    let row = |(case, nanoseconds): (Case, Samples)| Row {
         case,
         packets: case.kind.input(case.length).1,
         nanoseconds,
@@ -234,7 +226,7 @@ fn checks(rows: &[Row], lengths: &[usize]) -> Vec<Check> {
     let mut checks = Vec::new();
     for kind in Kind::ALL {
         let of = |length, piece| {
-            find(rows, kind, length, piece).map_or(f64::NAN, |row| row.least() / length as f64)
+            find(rows, kind, length, piece).map_or(f64::NAN, |row| row.nanoseconds.least() / length as f64)
         };
         let ratios = PIECES.map(|piece| of(longest, piece) / of(shortest, piece));
         let what =
@@ -243,8 +235,9 @@ fn checks(rows: &[Row], lengths: &[usize]) -> Vec<Check> {
     }
     // What is cut once more costs another call, which finds out at once that something is missing.
     if let Some(whole) = find(rows, Kind::Packets, longest, usize::MAX) {
-        let packet = whole.least() / whole.packets as f64;
-        let cut = |row: &Row| (row.least() - whole.least()) / row.case.pieces() as f64;
+        let packet = whole.nanoseconds.least() / whole.packets as f64;
+        let cut =
+            |row: &Row| (row.nanoseconds.least() - whole.nanoseconds.least()) / row.case.pieces() as f64;
         let cuts =
             [1, 2, 7].into_iter().filter_map(|piece| find(rows, Kind::Packets, longest, piece)).map(cut);
         checks.push(Check::at_most(

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use nix::time::ClockId;
 use procfs::process::Process;
+use serde::Serialize;
 
 /// How long this thread runs for something, in nanoseconds: the time in which others run in its place does not count.
 pub fn nanoseconds(work: impl FnOnce()) -> f64 {
@@ -21,9 +22,19 @@ pub fn median(values: &[f64]) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// What a check goes by: whatever disturbs only adds.
-pub fn least(values: &[f64]) -> f64 {
-    values.iter().copied().fold(f64::MAX, f64::min)
+/// The times of one case.
+#[derive(Clone, Default, Serialize)]
+pub struct Samples(Vec<f64>);
+
+impl Samples {
+    pub fn median(&self) -> f64 {
+        median(&self.0)
+    }
+
+    /// What a check goes by: whatever disturbs only adds.
+    pub fn least(&self) -> f64 {
+        self.0.iter().copied().fold(f64::MAX, f64::min)
+    }
 }
 
 /// Something to be measured again and again.
@@ -31,12 +42,12 @@ pub type Sampled = Box<dyn FnMut() -> f64>;
 
 /// So many samples of each case. The cases take turns, to and fro, so that what changes on the machine hits all alike, and none is
 /// always behind the same one.
-pub fn samples(rounds: usize, cases: &mut [Sampled]) -> Vec<Vec<f64>> {
-    let mut samples = vec![Vec::new(); cases.len()];
+pub fn samples(rounds: usize, cases: &mut [Sampled]) -> Vec<Samples> {
+    let mut samples = vec![Samples::default(); cases.len()];
     let mut turns: Vec<_> = (0..cases.len()).collect();
     for _ in 0..rounds {
         for turn in &turns {
-            samples[*turn].push(cases[*turn]());
+            samples[*turn].0.push(cases[*turn]());
         }
         turns.reverse();
     }

@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::connect::{NOW, Stored, Tables, answers, hello, server, take};
-use crate::measure::{self, Sampled, least, median, nanoseconds, samples};
+use crate::measure::{self, Sampled, Samples, nanoseconds, samples};
 use crate::plot::{Line, Panel};
 use crate::report::{Check, Report, decimals, table, whole};
 use ways::{Link, Outgoing, Output, Send, WAYS, copy_of};
@@ -129,17 +129,7 @@ struct Row {
     bytes_copied: f64,
     allocations: u64,
     instructions: Option<f64>,
-    nanoseconds: Vec<f64>,
-}
-
-impl Row {
-    fn time(&self) -> f64 {
-        median(&self.nanoseconds)
-    }
-
-    fn least(&self) -> f64 {
-        least(&self.nanoseconds)
-    }
+    nanoseconds: Samples,
 }
 
 fn cases(subscribers: usize) -> Vec<Case> {
@@ -224,7 +214,7 @@ fn row(world: &mut World, case: &Case) -> Row {
         bytes_copied,
         allocations,
         instructions: None,
-        nanoseconds: Vec::new(),
+        nanoseconds: Samples::default(),
     }
 }
 
@@ -232,7 +222,12 @@ fn report(subscribers: usize, rows: &[Row]) -> Report {
     let (mixed, groups): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.group.is_none());
     let figures = |row: &Row| {
         let instructions = row.instructions.map_or("-".into(), decimals);
-        [decimals(row.time()), instructions, decimals(row.bytes_copied), row.allocations.to_string()]
+        [
+            decimals(row.nanoseconds.median()),
+            instructions,
+            decimals(row.bytes_copied),
+            row.allocations.to_string(),
+        ]
     };
     let text = table(
         &["for each subscriber", "payload", "ns", "instructions", "bytes copied", "allocations in all"],
@@ -258,7 +253,7 @@ in a cache: that is most of the time. Those of one kind are every sixth, which h
         points: mixed
             .iter()
             .filter(|row| row.way == way && row.properties == properties)
-            .map(|row| (row.payload as f64, row.time()))
+            .map(|row| (row.payload as f64, row.nanoseconds.median()))
             .collect(),
     };
     let lines = [0, PROPERTIES.len()].into_iter().flat_map(|n| WAYS.map(|(way, _)| line(way, n)));
@@ -300,7 +295,7 @@ fn checks(mixed: &[&Row]) -> Vec<Check> {
                 most - least,
                 LENGTH_FIELD,
             ));
-            let (least, most) = spread(Row::least);
+            let (least, most) = spread(|row| row.nanoseconds.least());
             checks.push(Check::at_most(
                 format!("{way}, {what}: times as long for a larger payload"),
                 most / least,
