@@ -53,6 +53,7 @@ impl<'a> Connack<'a> {
     }
 }
 
+/// Where the compiler sees that there are no others, only the caller's properties are looked at.
 impl Encode for Connack<'_> {
     #[inline(always)]
     fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {

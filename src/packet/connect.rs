@@ -198,6 +198,7 @@ impl<'a> Connect<'a> {
     }
 }
 
+/// Where the compiler sees that there are no others, only the caller's properties are looked at.
 impl Encode for Connect<'_> {
     #[inline(always)]
     fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
