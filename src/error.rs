@@ -379,13 +379,20 @@ impl fmt::Display for Violation {
 /// assert_eq!(error.to_string(), "PUBLISH Topic Alias: value out of range [MQTT-3.3.2-8], byte 7");
 /// # Ok(()) }
 /// ```
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
-#[error("{violation}, byte {offset}")]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct DecodeError {
     pub(crate) violation: Violation,
     pub(crate) value: u8,
     pub(crate) offset: u32,
 }
+
+impl fmt::Display for DecodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, byte {}", self.violation, self.offset)
+    }
+}
+
+impl core::error::Error for DecodeError {}
 
 impl DecodeError {
     /// The offset of the offending byte from the first byte of the packet.
@@ -523,19 +530,28 @@ impl Answer {
 /// The packet can't be written: the caller's fault, or the caller's buffer is too small.
 ///
 /// Nothing has been written when this is returned.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// The data breaks a rule of MQTT; [`Violation::field`] names it.
-    #[error("{0}")]
     Invalid(Violation),
     /// The sink can't take all that is to be written.
-    #[error("no room for {needed} bytes")]
     NoRoom {
         /// Its length in bytes: that of the packet, or of its head if that is written alone.
         needed: usize,
     },
 }
+
+impl fmt::Display for EncodeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid(violation) => violation.fmt(f),
+            Self::NoRoom { needed } => write!(f, "no room for {needed} bytes"),
+        }
+    }
+}
+
+impl core::error::Error for EncodeError {}
 
 impl EncodeError {
     /// What is wrong with the data; `None` if only room was lacking.

@@ -1,16 +1,25 @@
 //! Topic names and topic filters: validation, shared subscriptions, matching.
 
+use core::fmt;
+
 use crate::error::ErrorKind;
 use crate::version::Version;
 use crate::wire::{Flaw, check_filter, check_topic};
 
 /// A text is not a topic name or not a topic filter.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{kind}, byte {at}")]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct TopicError {
     kind: ErrorKind,
     at: usize,
 }
+
+impl fmt::Display for TopicError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, byte {}", self.kind, self.at)
+    }
+}
+
+impl core::error::Error for TopicError {}
 
 impl TopicError {
     /// What is wrong.

@@ -1,14 +1,15 @@
 //! What a connection tells its caller.
 
+use core::fmt;
+
 use crate::error::{DecodeError, ErrorKind, Field, Violation};
 use crate::packet::{
     Auth, Connack, Connect, Disconnect, PacketId, Qos, Suback, Subscribe, Unsuback, Unsubscribe,
 };
-use crate::property::{Properties, PropertyId};
+use crate::property::Properties;
 use crate::reason::ReasonCode;
 use crate::session::Handle;
 use crate::wire::PacketType;
-use crate::{EncodeError, StoreError};
 
 /// What [`handle`](crate::Connection::handle) found.
 #[derive(Debug)]
@@ -68,8 +69,8 @@ pub enum Cause {
     Eof,
 }
 
-impl core::fmt::Display for Cause {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Local => f.write_str("this side disconnected"),
             Self::Peer(reason) => write!(f, "the peer disconnected: {reason}"),
@@ -183,8 +184,8 @@ impl From<DecodeError> for ProtocolError {
     }
 }
 
-impl core::fmt::Display for ProtocolError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+impl fmt::Display for ProtocolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.violation.fmt(f)?;
         if let Some((value, limit)) = self.exceeded() {
             write!(f, ", {value} and not more than {limit}")?;
@@ -307,22 +308,6 @@ impl AckToken {
     }
 }
 
-/// A message could not be acknowledged.
-#[derive(Debug, Eq, PartialEq, thiserror::Error)]
-#[error("{error}")]
-pub struct AckError {
-    /// The token, as good as before.
-    pub token: AckToken,
-    /// Why.
-    pub error: UsageError,
-}
-
-impl From<AckError> for UsageError {
-    fn from(error: AckError) -> Self {
-        error.error
-    }
-}
-
 /// When messages are acknowledged.
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Acknowledge {
@@ -331,105 +316,4 @@ pub enum Acknowledge {
     Automatic,
     /// When the application calls [`ack`](crate::Connection::ack) with the token of the message.
     Manual,
-}
-
-/// The caller asks for what is not possible. Nothing has changed.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum UsageError {
-    /// The sink can't take it now; it needs this many bytes of room.
-    #[error("the sink needs room for {0} bytes")]
-    NoRoom(usize),
-    /// The connection is not established, or no more.
-    #[error("not connected")]
-    NotConnected,
-    /// As many messages are unacknowledged as the peer allows. Try again after an [`Event::Acked`].
-    #[error("the peer takes no more than {0} unacknowledged messages")]
-    WindowFull(u16),
-    /// Messages of an earlier connection have to be sent again first.
-    #[error("messages of an earlier connection come first")]
-    Resuming,
-    /// The store has no room or failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The token was used, or is of another connection.
-    #[error("the token is of no use any more")]
-    StaleToken,
-    /// Nothing waits for this.
-    #[error("nothing of that kind is asked for")]
-    NotAsked,
-    /// The number of reason codes is not that of the topic filters.
-    #[error("{filters} topic filters need as many reason codes, not {reasons}")]
-    ReasonCount {
-        /// How many filters the packet had.
-        filters: usize,
-        /// How many codes were given.
-        reasons: usize,
-    },
-    /// The peer takes no packet of that size.
-    #[error("a packet of {size} bytes, and the peer's maximum is {limit}")]
-    TooLarge {
-        /// The size of the packet in bytes.
-        size: usize,
-        /// The peer's Maximum Packet Size in bytes.
-        limit: u32,
-    },
-    /// The server does not support this, as the property of that name said; [`Limits`](crate::Limits) has them all.
-    #[error("beyond what the server supports: {0}")]
-    NotAvailable(PropertyId),
-    /// What this property says is for the [`Config`](crate::Config) to say, which is what counts.
-    #[error("{0} is announced as the configuration says")]
-    NotYours(PropertyId),
-    /// A client without an identifier has to be given one, and no other may be `[MQTT-3.2.2-16]`.
-    #[error("Assigned Client Identifier is for clients without an identifier, and for these it is needed")]
-    AssignedClientIdentifier,
-    /// A client that named an authentication method is accepted with that method, and no other client with any
-    /// `[MQTT-4.12.0-5]` `[MQTT-4.12.0-6]`.
-    #[error("not the Authentication Method of the CONNECT")]
-    AuthenticationMethod,
-    /// A session that was to end with its connection can't be prolonged in the end.
-    #[error("a session that ends with its connection can't be prolonged")]
-    SessionExpiry,
-    /// The payload of a message is not complete: so many bytes are left, and nothing else can be sent before them.
-    #[error("{0} bytes of a payload have to be sent first")]
-    PayloadPending(u32),
-    /// More of a payload than is left, which is so many bytes.
-    #[error("only {0} bytes of payload are left")]
-    PayloadOverrun(u32),
-    /// A Topic Alias is none of the caller's business.
-    #[error("a message has no Topic Alias")]
-    TopicAlias,
-    /// The packet breaks a rule.
-    #[error(transparent)]
-    Encode(#[from] EncodeError),
-}
-
-impl UsageError {
-    /// Whether the same call may succeed later, in this connection: after the sink is written out, or after an
-    /// [`Event::Acked`]. An application keeps its message then, and with [`NotConnected`](Self::NotConnected) for the next
-    /// connection; with any other error it can only give it up.
-    pub const fn is_temporary(&self) -> bool {
-        matches!(
-            self,
-            Self::NoRoom(_)
-                | Self::WindowFull(_)
-                | Self::Resuming
-                | Self::PayloadPending(_)
-                | Self::Store(StoreError::Full | StoreError::Failed)
-        )
-    }
-}
-
-#[cfg(feature = "std")]
-impl From<UsageError> for std::io::Error {
-    fn from(error: UsageError) -> Self {
-        Self::other(error)
-    }
-}
-
-#[cfg(feature = "std")]
-impl From<AckError> for std::io::Error {
-    fn from(error: AckError) -> Self {
-        Self::other(error.error)
-    }
 }

@@ -14,16 +14,16 @@ mod output;
 mod permitted;
 mod server;
 mod stream;
+mod usage;
 
 #[cfg(feature = "alloc")]
 pub use alias::HeapTopics;
 pub use alias::{Aliases, FixedTopics, NoAliases, NoTopics, TopicSlot, TopicTable};
 pub use client::Client;
 pub use config::{Agreement, Config, Limits};
-pub use event::{
-    AckError, AckToken, Acknowledge, Cause, Event, Incoming, ProtocolError, Step, Timer, UsageError, Wait,
-};
+pub use event::{AckToken, Acknowledge, Cause, Event, Incoming, ProtocolError, Step, Timer, Wait};
 pub use server::Server;
+pub use usage::{AckError, UsageError};
 
 /// The two roles of a [`Connection`].
 pub mod role {

@@ -145,16 +145,25 @@ pub enum DoneKind {
 }
 
 /// Bytes that are no entry.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum LogError {
     /// The bytes end within an entry.
-    #[error("the bytes end within an entry")]
     Truncated,
     /// Something else, or damaged.
-    #[error("not an entry of a log")]
     Unknown,
 }
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "the bytes end within an entry",
+            Self::Unknown => "not an entry of a log",
+        })
+    }
+}
+
+impl core::error::Error for LogError {}
 
 /// What a log begins with: three letters and the version of the format.
 pub const HEADER: [u8; 4] = *b"MQL\x01";

@@ -1,22 +1,43 @@
 //! A session as a log tells of it.
 
+use core::fmt;
+
 use super::state::{ARRIVALS, FLIGHTS, SessionState};
 use super::{Handle, Keep, Message, Session, Store, StoreError};
 use crate::event_log::{LogError, Part};
 use crate::packet::PacketId;
 
 /// How a state can't be put into a session.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum StateError {
     /// It is damaged.
-    #[error(transparent)]
-    Log(#[from] LogError),
+    Log(LogError),
     /// The store does not take it.
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
     /// The tables of the store are of another size.
-    #[error("a store of another size")]
     Shape,
+}
+
+impl From<LogError> for StateError {
+    fn from(error: LogError) -> Self {
+        Self::Log(error)
+    }
+}
+
+impl From<StoreError> for StateError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl fmt::Display for StateError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Log(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Shape => f.write_str("a store of another size"),
+        }
+    }
 }
 
 fn value<T: Copy>(all: &[T], number: u8) -> Result<T, LogError> {

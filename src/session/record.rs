@@ -82,17 +82,26 @@ pub enum Record<'a> {
 }
 
 /// Bytes that are no record.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum RecordError {
     /// The bytes end within a record. At the end of a log that is what a crash leaves behind: the record was not
     /// acted upon.
-    #[error("the bytes end within a record")]
     Truncated,
     /// Something else, or damaged.
-    #[error("not a record of a session")]
     Unknown,
 }
+
+impl fmt::Display for RecordError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Truncated => "the bytes end within a record",
+            Self::Unknown => "not a record of a session",
+        })
+    }
+}
+
+impl core::error::Error for RecordError {}
 
 impl<'a> Record<'a> {
     /// What a file of records begins with: three letters and the version of the format.

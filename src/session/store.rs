@@ -1,5 +1,7 @@
 //! Where a session keeps what it must not lose.
 
+use core::fmt;
+
 use super::inbox::IncomingSlot;
 use super::outbox::OutgoingSlot;
 use super::{Message, Record};
@@ -8,19 +10,28 @@ use crate::version::Version;
 use crate::wire::{Context, Frame, Scope, Sink, Split, encode};
 
 /// Why a store could not do what it was asked to. Nothing has happened then.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum StoreError {
     /// There is no place for one more message now.
-    #[error("no room in the store")]
     Full,
     /// The message is larger than the places are.
-    #[error("the message is too large for the store")]
     TooLarge,
     /// A record could not be written down.
-    #[error("the store failed")]
     Failed,
 }
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Full => "no room in the store",
+            Self::TooLarge => "the message is too large for the store",
+            Self::Failed => "the store failed",
+        })
+    }
+}
+
+impl core::error::Error for StoreError {}
 
 /// How a message is kept until it is acknowledged.
 ///
