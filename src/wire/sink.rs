@@ -54,17 +54,13 @@ impl Sink for &mut [u8] {
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn put(&mut self, bytes: &[u8]) {
-        let (to, rest) = core::mem::take(self).split_at_mut_checked(bytes.len()).unwrap_or_default();
-        *self = rest;
-        copy(bytes, to);
-    }
-}
-
-/// `copy_from_slice` without its panic, which the compiler can't always rule out. By itself this becomes a `memcpy`.
-#[inline]
-fn copy(from: &[u8], to: &mut [u8]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = *from;
+        *self = match core::mem::take(self).split_at_mut_checked(bytes.len()) {
+            Some((to, rest)) => {
+                to.copy_from_slice(bytes);
+                rest
+            }
+            None => &mut [],
+        };
     }
 }
 

@@ -25,12 +25,13 @@ fn is_plain<const LOWEST: i8>(bytes: &[u8]) -> bool {
         return bytes.iter().all(|&byte| byte as i8 >= LOWEST);
     }
     // The first and the last ones may overlap, which does no harm.
-    if let (Some(first), Some(last)) = (bytes.first_chunk::<16>(), last_chunk(bytes)) {
-        are_plain::<LOWEST, 16>(first, last) && (bytes.len() <= 32 || is_long_plain::<LOWEST>(bytes))
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<8>(), last_chunk(bytes)) {
-        are_plain::<LOWEST, 8>(first, last)
-    } else if let (Some(first), Some(last)) = (bytes.first_chunk::<4>(), last_chunk(bytes)) {
-        are_plain::<LOWEST, 4>(first, last)
+    let len = bytes.len();
+    if len >= 16 {
+        are_plain::<LOWEST, 16>(bytes) && (len <= 32 || is_long_plain::<LOWEST>(bytes))
+    } else if len >= 8 {
+        are_plain::<LOWEST, 8>(bytes)
+    } else if len >= 4 {
+        are_plain::<LOWEST, 4>(bytes)
     } else {
         bytes.iter().all(|&byte| byte as i8 >= LOWEST)
     }
@@ -40,7 +41,7 @@ fn is_plain<const LOWEST: i8>(bytes: &[u8]) -> bool {
 fn is_long_plain<const LOWEST: i8>(bytes: &[u8]) -> bool {
     let mut rest = bytes;
     while let Some((chunk, behind)) = rest.split_first_chunk::<16>() {
-        if !are_plain::<LOWEST, 16>(chunk, chunk) {
+        if !are_plain::<LOWEST, 16>(chunk) {
             return false;
         }
         rest = behind;
@@ -48,17 +49,13 @@ fn is_long_plain<const LOWEST: i8>(bytes: &[u8]) -> bool {
     true
 }
 
-/// Looks at all of them at a time, for which processors with vectors need a comparison or two.
+/// Looks at the first `N` bytes and the last, of at least as many, at a time, for which processors with vectors need a
+/// comparison or two.
 #[inline(always)]
-fn are_plain<const LOWEST: i8, const N: usize>(one: &[u8; N], other: &[u8; N]) -> bool {
+fn are_plain<const LOWEST: i8, const N: usize>(bytes: &[u8]) -> bool {
     let is_odd = |byte: u8| (byte as i8) < LOWEST;
-    !one.iter().zip(other).fold(false, |odd, (&a, &b)| odd | is_odd(a) | is_odd(b))
-}
-
-/// `bytes.last_chunk()` without its panic, which the compiler can't always rule out.
-#[inline(always)]
-fn last_chunk<const N: usize>(bytes: &[u8]) -> Option<&[u8; N]> {
-    bytes.get(bytes.len().checked_sub(N)?..)?.first_chunk()
+    let (Some(first), Some(last)) = (bytes.first_chunk::<N>(), bytes.last_chunk::<N>()) else { return false };
+    !last.iter().zip(first).fold(false, |odd, (&a, &b)| odd | is_odd(a) | is_odd(b))
 }
 
 /// Text: well-formed UTF-8 `[MQTT-1.5.3-1]` `[MQTT-1.5.4-1]`.
