@@ -1,10 +1,10 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP: one shape.
 
-use super::{PacketId, first_byte, outcome};
+use super::{PacketId, encode_apart, first_byte, outcome};
 use crate::error::EncodeError;
 use crate::property::Properties;
 use crate::reason::ReasonCode;
-use crate::wire::{Context, Decoded, Encode, Lengths, Mode, Reader, Scope, Sink, Writer};
+use crate::wire::{Check, Context, Decoded, Encode, Lengths, Mode, Reader, Scope, Sink, Writer, encode};
 
 /// PUBACK, PUBREC, PUBREL or PUBCOMP.
 ///
@@ -37,6 +37,14 @@ impl<'a> Ack<'a> {
         let packet_id = reader.packet_id()?;
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { packet_id, reason, properties })
+    }
+
+    #[inline(always)]
+    pub(super) fn encode(&self, cx: Context, out: &mut (impl Sink + ?Sized)) -> Check {
+        match outcome::is_plain(self.reason, &self.properties) {
+            true => encode(&PlainAck(self.packet_id), cx, out),
+            false => encode_apart(self, cx, out),
+        }
     }
 }
 

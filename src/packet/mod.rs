@@ -171,7 +171,7 @@ impl<'a> Packet<'a> {
     /// express it; [`EncodeError::NoRoom`] if `out` can't take it.
     #[inline]
     pub fn encode(&self, version: Version, out: &mut (impl Sink + ?Sized)) -> Result<usize, EncodeError> {
-        self.write(Context { version, sender: None, scope: Scope::of(self.packet_type()) }, out)
+        self.write(version, None, out)
     }
 
     /// Writes like [`encode`](Self::encode) a packet that `sender` is about to send, and refuses what this side may
@@ -200,34 +200,36 @@ impl<'a> Packet<'a> {
         if packet_type != PacketType::Auth && !packet_type.may_be_sent_by(sender, version) {
             return Err(invalid(cx, ErrorKind::Sender, Field::PacketType));
         }
-        self.write(cx, out)
+        self.write(version, Some(sender), out)
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut S) -> Result<usize, EncodeError> {
+    fn write(
+        &self,
+        version: Version,
+        sender: Option<Sender>,
+        out: &mut (impl Sink + ?Sized),
+    ) -> Result<usize, EncodeError> {
+        let cx = |scope| Context { version, sender, scope };
         match self {
-            Self::Connect(packet) => encode_apart(packet, cx, out),
-            Self::Connack(packet) => encode_apart(packet, cx, out),
-            // The usual message has no properties, and the usual acknowledgement says "success".
-            Self::Publish(packet) if packet.properties.is_empty() => {
-                encode(&packet.outgoing(&Properties::EMPTY), cx, out)
-            }
-            Self::Publish(packet) => encode_apart(&packet.outgoing(&packet.properties), cx, out),
-            Self::Puback(packet) | Self::Pubrec(packet) | Self::Pubrel(packet) | Self::Pubcomp(packet) => {
-                match outcome::is_plain(packet.reason, &packet.properties) {
-                    true => encode(&PlainAck(packet.packet_id), cx, out),
-                    false => encode_apart(packet, cx, out),
-                }
-            }
-            Self::Subscribe(packet) => encode_apart(packet, cx, out),
-            Self::Suback(packet) | Self::Unsuback(packet) => encode_apart(packet, cx, out),
-            Self::Unsubscribe(packet) => encode_apart(packet, cx, out),
-            Self::Pingreq | Self::Pingresp => encode(&Bare, cx, out),
+            Self::Connect(packet) => encode_apart(packet, cx(Scope::CONNECT), out),
+            Self::Connack(packet) => encode_apart(packet, cx(Scope::CONNACK), out),
+            Self::Publish(packet) => packet.encode(cx(Scope::PUBLISH), out),
+            Self::Puback(packet) => packet.encode(cx(Scope::PUBACK), out),
+            Self::Pubrec(packet) => packet.encode(cx(Scope::PUBREC), out),
+            Self::Pubrel(packet) => packet.encode(cx(Scope::PUBREL), out),
+            Self::Pubcomp(packet) => packet.encode(cx(Scope::PUBCOMP), out),
+            Self::Subscribe(packet) => encode_apart(packet, cx(Scope::SUBSCRIBE), out),
+            Self::Suback(packet) => encode_apart(packet, cx(Scope::SUBACK), out),
+            Self::Unsubscribe(packet) => encode_apart(packet, cx(Scope::UNSUBSCRIBE), out),
+            Self::Unsuback(packet) => encode_apart(packet, cx(Scope::UNSUBACK), out),
+            Self::Pingreq => encode(&Bare, cx(Scope::PINGREQ), out),
+            Self::Pingresp => encode(&Bare, cx(Scope::PINGRESP), out),
             Self::Disconnect(packet) if outcome::is_plain(packet.reason, &packet.properties) => {
-                encode(&Bare, cx, out)
+                encode(&Bare, cx(Scope::DISCONNECT), out)
             }
-            Self::Disconnect(packet) => encode_apart(packet, cx, out),
-            Self::Auth(packet) => encode_apart(packet, cx, out),
+            Self::Disconnect(packet) => encode_apart(packet, cx(Scope::DISCONNECT), out),
+            Self::Auth(packet) => encode_apart(packet, cx(Scope::AUTH), out),
         }
     }
 
@@ -286,7 +288,7 @@ macro_rules! from {
 
 from! { Connect Connack Publish Subscribe Unsubscribe Disconnect Auth }
 
-/// What is rarer than a message must not make its way longer.
+/// What is longer must not make the way of the shortest longer.
 #[inline(never)]
 fn encode_apart(
     packet: &impl Encode,

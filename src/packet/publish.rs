@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{Delivery, Nowhere, Qos};
+use super::{Delivery, Nowhere, Qos, encode_apart};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
 use crate::show::{Binary, Hidden};
@@ -249,6 +249,31 @@ impl<P: Section> Encode for Outgoing<'_, '_, P> {
     }
 }
 
+/// Writes the usual message, at QoS 0 and without properties. All that this is given fits into registers.
+#[inline(never)]
+fn encode_plain(
+    topic: &str,
+    payload: &[u8],
+    out: &mut (impl Sink + ?Sized),
+    version: Version,
+    retain: bool,
+) -> Check {
+    let message = Publish { topic, payload, retain, ..Publish::default() };
+    encode(&message.outgoing(&Properties::EMPTY), publish(version), out)
+}
+
+impl Encode for Publish<'_> {
+    #[inline(always)]
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        self.outgoing(&self.properties).check(cx)
+    }
+
+    #[inline(always)]
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        self.outgoing(&self.properties).write(cx, lengths, out);
+    }
+}
+
 #[cold]
 fn has_alias(properties: Properties<'_>) -> bool {
     properties.topic_alias().is_some()
@@ -280,6 +305,16 @@ impl<'a> Publish<'a> {
         let payload = reader.rest();
         reader.show(Field::Payload, start, Value::Binary(payload));
         Ok(Self { dup, retain, delivery, topic, properties, payload })
+    }
+
+    #[inline(always)]
+    pub(super) fn encode(&self, cx: Context, out: &mut (impl Sink + ?Sized)) -> Check {
+        match self {
+            Self { dup: false, delivery: Delivery::AtMostOnce, properties, .. } if properties.is_empty() => {
+                encode_plain(self.topic, self.payload, out, cx.version, self.retain)
+            }
+            _ => encode_apart(self, cx, out),
+        }
     }
 
     /// As it is written, all of it and with these properties.

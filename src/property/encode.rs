@@ -119,8 +119,9 @@ impl Section for Properties<'_> {
         }
     }
 
+    #[cfg_attr(not(feature = "small"), inline(always))]
     fn has_topic_alias(&self, _: Version) -> bool {
-        self.topic_alias().is_some()
+        !self.is_empty() && self.topic_alias().is_some()
     }
 }
 

@@ -53,6 +53,7 @@ impl Sink for &mut [u8] {
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "small", inline(never))]
     fn put(&mut self, bytes: &[u8]) {
         *self = match core::mem::take(self).split_at_mut_checked(bytes.len()) {
             Some((to, rest)) => {
