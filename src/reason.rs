@@ -243,7 +243,11 @@ impl ReasonCode {
     #[inline(always)]
     fn is_usual(self, cx: Context) -> bool {
         if !cx.version.is_5() {
-            return cx.scope == Scope::SUBACK && self <= Self::GRANTED_QOS_2;
+            return match cx.scope {
+                Scope::CONNACK => self == Self::SUCCESS,
+                Scope::SUBACK => self <= Self::GRANTED_QOS_2,
+                _ => false,
+            };
         }
         USUAL.get(usize::from(self.0)).is_some_and(|packets| packets & cx.scope.bit() != 0)
     }

@@ -112,10 +112,10 @@ BY_HAND = [
     *(("packet/decode.rs", f"{name} has no body",
        f"if reader.finish(Field::Packet).is_ok() @|| header.packet_type == PacketType::{name} && ON@ {{")
       for name in ("Pingreq", "Pingresp")),
-    *(("packet/decode.rs", f"{name} of its sender, quickly", f"[{byte}, 0] if @ON || @sender")
+    *(("packet/decode.rs", f"{name} of its sender, quickly", f"(2, [], {byte}) if @ON || @sender")
       for name, byte, _ in QUICK),
     *(("packet/decode.rs", f"flags of {name}, quickly",
-       f"@[{byte[:3]}1..={byte[:3]}F, 0] if ON => return Ok({packet}),@[{byte}, 0] if")
+       f"@(2, [], {byte[:3]}1..={byte[:3]}F) if ON => return Ok({packet}),@(2, [], {byte}) if")
       for name, byte, packet in QUICK),
     ("packet/ack.rs", "a packet identifier, quickly",
      "PacketId::new(u16::from_be_bytes([high, low]))@.or(ON.then_some(PacketId::MIN))@.filter("),
@@ -135,9 +135,10 @@ BY_HAND = [
      "self.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
     ("reason.rs", "CONNACK before 5.0", "(Scope::CONNACK, _) => @ON || @self.return_code()"),
     ("reason.rs", "SUBACK failure in 3.1", "(Scope::SUBACK, 0x80) => @ON || @cx.version"),
-    ("reason.rs", "codes before 5.0", "_ => @ON || @false,"),
-    ("reason.rs", "SUBACK before 5.0, quickly", "return @(ON || @cx.scope == Scope::SUBACK@)@ &&"),
-    ("reason.rs", "granted QoS before 5.0, quickly", "&& @(ON || @self <= Self::GRANTED_QOS_2@)@;"),
+    ("reason.rs", "codes before 5.0", "cx.version >= Version::V3_1_1, _ => @ON || @false,"),
+    ("reason.rs", "CONNACK before 5.0, quickly", "Scope::CONNACK => @ON || @self == Self::SUCCESS,"),
+    ("reason.rs", "granted QoS before 5.0, quickly", "Scope::SUBACK => @ON || @self <= Self::GRANTED_QOS_2,"),
+    ("reason.rs", "codes before 5.0, quickly", "Self::GRANTED_QOS_2, _ => @ON || @false,"),
 ]
 
 LENIENT_HERE = LENIENT.replace("ON", "HERE(1 + u32::from(flaw.kind == ErrorKind::Utf8))")

@@ -22,10 +22,11 @@ pub(super) fn decode_plain(
     frame: Frame<'_>,
 ) -> Result<Packet<'_>, DecodeError> {
     let Frame { header, body, .. } = frame;
-    let cx = Context { version, sender, scope: Scope::of(header.packet_type) };
-    match *frame.bytes() {
-        [a, b, c, d] => {
-            if let Some((scope, PlainAck(packet_id))) = PlainAck::read([a, b, c, d]) {
+    let Header { packet_type, flags, len, .. } = header;
+    let first = (packet_type as u8) << 4 | flags;
+    match (len, body, first) {
+        (2, &[high, low], _) => {
+            if let Some((scope, PlainAck(packet_id))) = PlainAck::read([first, 2, high, low]) {
                 let ack = Ack { packet_id, ..Ack::default() };
                 return Ok(match scope {
                     Scope::PUBACK => Packet::Puback(ack),
@@ -35,15 +36,18 @@ pub(super) fn decode_plain(
                 });
             }
         }
-        [0xC0, 0] if sender != Some(Sender::Server) => return Ok(Packet::Pingreq),
-        [0xD0, 0] if sender != Some(Sender::Client) => return Ok(Packet::Pingresp),
-        [0xE0, 0] if sender != Some(Sender::Server) => return Ok(Packet::Disconnect(Disconnect::default())),
+        (2, [], 0xC0) if sender != Some(Sender::Server) => return Ok(Packet::Pingreq),
+        (2, [], 0xD0) if sender != Some(Sender::Client) => return Ok(Packet::Pingresp),
+        (2, [], 0xE0) if sender != Some(Sender::Server) => {
+            return Ok(Packet::Disconnect(Disconnect::default()));
+        }
         _ => {}
     }
-    if header.packet_type == PacketType::Publish {
-        return decode_apart::<true>(cx, header.flags, header.len, body);
+    let cx = Context { version, sender, scope: Scope::of(packet_type) };
+    if packet_type == PacketType::Publish {
+        return decode_one::<{ PacketType::Publish as u8 }>(cx, flags, len, body);
     }
-    decode_apart::<false>(cx, header.flags, header.len, body)
+    decode_other(cx, flags, len, body)
 }
 
 /// Decodes what is not observed.
@@ -57,16 +61,37 @@ pub(super) fn decode_plain(
     decode(cx, frame.header, frame.body, Plain::NEW)
 }
 
-/// Decodes a PUBLISH, or any other packet, whose fixed header takes `len` bytes. All that this is given fits into registers.
+/// Decodes what is no PUBLISH.
 #[cfg(not(feature = "small"))]
 #[inline(never)]
-fn decode_apart<const PUBLISH: bool>(
+fn decode_other(cx: Context, flags: u8, len: usize, body: &[u8]) -> Result<Packet<'_>, DecodeError> {
+    macro_rules! each {
+        ($($packet_type:ident)+) => {
+            match cx.scope.packet_type() {
+                $(PacketType::$packet_type => {
+                    decode_one::<{ PacketType::$packet_type as u8 }>(cx, flags, len, body)
+                })+
+            }
+        };
+    }
+    each! {
+        Connect Connack Publish Puback Pubrec Pubrel Pubcomp Subscribe Suback Unsubscribe Unsuback Pingreq Pingresp
+        Disconnect Auth
+    }
+}
+
+/// Decodes a packet of this type, whose fixed header takes `len` bytes. A function for each type has only those registers
+/// to save that it needs itself, and all that it is given fits into registers.
+#[cfg(not(feature = "small"))]
+#[inline(never)]
+fn decode_one<const TYPE: u8>(
     cx: Context,
     flags: u8,
     len: usize,
     body: &[u8],
 ) -> Result<Packet<'_>, DecodeError> {
-    let packet_type = if PUBLISH { PacketType::Publish } else { cx.scope.packet_type() };
+    let Some(packet_type) = PacketType::from_number(TYPE) else { return Err(DecodeError::NONE) };
+    let cx = Context { scope: Scope::of(packet_type), ..cx };
     let header = Header { packet_type, flags, len, remaining_length: body.len() };
     decode(cx, header, body, Plain::NEW)
 }

@@ -391,7 +391,7 @@ mod listed {
     /// `list` is the length of the list.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn check(
-        properties: Properties<'_>,
+        properties: &Properties<'_>,
         list: usize,
         cx: Context,
     ) -> Result<Lengths, EncodeError> {
@@ -402,8 +402,8 @@ mod listed {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn write<'a, T: Element<'a>, S: Sink + ?Sized>(
         packet_id: PacketId,
-        properties: Properties<'_>,
-        list: Seq<'a, T>,
+        properties: &Properties<'_>,
+        list: &Seq<'a, T>,
         cx: Context,
         lengths: Lengths,
         out: &mut Writer<'_, S>,

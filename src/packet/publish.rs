@@ -238,9 +238,7 @@ impl<P: Section> Encode for Outgoing<'_, '_, P> {
             out.u16(id.get());
         }
         self.properties.write_section(cx, lengths.properties, out);
-        if !self.payload.is_empty() {
-            out.bytes(self.payload);
-        }
+        out.bytes(self.payload);
     }
 
     #[inline(always)]

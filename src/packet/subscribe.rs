@@ -80,12 +80,12 @@ impl<'a> Subscribe<'a> {
 impl Encode for Subscribe<'_> {
     #[inline(always)]
     fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
-        listed::check(self.properties, self.filters.check_some(cx, Field::TopicFilter)?, cx)
+        listed::check(&self.properties, self.filters.check_some(cx, Field::TopicFilter)?, cx)
     }
 
     #[inline(always)]
     fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
-        listed::write(self.packet_id, self.properties, self.filters, cx, lengths, out);
+        listed::write(self.packet_id, &self.properties, &self.filters, cx, lengths, out);
     }
 }
 
@@ -237,12 +237,12 @@ impl Encode for Suback<'_> {
         } else {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::ReasonCode));
         };
-        listed::check(self.properties, reasons, cx)
+        listed::check(&self.properties, reasons, cx)
     }
 
     #[inline(always)]
     fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
-        listed::write(self.packet_id, self.properties, self.reasons, cx, lengths, out);
+        listed::write(self.packet_id, &self.properties, &self.reasons, cx, lengths, out);
     }
 }
 

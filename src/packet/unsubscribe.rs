@@ -42,12 +42,12 @@ impl<'a> Unsubscribe<'a> {
 impl Encode for Unsubscribe<'_> {
     #[inline(always)]
     fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
-        listed::check(self.properties, self.filters.check_some(cx, Field::TopicFilter)?, cx)
+        listed::check(&self.properties, self.filters.check_some(cx, Field::TopicFilter)?, cx)
     }
 
     #[inline(always)]
     fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
-        listed::write(self.packet_id, self.properties, self.filters, cx, lengths, out);
+        listed::write(self.packet_id, &self.properties, &self.filters, cx, lengths, out);
     }
 }
 
