@@ -23,8 +23,9 @@ use crate::{Field, PacketType};
 #[derive(Clone, Copy, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 pub struct ReasonCode(u8);
 
+/// What is said of a code, but for its name: who never asks for that has no text in the program.
 struct Row {
-    name: &'static str,
+    code: u8,
     /// Packets that carry it, that only a client or only a server sends with it, and that nobody should send with it
     /// but whose receivers put up with it: sets of scopes.
     packets: u16,
@@ -44,19 +45,19 @@ macro_rules! reasons {
             /// Every code of the specification, in order of their numbers.
             pub const ALL: &'static [Self] = &[$(Self($number),)+];
 
-            const fn row(self) -> Option<&'static Row> {
-                match self.0 {
-                    $($number => Some(const { &Row {
-                        name: $name,
-                        packets: scopes!($($packet)*),
-                        client_only: scopes!($($($client)+)?),
-                        server_only: scopes!($($($server)+)?),
-                        tolerated: scopes!($($($tolerated)+)?),
-                    } }),)+
-                    _ => None,
-                }
+            /// The name as the specification writes it; `"reserved"` for other codes.
+            pub const fn name(self) -> &'static str {
+                match self.0 { $($number => $name,)+ _ => "reserved" }
             }
         }
+
+        static TABLE: [Row; ReasonCode::ALL.len()] = [$(Row {
+            code: $number,
+            packets: scopes!($($packet)*),
+            client_only: scopes!($($($client)+)?),
+            server_only: scopes!($($($server)+)?),
+            tolerated: scopes!($($($tolerated)+)?),
+        },)+];
     };
 }
 
@@ -121,9 +122,9 @@ reasons! {
 static USUAL: [u16; 256] = {
     let mut table = [0; 256];
     let mut i = 0;
-    while i < ReasonCode::ALL.len() {
-        let code = ReasonCode::ALL[i];
-        table[code.0 as usize] = code.usual();
+    while i < TABLE.len() {
+        let row = &TABLE[i];
+        table[row.code as usize] = row.packets & !row.client_only & !row.server_only;
         i += 1;
     }
     table
@@ -156,14 +157,6 @@ impl ReasonCode {
     #[inline(always)]
     pub const fn is_error(self) -> bool {
         self.0 >= 0x80
-    }
-
-    /// The name as the specification writes it; `"reserved"` for other codes.
-    pub const fn name(self) -> &'static str {
-        match self.row() {
-            Some(row) => row.name,
-            None => "reserved",
-        }
     }
 
     /// The equivalent return code of a 3.1.1 CONNACK, 0 to 5.
@@ -229,15 +222,6 @@ impl ReasonCode {
         code.permitted(cx, true).map(|()| code)
     }
 
-    /// The packets that may carry it, whoever sends them.
-    #[cfg(not(feature = "small"))]
-    const fn usual(self) -> u16 {
-        match self.row() {
-            Some(row) => row.packets & !row.client_only & !row.server_only,
-            None => 0,
-        }
-    }
-
     /// Whether nobody needs to look closer at this code in the packet `cx`.
     #[cfg(not(feature = "small"))]
     #[inline(always)]
@@ -268,7 +252,9 @@ impl ReasonCode {
 
     fn check_5(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         let here = cx.scope.bit();
-        let Some(row) = self.row() else { return Err(ErrorKind::ReasonCode) };
+        let Some(row) = TABLE.iter().find(|row| row.code == self.0) else {
+            return Err(ErrorKind::ReasonCode);
+        };
         if received && row.tolerated & here != 0 {
             return Ok(());
         }
