@@ -157,7 +157,8 @@ impl Inbox {
     }
 
     /// Takes note of an identifier. `None` if every slot is in use.
-    #[inline]
+    #[cfg_attr(not(feature = "small"), inline)]
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn insert(
         &mut self,
         slots: &mut [IncomingSlot],
@@ -192,7 +193,8 @@ impl Inbox {
     }
 
     /// Something has become of a message. In the same queue it keeps its place, in another it gets the last one.
-    #[inline]
+    #[cfg_attr(not(feature = "small"), inline)]
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn set(
         &mut self,
         slots: &mut [IncomingSlot],
@@ -215,7 +217,8 @@ impl Inbox {
     }
 
     /// Forgets an identifier.
-    #[inline]
+    #[cfg_attr(not(feature = "small"), inline)]
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn remove(&mut self, slots: &mut [IncomingSlot], handle: Handle) {
         let Some(slot) = slot_mut(slots, handle) else { return };
         let Some(arrival) = slot.arrival.take() else { return };
@@ -230,7 +233,8 @@ impl Inbox {
     }
 
     /// The next acknowledgement to send: the first PUBACK and the first PUBREC that their order allows, and PUBCOMP.
-    #[inline]
+    #[cfg_attr(not(feature = "small"), inline)]
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn owed(&self, slots: &[IncomingSlot]) -> Option<Owed> {
         if self.first_queued() == 0 {
             return None;

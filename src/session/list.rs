@@ -17,18 +17,19 @@ pub(crate) trait Linked {
 
 /// Where `handle` is in a table of `len` slots.
 #[cfg_attr(not(feature = "small"), inline(always))]
-#[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn index(handle: Handle, len: usize) -> usize {
     usize::from(handle).checked_rem(len).unwrap_or_default()
 }
 
 /// The slot of a handle.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
+#[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn slot<T>(slots: &[T], handle: Handle) -> Option<&T> {
     slots.get(index(handle, slots.len()))
 }
 
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
+#[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn slot_mut<T>(slots: &mut [T], handle: Handle) -> Option<&mut T> {
     slots.get_mut(index(handle, slots.len()))
 }

@@ -413,7 +413,9 @@ impl<S: Store> Session<S> {
     fn grow_outgoing(&mut self) -> bool {
         let grown = self.store.grow_outgoing();
         if grown {
-            self.outbox.arrange(self.store.outgoing_mut());
+            let slots = self.store.outgoing_mut();
+            Outbox::spread(slots);
+            self.outbox.arrange(slots);
         }
         grown
     }

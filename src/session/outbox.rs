@@ -136,10 +136,9 @@ impl Outbox {
         self.unreleased().or_else(|| self.unsent())
     }
 
-    /// Makes a list of the slots that are free: at the beginning, and when the table has grown.
-    pub(crate) fn arrange<K>(&mut self, slots: &mut [OutgoingSlot<K>]) {
+    /// The table has grown: packets whose slot is elsewhere now change places with what is there.
+    pub(crate) fn spread<K>(slots: &mut [OutgoingSlot<K>]) {
         let len = slots.len();
-        // Packets whose slot is elsewhere now change places with what is there.
         for at in 0..len {
             while let Some(to) =
                 slots.get(at).filter(|slot| slot.flight.is_some()).map(|slot| index(slot.id, len))
@@ -151,6 +150,11 @@ impl Outbox {
                 slots.swap(at, to);
             }
         }
+    }
+
+    /// Makes a list of the slots that are free: at the beginning, and when the table has grown.
+    pub(crate) fn arrange<K>(&mut self, slots: &mut [OutgoingSlot<K>]) {
+        let len = slots.len();
         self.free = List::default();
         for n in 1..=len {
             let at = (usize::from(self.newest) + n) % len;
@@ -260,7 +264,8 @@ impl Outbox {
     }
 
     /// PUBREC came: PUBREL has to be sent.
-    #[inline]
+    #[cfg_attr(not(feature = "small"), inline)]
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn release<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
         self.pass(slots, id);
         let Some(slot) = slot_mut(slots, id.get()) else { return };
