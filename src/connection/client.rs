@@ -1,5 +1,7 @@
 //! What only a client does.
 
+use core::borrow::Borrow;
+
 use super::alias::{Aliases, NoAliases};
 use super::auth::Authentication;
 use super::config::{asked_expiry, not_yours};
@@ -105,21 +107,22 @@ impl<S: Store, A: Aliases> Client<S, A> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
-        self.subscribe_to(filters.into(), properties, out)
+        self.subscribe_to(filters, properties, out)
     }
 
-    pub(crate) fn subscribe_to(
+    /// The filters are a slice, or a list that was recorded.
+    pub(crate) fn subscribe_to<'f>(
         &mut self,
-        filters: Seq<'_, Subscription<'_>>,
+        filters: impl Copy + Into<Seq<'f, Subscription<'f>>> + IntoIterator<Item: Borrow<Subscription<'f>>>,
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
-        if let Some(id) = self.limits.not_available(filters.iter(), properties) {
+        if let Some(id) = self.limits.not_available(filters, properties) {
             return Err(UsageError::NotAvailable(id));
         }
         let packet_id = self.free_id()?;
-        let packet = Subscribe { packet_id, properties, filters };
-        self.ask(Flight::Subscribe, packet_id, filters.iter().count(), &packet, out)
+        let packet = Subscribe { packet_id, properties, filters: filters.into() };
+        self.ask(Flight::Subscribe, packet_id, filters.into_iter().count(), &packet, out)
     }
 
     /// Unsubscribes. Gives the packet identifier that the [`Event::Unsuback`] will have.
@@ -133,18 +136,18 @@ impl<S: Store, A: Aliases> Client<S, A> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
-        self.unsubscribe_from(filters.into(), properties, out)
+        self.unsubscribe_from(filters, properties, out)
     }
 
-    pub(crate) fn unsubscribe_from(
+    pub(crate) fn unsubscribe_from<'f>(
         &mut self,
-        filters: Seq<'_, &str>,
+        filters: impl Copy + Into<Seq<'f, &'f str>> + IntoIterator,
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
         let packet_id = self.free_id()?;
-        let packet = Unsubscribe { packet_id, properties, filters };
-        self.ask(Flight::Unsubscribe, packet_id, filters.iter().count(), &packet, out)
+        let packet = Unsubscribe { packet_id, properties, filters: filters.into() };
+        self.ask(Flight::Unsubscribe, packet_id, filters.into_iter().count(), &packet, out)
     }
 
     fn free_id(&mut self) -> Result<PacketId, UsageError> {

@@ -1,5 +1,7 @@
 //! What this side allows, and what the peer does.
 
+use core::borrow::Borrow;
+
 use core::time::Duration;
 
 use super::UsageError;
@@ -41,7 +43,7 @@ pub struct Config {
     pub maximum_packet_size: u32,
     /// The largest packet to be buffered as a whole, in bytes. A larger PUBLISH comes in pieces, from
     /// [`Event::PublishStart`](crate::Event::PublishStart) to [`Event::PublishEnd`](crate::Event::PublishEnd), and its head
-    /// must not be larger than this; any other packet is refused.
+    /// must not be larger than this; any other packet is refused, and without the feature `stream` each one.
     pub stream_above: u32,
     /// Whether a PUBLISH above `maximum_packet_size` is skipped instead of ending the connection: its payload is thrown away as
     /// it comes, [`Event::Skipped`](crate::Event::Skipped) tells of it, and the peer is told that it went beyond a quota (0x97;
@@ -243,7 +245,7 @@ impl Limits {
     /// What is asked of a server that does not support it: the property that says so.
     pub(super) fn not_available<'a>(
         &self,
-        filters: impl Iterator<Item = Subscription<'a>>,
+        filters: impl IntoIterator<Item: Borrow<Subscription<'a>>>,
         properties: Properties<'_>,
     ) -> Option<PropertyId> {
         if !self.subscription_identifier_available && properties.subscription_identifier().is_some() {
@@ -252,7 +254,7 @@ impl Limits {
         if self.wildcard_subscription_available && self.shared_subscription_available {
             return None;
         }
-        filters.map(|subscription| subscription.filter.as_bytes()).find_map(|filter| {
+        filters.into_iter().map(|subscription| subscription.borrow().filter.as_bytes()).find_map(|filter| {
             // No share name has a wildcard.
             if !self.wildcard_subscription_available && find_wildcard(filter).is_some() {
                 return Some(PropertyId::WildcardSubscriptionAvailable);

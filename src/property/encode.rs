@@ -126,7 +126,8 @@ impl Section for Properties<'_> {
 }
 
 /// The number of bytes that a section takes, its length included.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
+#[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn section_len(cx: Context, property_len: usize) -> usize {
     if cx.version.is_5() { varint_len(property_len) + property_len } else { 0 }
 }

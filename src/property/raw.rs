@@ -4,9 +4,10 @@ use super::PropertyId;
 use super::Row;
 use crate::error::{ErrorKind, Field};
 use crate::packet::Qos;
+use crate::version::Version;
 use crate::wire::{
-    Check, Context, Decoded, Mode, Reader, Sink, VARINT_MAX, VarInt, Writer, check_binary, check_str,
-    check_text, check_topic, invalid, utf8, varint_len,
+    Check, Context, Decoded, Mode, Plain, Reader, Scope, Sink, VARINT_MAX, VarInt, Writer, check_binary,
+    check_str, check_text, check_topic, invalid, utf8, varint_len,
 };
 
 macro_rules! kinds {
@@ -74,7 +75,12 @@ impl Kind {
 
     /// What is behind a value at the front of bytes that were validated.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn skip(self, bytes: &[u8]) -> Option<&[u8]> {
+    pub(super) fn skip(self, mut bytes: &[u8]) -> Option<&[u8]> {
+        // Where code has to be small, there is one way to read.
+        if cfg!(feature = "small") {
+            Raw::again(self, &mut bytes)?;
+            return Some(bytes);
+        }
         match self {
             Self::Flag | Self::MaximumQos => bytes.get(1..),
             Self::Short | Self::PositiveShort => bytes.get(2..),
@@ -138,6 +144,14 @@ impl<'a> Raw<'a> {
     /// Takes a value off the front of bytes that were validated.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn again(kind: Kind, bytes: &mut &'a [u8]) -> Option<Self> {
+        if cfg!(feature = "small") {
+            let cx = Context { version: Version::NEWEST, sender: None, scope: Scope::PUBLISH };
+            let mut mode = Plain::NEW;
+            let mut reader = Reader::part(bytes, bytes.len(), cx, &mut mode);
+            let value = Self::read(kind, &mut reader, Field::Properties).ok()?;
+            *bytes = reader.rest();
+            return Some(value);
+        }
         Some(match kind {
             Kind::Flag => Self::Flag(array(bytes)? != [0]),
             Kind::MaximumQos => {

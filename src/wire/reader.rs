@@ -114,7 +114,8 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// An error at `offset`, where the packet has `value`.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn bad(&mut self, kind: ErrorKind, field: Field, offset: usize, value: u8) -> Failed {
         bad(self.mode, self.cx, kind, field, offset, value)
     }
@@ -133,13 +134,14 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Requires that no byte is left, or blames `field`.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn finish(&mut self, field: Field) -> Decoded<()> {
         self.require(self.rest.is_empty(), ErrorKind::Trailing, field, self.offset(), byte(self.rest, 0))
     }
 
     /// `field`, which began at `start`, needs `n` bytes from here and does not get them.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "small", inline(never))]
     fn short(&mut self, n: usize, field: Field, start: usize) -> Failed {
         short(self.mode, self.cx, n, self.rest.len(), self.missing, field, start)
     }

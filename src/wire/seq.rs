@@ -218,21 +218,26 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     }
 
     /// Checks the list for a packet, and gives its length in bytes.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline(always)]
     pub(crate) fn check(&self, cx: Context) -> Check {
-        match self.known_good(cx) {
-            Some(bytes) => Ok(bytes.len()),
-            None => self.check_elements(cx),
+        match self.0 {
+            // The usual list is the caller's, and a slice is walked more easily than either.
+            Inner::List(list, Unseen::NOTHING) => Self::check_list(list, cx),
+            _ => match self.known_good(cx) {
+                Some(bytes) => Ok(bytes.len()),
+                None => Self::check_some_of(self.iter(), cx),
+            },
         }
     }
 
     #[inline(never)]
-    fn check_elements(&self, cx: Context) -> Check {
-        // The usual list is the caller's, and a slice is walked more easily than either.
-        match self.0 {
-            Inner::List(list, Unseen::NOTHING) => T::check_all(list.iter().copied(), cx),
-            _ => T::check_all(self.iter(), cx),
-        }
+    fn check_list(list: &[T], cx: Context) -> Check {
+        T::check_all(list.iter().copied(), cx)
+    }
+
+    #[inline(never)]
+    fn check_some_of(list: Iter<'a, T>, cx: Context) -> Check {
+        T::check_all(list, cx)
     }
 
     /// [`check`](Self::check) of a list that must not be empty.
@@ -242,21 +247,26 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     }
 
     /// Writes the list, which was checked for `cx`.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline(always)]
     pub(crate) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut Writer<'_, S>) {
-        match self.known_good(cx) {
-            Some(bytes) => out.bytes(bytes),
-            None if self.is_empty() => {}
-            None => self.write_elements(out),
+        match self.0 {
+            Inner::List(&[], _) => {}
+            Inner::List(list, Unseen::NOTHING) => Self::write_list(list, out),
+            _ => match self.known_good(cx) {
+                Some(bytes) => out.bytes(bytes),
+                None => Self::write_some_of(self.iter(), out),
+            },
         }
     }
 
     #[inline(never)]
-    fn write_elements<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
-        match self.0 {
-            Inner::List(list, Unseen::NOTHING) => T::write_all(list, out),
-            _ => self.iter().for_each(|element| element.write(out)),
-        }
+    fn write_list<S: Sink + ?Sized>(list: &[T], out: &mut Writer<'_, S>) {
+        T::write_all(list, out);
+    }
+
+    #[inline(never)]
+    fn write_some_of<S: Sink + ?Sized>(list: Iter<'a, T>, out: &mut Writer<'_, S>) {
+        list.for_each(|element| element.write(out));
     }
 }
 

@@ -88,7 +88,8 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
         self.0.put(bytes);
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn u8(&mut self, value: u8) {
         self.bytes(&[value]);
     }
@@ -110,7 +111,8 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
         self.binary(text.as_bytes());
     }
 
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn varint(&mut self, value: usize) {
         if value < 0x80 { self.u8(value as u8) } else { self.long_varint(value) }
     }

@@ -59,7 +59,8 @@ fn are_plain<const LOWEST: i8, const N: usize>(bytes: &[u8]) -> bool {
 }
 
 /// Text: well-formed UTF-8 `[MQTT-1.5.3-1]` `[MQTT-1.5.4-1]`.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
+#[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn utf8(bytes: &[u8]) -> Result<&str, Flaw> {
     core::str::from_utf8(bytes).map_err(|error| Flaw::new(ErrorKind::Utf8, error.valid_up_to()))
 }
@@ -71,7 +72,8 @@ const TEXT: i8 = 0x01;
 const TOPIC: i8 = 0x2C;
 
 /// Any text: no U+0000 `[MQTT-1.5.3-2]` `[MQTT-1.5.4-2]`.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
+#[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn check_text(text: &str) -> Result<(), Flaw> {
     if is_plain::<TEXT>(text.as_bytes()) { Ok(()) } else { check_odd_text(text) }
 }
@@ -91,7 +93,7 @@ fn check_odd_text(text: &str) -> Result<(), Flaw> {
 }
 
 /// A topic name: not empty, no wildcard `[MQTT-4.7.3-1]` `[MQTT-3.3.2-2]`.
-#[inline(always)]
+#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) fn check_topic(topic: &str) -> Result<(), Flaw> {
     if is_plain_topic(topic.as_bytes()) { Ok(()) } else { check_odd_topic(topic) }
 }
