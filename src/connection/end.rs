@@ -1,7 +1,7 @@
 //! The end of a connection, and what is said before it.
 
 use super::output::fitting;
-use super::{Aliases, Cause, Connection, Farewell, Phase, ProtocolError, Role, UsageError, Wait};
+use super::{Aliases, Cause, Connection, Farewell, Phase, ProtocolError, Role, Stop, UsageError};
 use crate::packet::{Connack, Disconnect};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
@@ -78,10 +78,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Ends the connection because of the peer's fault.
     #[cold]
-    pub(super) fn fail(&mut self, error: ProtocolError) {
+    pub(super) fn fail(&mut self, error: ProtocolError) -> Stop {
         let farewell =
             if self.phase == Phase::Open { self.last_word(error.reason()) } else { R::refusal(self, &error) };
         self.close(Cause::Failed(error), farewell);
+        Stop::Over
     }
 
     /// DISCONNECT with a reason code, where there is such a packet.
@@ -89,6 +90,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.version.is_5() { Farewell::Disconnect(reason) } else { Farewell::None }
     }
 
+    #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn close(&mut self, cause: Cause, farewell: Farewell) {
         self.cause = cause;
         // Nobody is alive any more, so that this is the time of the end.
@@ -100,14 +102,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Farewell::Disconnect(_) => 3,
             Farewell::Connack(_) => 5,
         };
-        let right = self.payload_left == 0 && size <= self.limits.maximum_packet_size;
+        let right = self.payload_left() == 0 && size <= self.limits.maximum_packet_size;
         self.farewell = if right { farewell } else { Farewell::None };
         self.phase = Phase::Closing;
         self.deadline = self.now.plus_millis(self.ping_timeout);
     }
 
     #[cold]
-    pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Wait {
+    pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Stop {
         let cx = |scope| Context { version: self.version, sender: None, scope };
         let written = match self.farewell {
             Farewell::None => Ok(0),
@@ -119,10 +121,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             }
         };
         if let (Err(crate::EncodeError::NoRoom { needed }), Phase::Closing) = (written, self.phase) {
-            return Wait::Write(needed);
+            return Stop::Write(needed);
         }
         self.farewell = Farewell::None;
         self.phase = Phase::Closed;
-        Wait::Closed(self.cause)
+        Stop::Over
     }
 }

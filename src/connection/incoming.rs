@@ -2,9 +2,7 @@
 
 use super::alias::{Aliases, TopicTable};
 use super::output::fitting;
-use super::{
-    AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError, Wait,
-};
+use super::{AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{Ack, Delivery, PacketId, Publish, first_byte};
 use crate::property::{Properties, PropertyId};
@@ -73,7 +71,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Sends the acknowledgements that are owed up to that in `handle`, which has properties.
     fn send_owed_with(&mut self, handle: Handle, properties: Properties<'_>, out: &mut (impl Sink + ?Sized)) {
-        if self.payload_left != 0 || !self.version.is_5() || properties.is_empty() {
+        if self.payload_left() != 0 || !self.version.is_5() || properties.is_empty() {
             return;
         }
         while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
@@ -141,7 +139,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Sends the acknowledgements that are owed, as far as there is room.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn send_owed(&mut self, out: &mut (impl Sink + ?Sized)) {
-        if self.payload_left != 0 {
+        if self.payload_left() != 0 {
             return;
         }
         self.send_pings(out);
@@ -188,7 +186,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Sends PINGRESP and PINGREQ that are owed.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn send_pings(&mut self, out: &mut (impl Sink + ?Sized)) {
-        if self.payload_left != 0 {
+        if self.payload_left() != 0 {
             return;
         }
         while self.pings > 0 && out.reserve(2) {
@@ -199,8 +197,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// An answer that can't be owed has to wait for the end of a payload.
-    pub(super) fn can_answer(&self) -> Result<(), Wait> {
-        if self.payload_left != 0 { Err(Wait::Payload(self.payload_left)) } else { Ok(()) }
+    pub(super) fn can_answer(&self) -> Flow<()> {
+        if self.payload_left() != 0 { Err(Stop::Payload(self.payload_left())) } else { Ok(()) }
     }
 
     /// A message came.
@@ -325,13 +323,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// What makes room in the store: sending an acknowledgement, or the application giving one. If nothing does, the peer
     /// has more messages under way than the store was made for.
     #[cold]
-    fn no_room(&self) -> Stop {
+    fn no_room(&mut self) -> Stop {
         let (inbox, slots) = (&self.session.inbox, self.session.store.incoming());
         if inbox.owed(slots).is_some() {
-            return self.can_answer().err().unwrap_or(Wait::Write(ACK)).into();
+            return self.can_answer().err().unwrap_or(Stop::Write(ACK));
         }
         if inbox.is_held() {
-            return Wait::Acknowledge.into();
+            return Stop::Acknowledge;
         }
         let limit = u32::from(self.session.store.incoming_capacity());
         self.beyond(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH, limit + 1, limit)
@@ -339,7 +337,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// `[MQTT-3.3.4-7]` `[MQTT-3.3.4-9]`
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn check_quota(&self) -> Flow<()> {
+    fn check_quota(&mut self) -> Flow<()> {
         if self.version.is_5() && self.session.inbox.charged() >= self.own_limits.receive_maximum {
             let limit = u32::from(self.own_limits.receive_maximum);
             let kind = ErrorKind::ReceiveMaximum;
@@ -365,7 +363,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 if self.session.inbox.insert(slots, id, Arrival::Completed, reason).is_none() {
                     self.can_answer()?;
                     if !out.reserve(ACK) {
-                        return Err(Wait::Write(ACK).into());
+                        return Err(Stop::Write(ACK));
                     }
                     self.put_ack(Scope::PUBCOMP, id, reason, out);
                 }

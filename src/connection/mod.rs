@@ -11,6 +11,8 @@ mod event;
 mod incoming;
 mod outgoing;
 mod output;
+#[cfg(feature = "stream")]
+mod payload;
 mod permitted;
 mod server;
 mod stream;
@@ -75,19 +77,20 @@ enum Farewell {
     Connack(ReasonCode),
 }
 
-/// Why nothing more can be done now.
+/// Why nothing more can be done now: a [`Wait`], but small.
 enum Stop {
-    Wait(Wait),
-    Fail(ProtocolError),
+    Read(usize),
+    Write(usize),
+    Resend(PacketId),
+    Payload(u32),
+    Acknowledge,
+    Decide,
+    Store,
+    /// The connection is over, or about to be: it knows why.
+    Over,
 }
 
 type Flow<T> = Result<T, Stop>;
-
-impl From<Wait> for Stop {
-    fn from(wait: Wait) -> Self {
-        Self::Wait(wait)
-    }
-}
 
 /// A side of a connection: [`role::Client`] or [`role::Server`].
 #[expect(private_bounds, reason = "there are two")]
@@ -306,17 +309,31 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             match happened {
                 Ok(Some(event)) => return Step::Event(event),
                 Ok(None) => {}
-                // Time counts only when nothing else is left to do: what has come has come in time.
-                Err(Stop::Wait(wait)) => {
+                // The farewell comes next.
+                Err(Stop::Over) if self.phase != Phase::Closed => {}
+                Err(stop) => {
                     // Nobody can be blamed for silence whose input is not looked at.
-                    self.held = matches!(wait, Wait::Decide | Wait::Acknowledge);
+                    self.held = matches!(stop, Stop::Decide | Stop::Acknowledge);
+                    // Time counts only when nothing else is left to do: what has come has come in time.
                     if !self.is_due() {
-                        return Step::Wait(wait);
+                        return Step::Wait(self.wait(stop));
                     }
                     self.time_out(out);
                 }
-                Err(Stop::Fail(error)) => self.fail(error),
             }
+        }
+    }
+
+    fn wait(&self, stop: Stop) -> Wait {
+        match stop {
+            Stop::Read(needed) => Wait::Read(needed),
+            Stop::Write(needed) => Wait::Write(needed),
+            Stop::Resend(id) => Wait::Resend(id),
+            Stop::Payload(left) => Wait::Payload(left),
+            Stop::Acknowledge => Wait::Acknowledge,
+            Stop::Decide => Wait::Decide,
+            Stop::Store => Wait::Store,
+            Stop::Over => Wait::Closed(self.cause),
         }
     }
 
@@ -348,16 +365,16 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 if self.asked {
                     // Nothing can be answered within a payload.
                     self.can_answer()?;
-                    return Err(Wait::Decide.into());
+                    return Err(Stop::Decide);
                 }
             }
             Phase::Opening | Phase::Authenticating => {}
             Phase::Deciding if self.authentication.is_wanted() => {
                 input.first().map_or(Ok(()), |first| self.check_permitted(*first))?;
-                return Err(Wait::Decide.into());
+                return Err(Stop::Decide);
             }
-            Phase::Idle | Phase::Deciding => return Err(Wait::Decide.into()),
-            Phase::Closing | Phase::Closed => return Err(self.say_farewell(out).into()),
+            Phase::Idle | Phase::Deciding => return Err(Stop::Decide),
+            Phase::Closing | Phase::Closed => return Err(self.say_farewell(out)),
         }
         Ok(None)
     }
@@ -366,7 +383,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// identifier, and what is behind it. It need not be made a packet. Where code has to be small, it goes the way of the others.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn plain_ack<'i>(&self, input: &'i [u8]) -> Option<(Scope, PacketId, &'i [u8])> {
-        if cfg!(feature = "small") || self.phase != Phase::Open || self.stream.is_some() || self.whole < 4 {
+        if cfg!(feature = "small") || self.phase != Phase::Open || self.is_streaming() || self.whole < 4 {
             return None;
         }
         let (bytes, rest) = input.split_first_chunk()?;
@@ -381,7 +398,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         input: &mut &'i [u8],
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        if self.stream.is_some() {
+        if self.is_streaming() {
             return self.next_piece(input);
         }
         if let Some(&first) = input.first() {
@@ -389,7 +406,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
         let (frame, rest) = match Frame::split(input, self.whole as usize) {
             Ok(Split::Frame(frame, rest)) => (frame, rest),
-            Ok(Split::Incomplete(needed)) => return Err(self.want(input.len(), needed).into()),
+            Ok(Split::Incomplete(needed)) => return Err(self.want(input.len(), needed)),
             Err(error) => return self.oversize(input, error.in_version(self.version)),
         };
         // Nothing is moved that need not be: a packet is large.
@@ -398,7 +415,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             decoded.as_ref().map_or(Ok(()), |packet| self.check_problem(packet))?;
         }
         let event = match &decoded {
-            Err(error) => return Err(Stop::Fail((*error).into())),
+            Err(error) => Err(self.fail((*error).into())),
             Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, out),
             Ok(Packet::Publish(publish)) => self.published(publish),
             Ok(Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack)) => {
@@ -455,14 +472,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// A packet is beyond one of the limits of this side.
     #[cold]
-    fn beyond(&self, kind: ErrorKind, field: Field, packet: Scope, value: u32, limit: u32) -> Stop {
+    fn beyond(&mut self, kind: ErrorKind, field: Field, packet: Scope, value: u32, limit: u32) -> Stop {
         let cx = Context { version: self.version, sender: None, scope: packet };
-        Stop::Fail(ProtocolError::new(cx.violation(kind, field)).exceeds(value, limit))
+        self.fail(ProtocolError::new(cx.violation(kind, field)).exceeds(value, limit))
     }
 
     /// The first byte of a packet says whether it has a place now.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn check_permitted(&self, first: u8) -> Flow<()> {
+    fn check_permitted(&mut self, first: u8) -> Flow<()> {
         let sender = R::SENDER.other();
         // Most packets are messages, and what belongs to them.
         if self.phase == Phase::Open && matches!(first >> 4, 3..=7) {
@@ -477,7 +494,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     #[cold]
-    fn misplaced(&self, packet: PacketType) -> Stop {
+    fn misplaced(&mut self, packet: PacketType) -> Stop {
         let kind = match (packet, self.phase) {
             (_, Phase::Opening) if matches!(R::SENDER, Sender::Server) => ErrorKind::NotConnect,
             (PacketType::Auth, _) if !self.version.is_5() => ErrorKind::PacketType,
@@ -490,7 +507,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// A server tells of problems only where it may.
     #[cold]
-    fn check_problem(&self, packet: &Packet<'_>) -> Flow<()> {
+    fn check_problem(&mut self, packet: &Packet<'_>) -> Flow<()> {
         let properties = match packet {
             Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack) => {
                 ack.properties
@@ -510,7 +527,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// What to wait for when the input holds no whole packet, only `len` bytes of one.
-    fn want(&mut self, len: usize, needed: usize) -> Wait {
+    fn want(&mut self, len: usize, needed: usize) -> Stop {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.seen = self.seen.min(len);
         if len - self.seen >= SIGN_OF_LIFE {
@@ -520,15 +537,15 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.eof {
             self.close(Cause::Eof, Farewell::None);
             self.phase = Phase::Closed;
-            return Wait::Closed(self.cause);
+            return Stop::Over;
         }
-        if self.payload_left != 0 {
-            return Wait::Payload(self.payload_left);
+        if self.payload_left() != 0 {
+            return Stop::Payload(self.payload_left());
         }
         if let Some(id) = self.asks_for() {
-            return Wait::Resend(id);
+            return Stop::Resend(id);
         }
-        Wait::Read(needed)
+        Stop::Read(needed)
     }
 
     /// What the peer does not want to hear with most packets: the server's peer may say so.
@@ -558,13 +575,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Nothing can be sent within a PUBLISH.
     #[inline(always)]
     fn check_payload(&self) -> Result<(), UsageError> {
-        if self.payload_left != 0 { Err(UsageError::PayloadPending(self.payload_left)) } else { Ok(()) }
+        if self.payload_left() != 0 { Err(UsageError::PayloadPending(self.payload_left())) } else { Ok(()) }
     }
 
     /// A packet breaks a rule of the state that the connection is in.
-    fn violation(&self, kind: ErrorKind, field: Field, packet: Scope) -> Stop {
+    fn violation(&mut self, kind: ErrorKind, field: Field, packet: Scope) -> Stop {
         let cx = Context { version: self.version, sender: None, scope: packet };
-        Stop::Fail(ProtocolError::new(cx.violation(kind, field)))
+        self.fail(ProtocolError::new(cx.violation(kind, field)))
     }
 
     /// Whether messages are acknowledged automatically, from the next one on.

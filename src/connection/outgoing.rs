@@ -2,7 +2,7 @@
 
 use super::alias::{Aliases, Assigned, Assignment, TopicTable};
 use super::incoming::ACK;
-use super::{Connection, Flow, Role, UsageError, Wait};
+use super::{Connection, Flow, Role, Stop, UsageError};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{OnTerms, PacketId, Prepared, Qos, Terms};
 use crate::property::{Joined, Properties, Property, PropertyId, Section};
@@ -298,9 +298,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Does what was put off until the application has taken the last event.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn settle(&mut self) -> Result<(), Wait> {
+    pub(super) fn settle(&mut self) -> Flow<()> {
         if self.taken != 0 {
-            self.take(self.taken, self.taken_reason).map_err(|_| Wait::Store)?;
+            self.take(self.taken, self.taken_reason).map_err(|_| Stop::Store)?;
             (self.taken, self.taken_reason) = (0, ReasonCode::SUCCESS);
         }
         if let Some(id) = self.dropped {
@@ -312,7 +312,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// The application has been told that a message is dropped.
     #[cold]
-    fn forget(&mut self, id: PacketId) -> Result<(), Wait> {
+    fn forget(&mut self, id: PacketId) -> Flow<()> {
         let slot = self.session.outbox.get(self.session.store.outgoing(), id);
         if slot.is_some_and(|slot| slot.flight() == Some(Flight::ExactlyOnce) && !slot.is_lost()) {
             self.record(&Record::Release { id })?;
@@ -332,7 +332,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn resend_next(&mut self, out: &mut (impl Sink + ?Sized)) -> Option<PacketId> {
         let outbox = &self.session.outbox;
-        if outbox.first_owed() == 0 || self.payload_left != 0 {
+        if outbox.first_owed() == 0 || self.payload_left() != 0 {
             return None;
         }
         self.resend_all(out)
@@ -388,7 +388,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// The message that the caller keeps and has to give now.
     pub(super) fn asks_for(&self) -> Option<PacketId> {
-        let id = self.session.outbox.unsent().filter(|_| self.is_open() && self.payload_left == 0)?;
+        let id = self.session.outbox.unsent().filter(|_| self.is_open() && self.payload_left() == 0)?;
         let slot = self.session.outbox.get(self.session.store.outgoing(), id)?;
         let wanted = !slot.is_lost() && !slot.is_dropped();
         let free = self.session.outbox.charged() < self.limits.receive_maximum;
@@ -526,7 +526,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Answered::NotFound => {
                 self.can_answer()?;
                 if !out.reserve(ACK) {
-                    return Err(Wait::Write(ACK).into());
+                    return Err(Stop::Write(ACK));
                 }
                 self.put_ack(Scope::PUBREL, id, self.not_found(), out);
             }
@@ -537,10 +537,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// What an acknowledgement means for what is known of its identifier.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn answered(&self, id: PacketId, by: Answer, packet: Scope) -> Flow<Answered> {
+    pub(super) fn answered(&mut self, id: PacketId, by: Answer, packet: Scope) -> Flow<Answered> {
         let slot = self.session.outbox.get(self.session.store.outgoing(), id).filter(|slot| !slot.is_lost());
         // Nobody can acknowledge what has not been sent to its end.
-        let unfinished = self.payload_left != 0 && self.payload_of == id.get();
+        let unfinished = self.payload_left() != 0 && self.payload_of == id.get();
         match answered(slot.and_then(|slot| slot.flight()), by) {
             what if what != Answered::Violation && !unfinished => Ok(what),
             _ => Err(self.violation(ErrorKind::WrongAck, Field::PacketId, packet)),
@@ -555,8 +555,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     #[inline(always)]
-    pub(super) fn record(&mut self, record: &Record<'_>) -> Result<(), Wait> {
-        self.session.store.record(record).map_err(|_| Wait::Store)
+    pub(super) fn record(&mut self, record: &Record<'_>) -> Flow<()> {
+        self.session.store.record(record).map_err(|_| Stop::Store)
     }
 }
 

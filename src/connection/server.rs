@@ -5,8 +5,8 @@ use super::auth::Authentication;
 use super::config::{asked_expiry, not_yours};
 use super::output::fitting;
 use super::{
-    Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, Timer, UsageError,
-    Wait,
+    Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, Stop, Timer,
+    UsageError,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe};
@@ -286,7 +286,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let size = 5 + 2 + 1 + filters;
         self.can_answer()?;
         if !out.reserve(size) {
-            return Err(Wait::Write(size).into());
+            return Err(Stop::Write(size));
         }
         // No packet has more than fit into 32 bits.
         self.role.asked = Some((id, with, u32::try_from(filters).unwrap_or(u32::MAX)));
@@ -333,7 +333,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
     }
 
     /// A client may ask only for what it was told that there is.
-    fn check_subscribe(&self, subscribe: &Subscribe<'_>) -> Flow<()> {
+    fn check_subscribe(&mut self, subscribe: &Subscribe<'_>) -> Flow<()> {
         let (filters, properties) = (subscribe.filters.iter(), subscribe.properties);
         let missing =
             self.version.is_5().then(|| self.own_limits.not_available(filters, properties)).flatten();
@@ -407,7 +407,7 @@ impl Side for ServerRole {
             Packet::Pingreq => {
                 let Some(pings) = connection.pings.checked_add(1) else {
                     connection.can_answer()?;
-                    return Err(Wait::Write(2).into());
+                    return Err(Stop::Write(2));
                 };
                 connection.pings = pings;
                 Ok(None)

@@ -315,11 +315,13 @@ impl<R: Role, S: Store, L: Sink, A: Aliases> Recorder<R, S, L, A> {
         /// [`Connection::publish`]
         pub Publish publish(message: &Message<'_> = *message) -> Result<Option<PacketId>, UsageError>,
         /// [`Connection::publish_head`]
+        #[cfg(feature = "stream")]
         pub PublishHead publish_head(message: &Message<'_> = *message, more: u32 = more)
             -> Result<Option<PacketId>, UsageError>,
         /// [`Connection::resend`]
         pub Resend resend(id: PacketId = id, message: &Message<'_> = *message) -> Result<(), UsageError>,
         /// [`Connection::resend_head`]
+        #[cfg(feature = "stream")]
         pub ResendHead resend_head(id: PacketId = id, message: &Message<'_> = *message, more: u32 = more)
             -> Result<(), UsageError>,
         /// [`Connection::requeue`]
@@ -332,6 +334,7 @@ impl<R: Role, S: Store, L: Sink, A: Aliases> Recorder<R, S, L, A> {
         pub HandleTimeout handle_timeout(now: Instant = now) -> (),
         ;
         /// [`Connection::payload_written`]
+        #[cfg(feature = "stream")]
         PayloadWritten payload_written(n: usize = n) -> Result<u32, UsageError>,
         /// [`Connection::abandon`]
         Abandon abandon(id: PacketId = id) -> Result<(), UsageError>,
