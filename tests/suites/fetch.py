@@ -1,5 +1,6 @@
 """Where the suites come from. Nothing of them is kept here: they are fetched into a folder below the target directory."""
 
+import json
 import os
 import pathlib
 import shutil
@@ -13,6 +14,13 @@ CACHE = TARGET / "suites"
 PYTHON = CACHE / "venv/bin/python"
 
 PAHO = "paho-mqtt==2.2.0"
+GMQTT, AIOMQTT = "gmqtt==0.8.0", "aiomqtt==2.5.1"
+# What they are run with.
+NEEDED = (PAHO, GMQTT, AIOMQTT, "anyio<4", "cmake", "psutil", "pytest<8", "pytest-asyncio<0.24")
+# The C library, which comes with the crate that binds to it.
+PAHO_C = ("paho-mqtt-sys", "0.11.0")
+MQTT_PACKET = "mqtt-packet@9.0.2"
+AEDES = "aedes@1.2.0"
 # What `known.py` was written for; the Debian release is the only one that has the scripts for clients.
 MOSQUITTO, RELEASE = "2.1.2", "sid"
 
@@ -78,19 +86,62 @@ def source_of_debian(state):
 
 def python():
     """A Python with what the suites need."""
-    if not PYTHON.exists():
-        run(sys.executable, "-m", "venv", CACHE / "venv")
-        run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", PAHO, "psutil")
+    told = CACHE / "venv/needed"
+    if not told.exists() or told.read_text() != " ".join(NEEDED):
+        run(sys.executable, "-m", "venv", "--clear", CACHE / "venv")
+        run(PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *NEEDED)
+        told.write_text(" ".join(NEEDED))
     return PYTHON
 
 
-def paho():
-    """The source of paho-mqtt, whose tests the package itself is without."""
-    folder = CACHE / PAHO.replace("==", "-")
+def sdist(package):
+    """The source of a Python package, whose tests the package itself is without."""
+    folder = CACHE / package.replace("==", "-")
     if not folder.exists():
-        downloads = CACHE / "pypi"
+        downloads = CACHE / "pypi" / package
         shutil.rmtree(downloads, ignore_errors=True)
         pip = (python(), "-m", "pip", "download", "--quiet", "--disable-pip-version-check")
-        run(*pip, "--no-deps", "--no-binary", ":all:", "--dest", downloads, PAHO)
-        unpack(next(downloads.glob("paho*.tar.gz")), folder)
+        run(*pip, "--no-deps", "--no-binary", ":all:", "--dest", downloads, package)
+        unpack(next(downloads.glob("*.tar.gz")), folder)
     return folder
+
+
+def paho_c():
+    """The source of the paho C library, with its tests."""
+    return crate(*PAHO_C) / "paho.mqtt.c"
+
+
+def crate(name, version):
+    """The source of a crate."""
+    asking = CACHE / "crates" / name
+    (asking / "src").mkdir(parents=True, exist_ok=True)
+    (asking / "src/lib.rs").touch()
+    (asking / "Cargo.toml").write_text(
+        f'[package]\nname = "asking"\nedition = "2021"\n[dependencies]\n{name} = "={version}"\n[workspace]\n'
+    )
+    command = ["cargo", "metadata", "--quiet", "--format-version=1"]
+    told = subprocess.run(command, cwd=asking, check=True, stdout=subprocess.PIPE, text=True)
+    found = next(package for package in json.loads(told.stdout)["packages"] if package["name"] == name)
+    return pathlib.Path(found["manifest_path"]).parent
+
+
+def mqtt_packet():
+    """The npm package of that name, which has its tests; they need another one, too."""
+    return npm(MQTT_PACKET, "readable-stream@4")
+
+
+def aedes():
+    """The npm package of that name, with its tests."""
+    return npm(AEDES, "ws@8")
+
+
+def npm(package, *more):
+    """A package where it is installed."""
+    name, _, version = package.partition("@")
+    folder = CACHE / f"{name}-{version}"
+    if not folder.exists():
+        partial = folder.with_name(folder.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        run("npm", "install", "--silent", "--no-save", "--prefix", partial, package, *more)
+        partial.rename(folder)
+    return folder / "node_modules" / name

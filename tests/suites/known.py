@@ -110,6 +110,31 @@ RULES = [
     Rule("scripts", "09-acl-change", "nobody can log in", "a user name that nobody has verified counts for nothing here", hole=True),
     Rule("scripts", "packet-size-publish", "", "2.1.4, 3.1.2.11.4: the size is that of the whole packet, which is 41 here and not 40; theirs leaves out the header"),
     Rule("scripts", "acl-file-reload", "", "a bad file that is read again is reported, and the old rules stay; theirs ends", hole=True),
+    # The tests of the paho C library.
+    Rule("paho-c", "test(45-[14]|10-5)", "propert", "3.9.2.1, 3.11.2.1: nothing asks for properties in SUBACK and UNSUBACK; its own server sends back those of the client"),
+    Rule("paho-c", "test10-6", "identifier not found", "its own server refuses the topic test_qos_1_2_errors; no other does"),
+    Rule("paho-c", "test4?5?-[78]", "some tokens|publishFailures", "something is to be under way when the client goes at once, and all of it was acknowledged", sometimes=True),
+    # The tests of aedes.
+    Rule("aedes", "", "^not to be had: ", "what aedes is inside, or can be told from there", hole=True),
+    Rule("aedes", "prototype-keys: duplicate", "deep-equal", "[MQTT-3.9.3-1] of 3.1.1: there is a return code for each topic filter, even if it is there twice"),
+    Rule("aedes", "resend pub|do not resend QoS 1 packets at each", "packet must match", "[MQTT-3.3.1-1] of 3.1.1: DUP is set, as it was sent to the connection before, which ended without DISCONNECT", sometimes=True),
+    Rule("aedes", "retain messages with QoS 1 .clean=false", "packet must match", "[MQTT-3.3.1-9] of 3.1.1: RETAIN is 0 for a subscription that was there, whenever it is sent"),
+    Rule("aedes", "overlapped topics .* QoS 2 publish", "packet must match", "[MQTT-3.3.5-1] of 3.1.1: the maximum QoS of all that match counts; theirs is said to want mending"),
+    Rule("aedes", "subscriptions after unsubscribe", "session present", "[MQTT-3.2.2-2] of 3.1.1: a session is there, though without subscriptions"),
+    Rule("aedes", "QoS 1 in parallel", "suback", "4.6 of 3.1.1: nothing says that PUBACK is before the SUBACK of what was asked for earlier"),
+    Rule("aedes", "qos1: subscribe QoS 0", "plan expected", "it does not wait for the PUBACK that it counts", sometimes=True),
+    # The tests of gmqtt and aiomqtt.
+    Rule("pythons", "tls|basic_ssl", "(?i)not to be had|refused|connect call", "their own server has a certificate of its own", hole=True),
+    Rule("pythons", "connack_negative", "DID NOT RAISE", "a server that lets in everybody but the user `invalid`", hole=True),
+    Rule("pythons", "assigned_clientid", "assigned_client_identifier", "[MQTT-3.2.2-16]: one is assigned to a client that has none; theirs makes one up, and sends it"),
+    Rule("pythons", "messages_view_len", "TimeoutError", "it waits for a message that came already, before the PUBCOMP of its publisher: 4.3.3 allows that", sometimes=True),
+    Rule("pythons", "connack_timeout", "DID NOT RAISE", "CONNACK is expected not to be there at once", sometimes=True),
+    # The tests of mqtt-packet.
+    Rule("mqtt-packet", "bridge 13[12]", r"MQTT-3.1.2-2", "[MQTT-3.1.2-2]: level 131 or 132 is mosquitto's sign of a bridge, and no level of the standard"),
+    Rule("mqtt-packet", "CONNACK test [12]$", "runs past the end", "[MQTT-2.2.2-1]: without properties the Property Length is 0; theirs does without it, and without the reason code"),
+    Rule("mqtt-packet", "Version 4 CONACK in Version 5 mode", "reason code", "3.2.2.2: the table has no reason code 1; theirs takes the CONNACK of another version"),
+    Rule("mqtt-packet", "connack MQTT 5 with .*properties", "Maximum QoS", "3.2.2.3.4: a Maximum QoS other than 0 and 1 is a protocol error; theirs is 2"),
+    Rule("mqtt-packet", "Max payload", "longer than", "inspect tells bytes in hex, and Node.js has no text of that length", hole=True),
     # The tests of paho-mqtt.
     Rule("paho", "test_subscribe_failure", "Granted QoS", "its own server refuses the topic test/nosubscribe; no other does"),
 ]  # fmt: skip

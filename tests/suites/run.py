@@ -13,15 +13,28 @@ import tempfile
 import time
 from dataclasses import dataclass
 
+import aedes
 import clients
 import exchanges
 import fetch
 import known
+import mqtt_packet
 import paho
+import paho_c
+import pythons
 import scripts
 import servers
 
-SUITES = {"exchanges": exchanges, "scripts": scripts, "clients": clients, "paho": paho}
+SUITES = {
+    "exchanges": exchanges,
+    "scripts": scripts,
+    "clients": clients,
+    "paho": paho,
+    "paho-c": paho_c,
+    "aedes": aedes,
+    "pythons": pythons,
+    "mqtt-packet": mqtt_packet,
+}
 OK, FAIL, WRONG, HOLE = "ok", "FAIL", "wrong", "hole"
 
 
@@ -39,7 +52,7 @@ class Place:
 
     @property
     def paho(self):
-        return self.options.paho or fetch.paho()
+        return self.options.paho or fetch.sdist(fetch.PAHO)
 
     def wants(self, name):
         return not self.options.parts or any(part in name for part in self.options.parts)

@@ -28,6 +28,17 @@ def free_port():
         return probe.getsockname()[1]
 
 
+def wait_for(port, process):
+    """Until the process listens there."""
+    deadline = time.monotonic() + 10
+    while process.poll() is None and time.monotonic() < deadline:
+        try:
+            return socket.create_connection(("127.0.0.1", port)).close()
+        except OSError:
+            time.sleep(0.02)
+    raise Missing(f"nothing listens on port {port}")
+
+
 class Server:
     """A broker that runs."""
 
@@ -42,19 +53,11 @@ class Server:
             command = [program(name), *configuration.arguments(lines)]
         self.log = (folder / f"{self.port}.log").open("wb")
         self.process = subprocess.Popen([str(word) for word in command], stdout=self.log, stderr=self.log)
-        deadline = time.monotonic() + 10
-        while not self.listens():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                self.stop()
-                raise Missing(f"{name} does not listen; see {self.log.name}")
-            time.sleep(0.02)
-
-    def listens(self):
         try:
-            socket.create_connection(("127.0.0.1", self.port)).close()
-            return True
-        except OSError:
-            return False
+            wait_for(self.port, self.process)
+        except Missing:
+            self.stop()
+            raise Missing(f"{name} does not listen; see {self.log.name}") from None
 
     def stop(self):
         self.process.kill()
