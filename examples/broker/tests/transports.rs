@@ -99,6 +99,31 @@ async fn packets_may_begin_and_end_anywhere_in_frames() {
     }
 }
 
+/// There are clients that lose what comes behind the first packet of a frame.
+#[tokio::test]
+async fn no_frame_has_more_than_one_packet() {
+    let mut stream = websocket().await;
+    let mut sent = [CONNECT, b"\x82\x06\0\x01\0\x01#\0"].concat();
+    // A long message is in several frames.
+    let long = [&b"\x30\xC3\xB8\x02\0\x01t"[..], &[0; 40_000]].concat();
+    for message in [&b"\x30\x04\0\x01t0"[..], &long, b"\x30\x03\0\x01t", b"\xC0\0"] {
+        sent.extend_from_slice(message);
+    }
+    stream.send(Message::Binary(sent.into())).await.unwrap();
+    let (mut packet, mut frames) = (Vec::new(), Vec::new());
+    while frames.len() < 6 {
+        let message = timeout(Duration::from_secs(10), stream.next()).await.unwrap().unwrap().unwrap();
+        packet.extend_from_slice(&message.into_data());
+        if let Split::Frame(_, behind) = Packets::split(&packet, usize::MAX).unwrap() {
+            assert!(behind.is_empty());
+            frames.push(packet.len());
+            packet.clear();
+        }
+    }
+    frames.sort_unstable();
+    assert_eq!(frames, [2, 4, 5, 5, 6, long.len()]);
+}
+
 #[tokio::test]
 async fn messages_may_be_fragmented_and_pings_come_between() {
     let mut stream = websocket().await;

@@ -1,4 +1,6 @@
-//! MQTT over WebSocket: the packets are in binary frames, wherever these begin and end (section 6 of 5.0).
+//! MQTT over WebSocket: the packets are in binary frames, wherever these begin and end (section 6 of 5.0). Of what is sent,
+//! each packet has a frame of its own, or several: some clients lose what comes behind the first packet of a frame, the C
+//! library of paho among them, though [MQTT-6.0.0-2] tells them not to.
 
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -6,6 +8,7 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes, BytesMut};
 use futures_util::{Sink, Stream};
+use sans_mqtt::{Frame, Split};
 use tokio::io::{self, AsyncRead, AsyncWrite, ReadBuf};
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::header::SEC_WEBSOCKET_PROTOCOL;
@@ -27,6 +30,8 @@ pub struct WebSocket<T> {
     stream: WebSocketStream<T>,
     /// Of the last message, what has not been read yet.
     came: Bytes,
+    /// Of the packet that is being sent, how many bytes are not in frames yet.
+    rest: usize,
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
@@ -38,12 +43,26 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     pub async fn accept(transport: T) -> io::Result<Self> {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ)
-            .write_buffer_size(0)
+            .write_buffer_size(FRAME)
             .max_write_buffer_size(4 * FRAME)
             .max_message_size(Some(MOST))
             .max_frame_size(Some(MOST));
         let accept = accept_hdr_async_with_config(transport, choose_protocol, Some(config));
-        Ok(Self { stream: accept.await.map_err(failed)?, came: Bytes::new() })
+        Ok(Self { stream: accept.await.map_err(failed)?, came: Bytes::new(), rest: 0 })
+    }
+
+    /// How many of these bytes the next frame takes: no more than are left of a packet.
+    fn next_frame(&mut self, bytes: &[u8]) -> usize {
+        if self.rest == 0 {
+            self.rest = match Frame::split(bytes, usize::MAX) {
+                Ok(Split::Frame(packet, _)) => packet.bytes().len(),
+                Ok(Split::Incomplete(missing)) => bytes.len() + missing,
+                Err(_) => bytes.len(),
+            };
+        }
+        let n = self.rest.min(bytes.len());
+        self.rest -= n;
+        n
     }
 }
 
@@ -104,14 +123,22 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<T> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let mut stream = Pin::new(&mut self.get_mut().stream);
-        ready!(stream.as_mut().poll_ready(cx)).map_err(failed)?;
-        let mut frame = BytesMut::new();
+        let this = self.get_mut();
+        ready!(Pin::new(&mut this.stream).poll_ready(cx)).map_err(failed)?;
+        let mut bytes = BytesMut::new();
         for slice in slices {
-            frame.extend_from_slice(&slice[..slice.len().min(FRAME - frame.len())]);
+            bytes.extend_from_slice(&slice[..slice.len().min(FRAME - bytes.len())]);
         }
-        let n = frame.len();
-        stream.start_send(Message::Binary(frame.freeze())).map_err(failed)?;
+        let (mut bytes, mut n) = (bytes.freeze(), 0);
+        while bytes.has_remaining() {
+            let frame = bytes.split_to(this.next_frame(&bytes));
+            n += frame.len();
+            let mut stream = Pin::new(&mut this.stream);
+            stream.as_mut().start_send(Message::Binary(frame)).map_err(failed)?;
+            if stream.poll_ready(cx).map_err(failed)?.is_pending() {
+                break;
+            }
+        }
         Poll::Ready(Ok(n))
     }
 
