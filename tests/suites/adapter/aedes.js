@@ -18,6 +18,9 @@ function only (name, has) {
   })
 }
 
+// A file that takes too long is ended by that; its brokers are to go, too.
+process.on('SIGTERM', () => process.exit(1))
+
 export class Aedes {
   static async createBroker (options = {}) {
     const [option] = Object.keys(options)
