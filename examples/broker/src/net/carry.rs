@@ -94,12 +94,13 @@ async fn run<T: AsyncRead + AsyncWrite>(
 ) -> io::Result<()> {
     let mut alarm = pin!(sleep_until(clock.at(sans_mqtt::Instant::default())));
     let (mut reader, mut writer) = (Reader::default(), Writer::new(pace.send_timeout));
+    let share = pace.most_at_once();
     let mut wants = Turn { reads: true, due: None, messages: 0, is_over: false };
     let mut poll = |cx: &mut Context<'_>, scratch: &mut [u8]| {
         // Who has woken the task can't be told.
         let (mut is_its_turn, mut moved) = (true, 0);
         loop {
-            let mut came = ReadBuf::new(&mut scratch[..pace.most_at_once()]);
+            let mut came = ReadBuf::new(&mut scratch[..share]);
             let wanted = wants.reads;
             let reads = wanted && !wants.is_over && reader.may_go_on(clock);
             let has_read = reads && reader.poll(transport.as_mut(), cx, &mut came).is_ready();
@@ -186,7 +187,7 @@ impl Writer {
         loop {
             let step = if self.output.has_remaining() {
                 self.is_flushed = false;
-                match poll_write_buf(to.as_mut(), cx, &mut self.output) {
+                match poll_write(to.as_mut(), cx, &mut self.output) {
                     Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                     step => step.map_ok(|_| ()),
                 }
@@ -204,6 +205,21 @@ impl Writer {
             self.gives_up = None;
         }
     }
+}
+
+/// Writes once. A single chunk, which small packets are, goes without a list of chunks: that is cheaper for the system, too.
+fn poll_write<T: AsyncWrite>(
+    to: Pin<&mut T>,
+    cx: &mut Context<'_>,
+    output: &mut Output,
+) -> Poll<io::Result<usize>> {
+    if output.chunk().len() < output.remaining() {
+        return poll_write_buf(to, cx, output);
+    }
+    to.poll_write(cx, output.chunk()).map_ok(|n| {
+        output.advance(n);
+        n
+    })
 }
 
 /// Ready when that time has come. The alarm is left as it is if it is set to an earlier time, for most are put off before they
