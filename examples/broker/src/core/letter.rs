@@ -23,7 +23,9 @@ pub struct Stored {
 
 impl Stored {
     pub fn new(message: &Message<'_>, received: Instant) -> Result<Self, EncodeError> {
-        Ok(Self::from_frame(message.try_into()?, received, message.expires_at(received)))
+        let (frame, payload_len) = (message.try_into()?, message.payload.len());
+        let expires = message.expires_at(received);
+        Ok(Self { frame, payload_len, received, expires, row: OnceLock::new() })
     }
 
     pub fn from_frame(frame: PublishBuf, received: Instant, expires: Option<Instant>) -> Self {
