@@ -9,7 +9,7 @@ use tracing::debug;
 use super::client::{Client, ClientId, Subscribed};
 use super::letter::{Draft, Terms};
 use super::link::Link;
-use super::subscribe::has_control;
+use super::subscribe::{has_control, levels};
 use super::{Broker, Deadline};
 use crate::access::Access;
 
@@ -55,7 +55,7 @@ impl Broker {
         if message.payload.len() > self.settings.max_payload {
             return Some(ReasonCode::QUOTA_EXCEEDED);
         }
-        if message.topic.split('/').count() > self.settings.max_levels {
+        if levels(message.topic) > self.settings.max_levels {
             return Some(ReasonCode::TOPIC_NAME_INVALID);
         }
         let may = !["$SYS/", "$share/"].iter().any(|own| message.topic.starts_with(own))

@@ -21,7 +21,13 @@ pub fn split(filter: &str) -> (&str, Option<&str>) {
 
 /// Whether a text has control characters, which nobody should use (sections 1.5.3 and 1.5.4): logs and terminals suffer.
 pub fn has_control(text: &str) -> bool {
-    text.chars().any(char::is_control)
+    // Most have none of which this is to be asked.
+    !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.chars().any(char::is_control)
+}
+
+/// How many levels a topic name or filter has.
+pub fn levels(text: &str) -> usize {
+    text.bytes().filter(|byte| *byte == b'/').count() + 1
 }
 
 impl Broker {
@@ -58,7 +64,7 @@ impl Broker {
         let Subscription { filter: text, qos, no_local, retain_as_published, retain_handling } = asked;
         let (filter, share) = split(text);
         let Some(client) = self.clients.get_mut(id) else { return ReasonCode::UNSPECIFIED_ERROR };
-        if filter.split('/').count() > self.settings.max_levels {
+        if levels(filter) > self.settings.max_levels {
             return ReasonCode::TOPIC_FILTER_INVALID;
         }
         if !client.access.may_subscribe(filter) {
