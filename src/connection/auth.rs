@@ -15,33 +15,38 @@ use crate::wire::{Scope, Sink};
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Authentication {
     /// A fingerprint of the method that CONNECT named; 0: none, so that there is no AUTH.
-    method: u32,
+    method: Fingerprint,
     /// Who has to go on; `None`: nothing is going on.
     turn: Option<Sender>,
 }
 
+/// As bytes, since these go anywhere without a gap.
+type Fingerprint = [u8; 4];
+
+const NONE: Fingerprint = [0; 4];
+
 /// What tells methods apart without keeping them: FNV-1a, but never 0.
-fn fingerprint(method: &str) -> u32 {
+fn fingerprint(method: &str) -> Fingerprint {
     let hash = |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
-    method.bytes().fold(0x811C_9DC5, hash).max(1)
+    method.bytes().fold(0x811C_9DC5, hash).max(1).to_ne_bytes()
 }
 
 impl Authentication {
     /// That of a CONNECT with these properties.
     pub(super) fn begin(properties: Properties<'_>) -> Self {
-        let method = properties.authentication_method().map_or(0, fingerprint);
-        Self { method, turn: Some(Sender::Server).filter(|_| method != 0) }
+        let method = properties.authentication_method().map_or(NONE, fingerprint);
+        Self { method, turn: Some(Sender::Server).filter(|_| method != NONE) }
     }
 
     /// Whether CONNECT named a method.
     pub(super) fn is_wanted(self) -> bool {
-        self.method != 0
+        self.method != NONE
     }
 
     /// Whether these properties name the method of the CONNECT, or none if it named none `[MQTT-4.12.0-5]`
     /// `[MQTT-4.12.0-6]`.
     pub(super) fn is_same(self, properties: Properties<'_>) -> bool {
-        properties.authentication_method().map_or(0, fingerprint) == self.method
+        properties.authentication_method().map_or(NONE, fingerprint) == self.method
     }
 
     /// CONNACK ends the first one.

@@ -4,8 +4,8 @@ use core::borrow::Borrow;
 
 use super::alias::{Aliases, NoAliases};
 use super::auth::Authentication;
-use super::config::{asked_expiry, not_yours};
-use super::{Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, UsageError};
+use super::config::{announced, asked_expiry, not_yours};
+use super::{Cause, Config, Connection, Event, Farewell, Flow, LEAST, Phase, Role, Side, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe, Subscription, Unsubscribe};
 use crate::property::{Own, Properties, PropertyId};
@@ -117,7 +117,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
-        if let Some(id) = self.limits.not_available(filters, properties) {
+        if let Some(id) = self.service.not_available(filters, properties) {
             return Err(UsageError::NotAvailable(id));
         }
         let packet_id = self.free_id()?;
@@ -181,8 +181,8 @@ impl<S: Store, A: Aliases> Client<S, A> {
         }
         let properties = connack.properties;
         // First of all, since whatever else is wrong, what is said of it has to fit.
-        self.limits = Limits::announced(properties);
-        if self.limits.maximum_packet_size < LEAST {
+        (self.peer, self.service) = announced(properties);
+        if self.peer.maximum_packet_size < LEAST {
             let field = Field::Property(PropertyId::MaximumPacketSize);
             return Err(self.violation(ErrorKind::MaximumPacketSize, field, Scope::CONNACK));
         }

@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::UsageError;
 use crate::packet::{Connect, Qos, Subscription};
 use crate::property::{Properties, Property, PropertyId};
-use crate::version::{Sender, Version};
+use crate::version::Version;
 use crate::wire::{find_wildcard, strip_share};
 
 /// What this side allows. Nothing here is exceeded, whatever the peer sends.
@@ -105,23 +105,21 @@ impl Default for Config {
 }
 
 impl Config {
-    /// What is announced of it.
-    pub(super) fn limits(&self, sender: Sender) -> Limits {
-        let both = Limits {
+    pub(super) fn room(&self) -> Room {
+        Room {
             receive_maximum: self.receive_maximum,
             maximum_packet_size: self.maximum_packet_size.max(1),
-            ..Limits::default()
-        };
-        match sender {
-            Sender::Client => both,
-            Sender::Server => Limits {
-                maximum_qos: self.maximum_qos,
-                retain_available: self.retain_available,
-                wildcard_subscription_available: self.wildcard_subscription_available,
-                subscription_identifier_available: self.subscription_identifier_available,
-                shared_subscription_available: self.shared_subscription_available,
-                ..both
-            },
+            topic_alias_maximum: self.topic_alias_maximum,
+        }
+    }
+
+    pub(super) fn service(&self) -> Service {
+        Service {
+            maximum_qos: self.maximum_qos,
+            retain_available: self.retain_available,
+            wildcard_subscription_available: self.wildcard_subscription_available,
+            subscription_identifier_available: self.subscription_identifier_available,
+            shared_subscription_available: self.shared_subscription_available,
         }
     }
 }
@@ -151,16 +149,64 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            receive_maximum: u16::MAX,
-            maximum_packet_size: u32::MAX,
-            topic_alias_maximum: 0,
-            maximum_qos: Qos::ExactlyOnce,
-            retain_available: true,
-            wildcard_subscription_available: true,
-            subscription_identifier_available: true,
-            shared_subscription_available: true,
+        Self::of(Room::UNSAID, Service::UNSAID)
+    }
+}
+
+/// The part of [`Limits`] that both sides have: how much each of them takes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    pub(super) receive_maximum: u16,
+    pub(super) maximum_packet_size: u32,
+    pub(super) topic_alias_maximum: u16,
+}
+
+impl Room {
+    /// Of a side that does not say.
+    pub(super) const UNSAID: Self =
+        Self { receive_maximum: u16::MAX, maximum_packet_size: u32::MAX, topic_alias_maximum: 0 };
+}
+
+/// The part that only the server has: what there is to be asked of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Service {
+    pub(super) maximum_qos: Qos,
+    pub(super) retain_available: bool,
+    wildcard_subscription_available: bool,
+    subscription_identifier_available: bool,
+    shared_subscription_available: bool,
+}
+
+impl Service {
+    /// Of a server that does not say.
+    pub(super) const UNSAID: Self = Self {
+        maximum_qos: Qos::ExactlyOnce,
+        retain_available: true,
+        wildcard_subscription_available: true,
+        subscription_identifier_available: true,
+        shared_subscription_available: true,
+    };
+
+    /// What is asked of a server that does not support it: the property that says so.
+    pub(super) fn not_available<'a>(
+        &self,
+        filters: impl IntoIterator<Item: Borrow<Subscription<'a>>>,
+        properties: Properties<'_>,
+    ) -> Option<PropertyId> {
+        if !self.subscription_identifier_available && properties.subscription_identifier().is_some() {
+            return Some(PropertyId::SubscriptionIdentifierAvailable);
         }
+        if self.wildcard_subscription_available && self.shared_subscription_available {
+            return None;
+        }
+        filters.into_iter().map(|subscription| subscription.borrow().filter.as_bytes()).find_map(|filter| {
+            // No share name has a wildcard.
+            if !self.wildcard_subscription_available && find_wildcard(filter).is_some() {
+                return Some(PropertyId::WildcardSubscriptionAvailable);
+            }
+            let shared = !self.shared_subscription_available && strip_share(filter).is_some();
+            shared.then_some(PropertyId::SharedSubscriptionAvailable)
+        })
     }
 }
 
@@ -216,52 +262,43 @@ pub(super) fn asked_expiry(version: Version, connect: &Connect<'_>) -> u32 {
 /// The properties that say what is allowed.
 pub(super) type Announcement = [Option<Property<'static>>; 10];
 
-impl Limits {
-    /// What the properties of a CONNECT or CONNACK announce.
-    pub(super) fn announced(properties: Properties<'_>) -> Self {
-        let mut limits = Self::default();
-        for (id, number) in properties.numbers() {
-            match id {
-                PropertyId::ReceiveMaximum => limits.receive_maximum = number as u16,
-                PropertyId::MaximumPacketSize => limits.maximum_packet_size = number,
-                PropertyId::TopicAliasMaximum => limits.topic_alias_maximum = number as u16,
-                PropertyId::MaximumQos => {
-                    limits.maximum_qos = Qos::from_number(number as u8).unwrap_or_default();
-                }
-                PropertyId::RetainAvailable => limits.retain_available = number != 0,
-                PropertyId::WildcardSubscriptionAvailable => {
-                    limits.wildcard_subscription_available = number != 0;
-                }
-                PropertyId::SubscriptionIdentifierAvailable => {
-                    limits.subscription_identifier_available = number != 0;
-                }
-                PropertyId::SharedSubscriptionAvailable => limits.shared_subscription_available = number != 0,
-                _ => {}
+/// What the properties of a CONNECT or CONNACK announce.
+pub(super) fn announced(properties: Properties<'_>) -> (Room, Service) {
+    let (mut room, mut service) = (Room::UNSAID, Service::UNSAID);
+    for (id, number) in properties.numbers() {
+        match id {
+            PropertyId::ReceiveMaximum => room.receive_maximum = number as u16,
+            PropertyId::MaximumPacketSize => room.maximum_packet_size = number,
+            PropertyId::TopicAliasMaximum => room.topic_alias_maximum = number as u16,
+            PropertyId::MaximumQos => {
+                service.maximum_qos = Qos::from_number(number as u8).unwrap_or_default();
             }
+            PropertyId::RetainAvailable => service.retain_available = number != 0,
+            PropertyId::WildcardSubscriptionAvailable => {
+                service.wildcard_subscription_available = number != 0;
+            }
+            PropertyId::SubscriptionIdentifierAvailable => {
+                service.subscription_identifier_available = number != 0;
+            }
+            PropertyId::SharedSubscriptionAvailable => service.shared_subscription_available = number != 0,
+            _ => {}
         }
-        limits
     }
+    (room, service)
+}
 
-    /// What is asked of a server that does not support it: the property that says so.
-    pub(super) fn not_available<'a>(
-        &self,
-        filters: impl IntoIterator<Item: Borrow<Subscription<'a>>>,
-        properties: Properties<'_>,
-    ) -> Option<PropertyId> {
-        if !self.subscription_identifier_available && properties.subscription_identifier().is_some() {
-            return Some(PropertyId::SubscriptionIdentifierAvailable);
+impl Limits {
+    pub(super) const fn of(room: Room, service: Service) -> Self {
+        Self {
+            receive_maximum: room.receive_maximum,
+            maximum_packet_size: room.maximum_packet_size,
+            topic_alias_maximum: room.topic_alias_maximum,
+            maximum_qos: service.maximum_qos,
+            retain_available: service.retain_available,
+            wildcard_subscription_available: service.wildcard_subscription_available,
+            subscription_identifier_available: service.subscription_identifier_available,
+            shared_subscription_available: service.shared_subscription_available,
         }
-        if self.wildcard_subscription_available && self.shared_subscription_available {
-            return None;
-        }
-        filters.into_iter().map(|subscription| subscription.borrow().filter.as_bytes()).find_map(|filter| {
-            // No share name has a wildcard.
-            if !self.wildcard_subscription_available && find_wildcard(filter).is_some() {
-                return Some(PropertyId::WildcardSubscriptionAvailable);
-            }
-            let shared = !self.shared_subscription_available && strip_share(filter).is_some();
-            shared.then_some(PropertyId::SharedSubscriptionAvailable)
-        })
     }
 
     /// The properties that announce this: those that differ from what their absence means. Nothing before 5.0. Their order is

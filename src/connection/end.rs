@@ -1,7 +1,7 @@
 //! The end of a connection, and what is said before it.
 
 use super::output::fitting;
-use super::{Aliases, Cause, Connection, Farewell, Phase, ProtocolError, Role, Stop, UsageError};
+use super::{Aliases, Cause, Connection, Farewell, Front, Phase, ProtocolError, Role, Stop, UsageError};
 use crate::packet::{Connack, Disconnect};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
@@ -92,7 +92,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn close(&mut self, cause: Cause, farewell: Farewell) {
-        self.cause = cause;
+        self.front = Front::Over(cause);
         // Nobody is alive any more, so that this is the time of the end.
         self.active = self.now;
         self.sent = false;
@@ -102,10 +102,15 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Farewell::Disconnect(_) => 3,
             Farewell::Connack(_) => 5,
         };
-        let right = self.payload_left() == 0 && size <= self.limits.maximum_packet_size;
+        let right = self.payload_left() == 0 && size <= self.peer.maximum_packet_size;
         self.farewell = if right { farewell } else { Farewell::None };
         self.phase = Phase::Closing;
         self.deadline = self.now.plus_millis(self.ping_timeout);
+    }
+
+    /// Why the connection is over.
+    pub(super) fn cause(&self) -> Cause {
+        if let Front::Over(cause) = self.front { cause } else { Cause::Local }
     }
 
     #[cold]

@@ -106,25 +106,25 @@ pub enum Timer {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct ProtocolError {
     violation: Violation,
-    offset: u32,
-    /// If a number was too large: the number, and the largest that would do.
-    value: u32,
+    /// The number that was too large; or else the place in the packet.
+    number: u32,
+    /// The largest number that would do; or else the largest that there is.
     limit: u32,
 }
 
 impl ProtocolError {
     pub(crate) const fn new(violation: Violation) -> Self {
-        Self { violation, offset: 0, value: 0, limit: 0 }
+        Self { violation, number: 0, limit: u32::MAX }
     }
 
     /// `value` is more than `limit`.
     pub(crate) const fn exceeds(self, value: u32, limit: u32) -> Self {
-        Self { value, limit, ..self }
+        Self { number: value, limit, ..self }
     }
 
     /// The number that was too large and the limit that it exceeds: bytes of a packet, messages, a Topic Alias, a QoS.
     pub const fn exceeded(&self) -> Option<(u32, u32)> {
-        if self.value > self.limit { Some((self.value, self.limit)) } else { None }
+        if self.number > self.limit { Some((self.number, self.limit)) } else { None }
     }
 
     /// What would have to be different on this side for the peer to be right: an option of the
@@ -149,7 +149,7 @@ impl ProtocolError {
 
     /// The number of bytes of the packet in front of what is wrong; 0 if the packet as a whole is.
     pub const fn offset(&self) -> usize {
-        self.offset as usize
+        if self.limit == u32::MAX { self.number as usize } else { 0 }
     }
 
     /// What is wrong, where, and which rules say so.
@@ -180,7 +180,7 @@ impl ProtocolError {
 
 impl From<DecodeError> for ProtocolError {
     fn from(error: DecodeError) -> Self {
-        Self { offset: error.offset() as u32, ..Self::new(error.violation()) }
+        Self { number: error.offset() as u32, ..Self::new(error.violation()) }
     }
 }
 

@@ -223,11 +223,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
         let qos = delivery.qos();
         if matches!(R::SENDER, Sender::Server) && self.version.is_5() {
-            if qos > self.own_limits.maximum_qos {
-                let (value, limit) = (qos as u32, self.own_limits.maximum_qos as u32);
+            if qos > self.service.maximum_qos {
+                let (value, limit) = (qos as u32, self.service.maximum_qos as u32);
                 return Err(self.beyond(ErrorKind::MaximumQos, Field::Qos, Scope::PUBLISH, value, limit));
             }
-            if retain && !self.own_limits.retain_available {
+            if retain && !self.service.retain_available {
                 return Err(self.violation(ErrorKind::RetainNotAvailable, Field::Retain, Scope::PUBLISH));
             }
         }
@@ -239,7 +239,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn resolve(&mut self, alias: u16, topic: &str) -> Flow<()> {
         let field = Field::Property(PropertyId::TopicAlias);
         // Who has no table at all links nothing of it.
-        let maximum = self.own_limits.topic_alias_maximum.min(self.aliases.incoming().capacity());
+        let maximum = self.own.topic_alias_maximum.min(self.aliases.incoming().capacity());
         if alias > maximum {
             let (value, limit) = (alias.into(), maximum.into());
             return Err(self.beyond(ErrorKind::TopicAlias, field, Scope::PUBLISH, value, limit));
@@ -338,8 +338,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// `[MQTT-3.3.4-7]` `[MQTT-3.3.4-9]`
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_quota(&mut self) -> Flow<()> {
-        if self.version.is_5() && self.session.inbox.charged() >= self.own_limits.receive_maximum {
-            let limit = u32::from(self.own_limits.receive_maximum);
+        if self.version.is_5() && self.session.inbox.charged() >= self.own.receive_maximum {
+            let limit = u32::from(self.own.receive_maximum);
             let kind = ErrorKind::ReceiveMaximum;
             return Err(self.beyond(kind, Field::PacketId, Scope::PUBLISH, limit + 1, limit));
         }

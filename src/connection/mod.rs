@@ -42,6 +42,7 @@ use crate::version::{Sender, Version};
 use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, Unseen};
 use alias::Assigned;
 use auth::Authentication;
+use config::{Room, Service};
 use permitted::{is_in, permitted};
 use stream::Stream;
 
@@ -75,6 +76,22 @@ enum Farewell {
     None,
     Disconnect(ReasonCode),
     Connack(ReasonCode),
+}
+
+/// What is at the front of the input.
+#[derive(Debug)]
+enum Front {
+    /// A packet. As long as it is not complete: how many of its bytes have counted as a sign of life, and how many are needed
+    /// before it is looked at again.
+    Packet { seen: u32, awaited: u32 },
+    /// The payload of a message that comes in pieces.
+    Payload(Stream),
+    /// Nothing any more: the connection is over.
+    Over(Cause),
+}
+
+impl Front {
+    const PACKET: Self = Self::Packet { seen: 0, awaited: 0 };
 }
 
 /// Why nothing more can be done now: a [`Wait`], but small.
@@ -158,12 +175,13 @@ pub struct Connection<R, S, A = NoAliases> {
     version: Version,
     phase: Phase,
     farewell: Farewell,
+    front: Front,
     acknowledge: Acknowledge,
-    /// Set when the connection ends.
-    cause: Cause,
-    /// What the peer allows, and what this side does.
-    limits: Limits,
-    own_limits: Limits,
+    /// What the peer takes, and what this side does.
+    peer: Room,
+    own: Room,
+    /// What there is to be asked of the server, whichever side that is.
+    service: Service,
     /// In seconds; 0: off.
     keep_alive: u16,
     /// How long the session is to outlive the connection, once that is made, in seconds.
@@ -172,9 +190,6 @@ pub struct Connection<R, S, A = NoAliases> {
     whole: u32,
     stream_above: u32,
     skip_oversize: bool,
-    /// What a server agrees to.
-    maximum_keep_alive: u16,
-    maximum_session_expiry: u32,
     headroom: u16,
     authentication: Authentication,
     /// In milliseconds.
@@ -204,11 +219,6 @@ pub struct Connection<R, S, A = NoAliases> {
     eof: bool,
     /// If it was ever open, whether the server said that there is a session.
     accepted: Option<bool>,
-    /// The message that comes in pieces.
-    stream: Option<Stream>,
-    /// The bytes of the unfinished packet that have counted as a sign of life, and those needed before it is looked at.
-    seen: u32,
-    awaited: u32,
     /// The bytes of a payload that the caller has to write, and the identifier of its message; 0: none.
     payload_left: u32,
     payload_of: Handle,
@@ -223,8 +233,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn create(role: R, version: Version, config: &Config, session: Session<S>, mut aliases: A) -> Self {
         aliases.incoming_mut().clear();
         aliases.outgoing_mut().clear();
-        let mut own_limits = config.limits(R::SENDER);
-        own_limits.topic_alias_maximum = config.topic_alias_maximum.min(aliases.incoming().capacity());
+        let mut own = config.room();
+        own.topic_alias_maximum = own.topic_alias_maximum.min(aliases.incoming().capacity());
         let millis = |duration: core::time::Duration| u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
         Self {
             session,
@@ -235,17 +245,16 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             version,
             phase: Phase::Idle,
             farewell: Farewell::None,
+            front: Front::PACKET,
             acknowledge: Acknowledge::Automatic,
-            cause: Cause::Local,
-            limits: Limits::default(),
-            own_limits,
+            peer: Room::UNSAID,
+            own,
+            service: Service::UNSAID,
             keep_alive: 0,
             expiry: 0,
             whole: config.maximum_packet_size.min(config.stream_above).max(1),
             stream_above: config.stream_above,
             skip_oversize: config.skip_oversize,
-            maximum_keep_alive: config.maximum_keep_alive,
-            maximum_session_expiry: config.maximum_session_expiry,
             headroom: config.headroom,
             authentication: Authentication::default(),
             connect_timeout: millis(config.connect_timeout),
@@ -263,9 +272,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             sent: false,
             eof: false,
             accepted: None,
-            stream: None,
-            seen: 0,
-            awaited: 0,
             payload_left: 0,
             payload_of: 0,
             resumed: false,
@@ -333,7 +339,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Stop::Acknowledge => Wait::Acknowledge,
             Stop::Decide => Wait::Decide,
             Stop::Store => Wait::Store,
-            Stop::Over => Wait::Closed(self.cause),
+            Stop::Over => Wait::Closed(self.cause()),
         }
     }
 
@@ -383,7 +389,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// identifier, and what is behind it. It need not be made a packet. Where code has to be small, it goes the way of the others.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn plain_ack<'i>(&self, input: &'i [u8]) -> Option<(Scope, PacketId, &'i [u8])> {
-        if cfg!(feature = "small") || self.phase != Phase::Open || self.is_streaming() || self.whole < 4 {
+        if cfg!(feature = "small") || self.phase != Phase::Open || self.is_in_payload() || self.whole < 4 {
             return None;
         }
         let (bytes, rest) = input.split_first_chunk()?;
@@ -398,7 +404,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         input: &mut &'i [u8],
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        if self.is_streaming() {
+        if self.is_in_payload() {
             return self.next_piece(input);
         }
         if let Some(&first) = input.first() {
@@ -529,10 +535,12 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// What to wait for when the input holds no whole packet, only `len` bytes of one.
     fn want(&mut self, len: usize, needed: usize) -> Stop {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        self.seen = self.seen.min(len);
-        if len - self.seen >= SIGN_OF_LIFE {
-            self.progress();
-            self.seen = len;
+        if let Front::Packet { seen, .. } = &mut self.front {
+            *seen = len.min(*seen);
+            if len - *seen >= SIGN_OF_LIFE {
+                *seen = len;
+                self.progress();
+            }
         }
         if self.eof {
             self.close(Cause::Eof, Farewell::None);
@@ -559,8 +567,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// What is announced now: no more messages than the store has room for beside those of earlier connections.
     fn announce(&mut self) -> config::Announcement {
         let room = self.session.store.incoming_capacity().saturating_sub(self.session.inbox.len());
-        self.own_limits.receive_maximum = self.own_limits.receive_maximum.min(room).max(1);
-        self.own_limits.announcement(self.version)
+        self.own.receive_maximum = self.own.receive_maximum.min(room).max(1);
+        self.own_limits().announcement(self.version)
     }
 
     /// Whether a packet can be sent at all.
@@ -617,8 +625,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             session_present,
             session_expiry_interval: self.session.expiry,
             keep_alive: self.keep_alive,
-            peer: self.limits,
-            own: self.own_limits,
+            peer: self.limits(),
+            own: self.own_limits(),
             problem_information: self.problem_information,
             response_information: self.response_information,
         })
@@ -626,12 +634,20 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// What the peer allows.
     pub const fn limits(&self) -> Limits {
-        self.limits
+        Limits::of(self.peer, self.service_of(R::SENDER.other()))
     }
 
     /// What this side allows.
     pub const fn own_limits(&self) -> Limits {
-        self.own_limits
+        Limits::of(self.own, self.service_of(R::SENDER))
+    }
+
+    /// There is nothing to be asked of a client.
+    const fn service_of(&self, side: Sender) -> Service {
+        match side {
+            Sender::Client => Service::UNSAID,
+            Sender::Server => self.service,
+        }
     }
 
     /// The longest silence of the client that was agreed, in seconds; 0: any.

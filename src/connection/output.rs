@@ -24,7 +24,7 @@ impl<R: Role, S, A> Connection<R, S, A> {
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Lengths, UsageError> {
         let lengths = packet.check(self.context(scope))?;
-        let (size, limit) = (lengths.packet(), self.limits.maximum_packet_size);
+        let (size, limit) = (lengths.packet(), self.peer.maximum_packet_size);
         if size > limit as usize {
             return Err(UsageError::TooLarge { size, limit });
         }

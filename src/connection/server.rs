@@ -2,10 +2,10 @@
 
 use super::alias::{Aliases, NoAliases};
 use super::auth::Authentication;
-use super::config::{asked_expiry, not_yours};
+use super::config::{announced, asked_expiry, not_yours};
 use super::output::fitting;
 use super::{
-    Cause, Config, Connection, Event, Farewell, Flow, LEAST, Limits, Phase, Role, Side, Stop, Timer,
+    Cause, Config, Connection, Event, Farewell, Flow, Front, LEAST, Phase, Role, Side, Stop, Timer,
     UsageError,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
@@ -44,6 +44,9 @@ pub struct ServerRole {
     /// Whether it has a will, and the delay of that in seconds.
     will: bool,
     will_delay: u32,
+    /// The most that is agreed to, in seconds; 0: any Keep Alive.
+    maximum_keep_alive: u16,
+    maximum_session_expiry: u32,
     /// The packet that the application has to answer, the number of its filters, and what the answer is.
     asked: Option<(PacketId, PacketType, u32)>,
 }
@@ -60,8 +63,17 @@ impl<S: Store> Server<S> {
 impl<S: Store, A: Aliases> Server<S, A> {
     /// The same with memory for Topic Aliases; see [`Client::with_aliases`](crate::Client::with_aliases).
     pub fn with_aliases(now: Instant, config: &Config, empty: Session<S>, aliases: A) -> Self {
-        let role = ServerRole { clean_start: true, nameless: false, will: false, will_delay: 0, asked: None };
+        let role = ServerRole {
+            clean_start: true,
+            nameless: false,
+            will: false,
+            will_delay: 0,
+            maximum_keep_alive: config.maximum_keep_alive,
+            maximum_session_expiry: config.maximum_session_expiry,
+            asked: None,
+        };
         let mut server = Self::create(role, Version::NEWEST, config, empty, aliases);
+        server.service = config.service();
         server.whole = server.whole.min(config.maximum_connect_size);
         server.now = now;
         server.deadline = now + config.connect_timeout;
@@ -146,7 +158,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         self.accepted = Some(resumed);
         self.session.come_back(self.now);
         self.deadline = Instant::NEVER;
-        self.whole = self.own_limits.maximum_packet_size.min(self.stream_above).max(1);
+        self.whole = self.own.maximum_packet_size.min(self.stream_above).max(1);
         self.active = self.now;
         self.untimed = true;
         Ok(())
@@ -155,13 +167,13 @@ impl<S: Store, A: Aliases> Server<S, A> {
     /// The Keep Alive and Session Expiry Interval in force: what the application says, or else what the client asks for as far
     /// as the limits go. A client that can't be told otherwise keeps its Keep Alive.
     fn agree_on_time(&self, properties: Properties<'_>) -> (u16, u32) {
-        let keep_alive = match (self.keep_alive, self.maximum_keep_alive) {
+        let keep_alive = match (self.keep_alive, self.role.maximum_keep_alive) {
             (asked, 0) => asked,
             (asked, _) if !self.version.is_5() => asked,
             (0, maximum) => maximum,
             (asked, maximum) => asked.min(maximum),
         };
-        let expiry = self.expiry.min(self.maximum_session_expiry);
+        let expiry = self.expiry.min(self.role.maximum_session_expiry);
         (
             properties.server_keep_alive().unwrap_or(keep_alive),
             properties.session_expiry_interval().unwrap_or(expiry),
@@ -298,8 +310,8 @@ impl<S: Store, A: Aliases> Server<S, A> {
     fn connected<'i>(&mut self, connect: Connect<'i>) -> Flow<Option<Event<'i>>> {
         let properties = connect.properties;
         // First of all, since whatever else is wrong, what is said of it has to fit.
-        self.limits = Limits::announced(properties);
-        if self.limits.maximum_packet_size < LEAST {
+        (self.peer, _) = announced(properties);
+        if self.peer.maximum_packet_size < LEAST {
             let field = Field::Property(PropertyId::MaximumPacketSize);
             return Err(self.violation(ErrorKind::MaximumPacketSize, field, Scope::CONNECT));
         }
@@ -311,10 +323,10 @@ impl<S: Store, A: Aliases> Server<S, A> {
             return Err(self.violation(ErrorKind::ClientId, Field::ClientId, Scope::CONNECT));
         }
         if let Some(will) = connect.will.filter(|_| self.version.is_5()) {
-            if will.qos > self.own_limits.maximum_qos {
+            if will.qos > self.service.maximum_qos {
                 return Err(self.violation(ErrorKind::MaximumQos, Field::WillQos, Scope::CONNECT));
             }
-            if will.retain && !self.own_limits.retain_available {
+            if will.retain && !self.service.retain_available {
                 return Err(self.violation(ErrorKind::RetainNotAvailable, Field::WillRetain, Scope::CONNECT));
             }
         }
@@ -335,8 +347,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
     /// A client may ask only for what it was told that there is.
     fn check_subscribe(&mut self, subscribe: &Subscribe<'_>) -> Flow<()> {
         let (filters, properties) = (subscribe.filters.iter(), subscribe.properties);
-        let missing =
-            self.version.is_5().then(|| self.own_limits.not_available(filters, properties)).flatten();
+        let missing = self.version.is_5().then(|| self.service.not_available(filters, properties)).flatten();
         let (kind, field) = match missing {
             None => return Ok(()),
             Some(PropertyId::WildcardSubscriptionAvailable) => {
@@ -419,7 +430,7 @@ impl Side for ServerRole {
                         return Err(connection.violation(ErrorKind::SessionExpiry, field, Scope::DISCONNECT));
                     }
                     // Not beyond what this side agrees to, or has agreed to already.
-                    let most = connection.maximum_session_expiry.max(connection.session.expiry);
+                    let most = connection.role.maximum_session_expiry.max(connection.session.expiry);
                     connection.session.expiry = expiry.min(most);
                 }
                 connection.close(Cause::Peer(disconnect.reason), Farewell::None);
@@ -447,7 +458,8 @@ impl Side for ServerRole {
 
     /// Only DISCONNECT with reason code 0x00 takes the will back `[MQTT-3.1.2-10]` `[MQTT-3.14.4-3]`.
     fn will<S, A>(connection: &Server<S, A>) -> Option<u32> {
-        let left = connection.role.will && connection.cause != Cause::Peer(ReasonCode::SUCCESS);
+        let left = connection.role.will
+            && !matches!(connection.front, Front::Over(Cause::Peer(ReasonCode::SUCCESS)));
         left.then_some(connection.role.will_delay)
     }
 

@@ -1,7 +1,7 @@
 //! Messages that are too large for a buffer, as they come in pieces.
 
 use super::alias::Aliases;
-use super::{Connection, Event, Flow, Phase, Role};
+use super::{Connection, Event, Flow, Front, Phase, Role};
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Delivery, HeadSplit, Publish, PublishHead};
 use crate::session::{Arrived, Store};
@@ -46,7 +46,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             self.version = if new { Version::NEWEST } else { Version::V3_1_1 };
         }
         let size = u32::try_from(header.len.saturating_add(header.remaining_length)).unwrap_or(u32::MAX);
-        let maximum = self.own_limits.maximum_packet_size;
+        let maximum = self.own.maximum_packet_size;
         let too_large = size > maximum;
         let (kind, limit) = match self.is_open() {
             true if too_large => (ErrorKind::PacketTooLarge, maximum),
@@ -62,21 +62,24 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
         let (len, whole) = (input.len(), self.whole as usize);
         // The head is not read again for each byte of it.
-        let missing = (self.awaited as usize).saturating_sub(len);
-        if missing > 0 {
-            return Err(self.want(len, missing));
+        if let Front::Packet { awaited, .. } = self.front {
+            let missing = (awaited as usize).saturating_sub(len);
+            if missing > 0 {
+                return Err(self.want(len, missing));
+            }
         }
         let split = PublishHead::split(self.version, Some(R::SENDER.other()), input);
         match split.map_err(|error| self.fail(error.into()))? {
             HeadSplit::Head(head, rest) if len - rest.len() <= whole => {
                 let event = self.begin(&head, too_large)?;
                 *input = rest;
-                (self.awaited, self.seen) = (0, 0);
                 self.progress();
                 Ok(event)
             }
             HeadSplit::Incomplete(needed) if len + needed <= whole => {
-                self.awaited = u32::try_from(len + needed).unwrap_or(u32::MAX);
+                if let Front::Packet { awaited, .. } = &mut self.front {
+                    *awaited = u32::try_from(len + needed).unwrap_or(u32::MAX);
+                }
                 Err(self.want(len, needed))
             }
             _ => refuse(self),
@@ -93,7 +96,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Arrived::Deliver => Fate::Deliver,
             _ => Fate::Repeat,
         };
-        self.stream = Some(Stream { left, delivery, fate });
+        self.front = Front::Payload(Stream { left, delivery, fate });
         Ok(match fate {
             Fate::Deliver => Some(Event::PublishStart(incoming, left)),
             Fate::Skip => Some(Event::Skipped(incoming, left)),
@@ -104,7 +107,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// The next piece of a payload, or its end.
     #[cold]
     pub(super) fn next_piece<'i>(&mut self, input: &mut &'i [u8]) -> Flow<Option<Event<'i>>> {
-        let Some(stream) = self.stream.as_mut() else { return Ok(None) };
+        let Front::Payload(stream) = &mut self.front else { return Ok(None) };
         let Stream { left, delivery, fate } = *stream;
         if left == 0 {
             let token = match fate {
@@ -118,7 +121,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                     None
                 }
             };
-            self.stream = None;
+            self.front = Front::PACKET;
             return Ok((fate == Fate::Deliver).then_some(Event::PublishEnd(token)));
         }
         if input.is_empty() {
@@ -131,10 +134,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         Ok((fate == Fate::Deliver).then_some(Event::PublishChunk(chunk)))
     }
 
-    /// Whether a message comes in pieces.
+    /// Whether the front of the input is a piece of a message.
     #[inline(always)]
-    pub(super) const fn is_streaming(&self) -> bool {
-        STREAM && self.stream.is_some()
+    pub(super) const fn is_in_payload(&self) -> bool {
+        STREAM && matches!(self.front, Front::Payload(_))
     }
 
     /// How many bytes of a payload have to be written before anything else can be sent.
