@@ -75,6 +75,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     #[cold]
+    #[inline(never)]
     pub(super) fn time_out(&mut self, out: &mut (impl Sink + ?Sized)) {
         match self.phase {
             Phase::Opening | Phase::Authenticating => {

@@ -78,6 +78,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Ends the connection because of the peer's fault.
     #[cold]
+    #[inline(never)]
     pub(super) fn fail(&mut self, error: ProtocolError) -> Stop {
         let farewell =
             if self.phase == Phase::Open { self.last_word(error.reason()) } else { R::refusal(self, &error) };
@@ -90,7 +91,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.version.is_5() { Farewell::Disconnect(reason) } else { Farewell::None }
     }
 
-    #[cfg_attr(feature = "small", inline(never))]
+    #[cold]
+    #[inline(never)]
     pub(super) fn close(&mut self, cause: Cause, farewell: Farewell) {
         self.front = Front::Over(cause);
         // Nobody is alive any more, so that this is the time of the end.
@@ -114,6 +116,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     #[cold]
+    #[inline(never)]
     pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Stop {
         let cx = |scope| Context { version: self.version, sender: None, scope };
         let written = match self.farewell {

@@ -33,6 +33,7 @@ enum Fate {
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// A packet is too large to be taken as a whole: a PUBLISH comes in pieces, anything else is refused.
     #[cold]
+    #[inline(never)]
     pub(super) fn oversize<'i>(
         &mut self,
         input: &mut &'i [u8],
@@ -106,6 +107,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// The next piece of a payload, or its end.
     #[cold]
+    #[inline(never)]
     pub(super) fn next_piece<'i>(&mut self, input: &mut &'i [u8]) -> Flow<Option<Event<'i>>> {
         let Front::Payload(stream) = &mut self.front else { return Ok(None) };
         let Stream { left, delivery, fate } = *stream;
