@@ -122,9 +122,9 @@ reasons! {
 static USUAL: [u16; 256] = {
     let mut table = [0; 256];
     let mut i = 0;
-    while i < TABLE.len() {
-        let row = &TABLE[i];
-        table[row.code as usize] = row.packets & !row.client_only & !row.server_only;
+    while i < ReasonCode::ALL.len() {
+        let code = ReasonCode::ALL[i];
+        table[code.0 as usize] = code.usual();
         i += 1;
     }
     table
@@ -222,6 +222,26 @@ impl ReasonCode {
         code.permitted(cx, true).map(|()| code)
     }
 
+    const fn row(self) -> Option<&'static Row> {
+        let mut rows: &[Row] = &TABLE;
+        while let [row, rest @ ..] = rows {
+            if row.code == self.0 {
+                return Some(row);
+            }
+            rows = rest;
+        }
+        None
+    }
+
+    /// The packets that may carry it, whoever sends them.
+    #[cfg(not(feature = "small"))]
+    const fn usual(self) -> u16 {
+        match self.row() {
+            Some(row) => row.packets & !row.client_only & !row.server_only,
+            None => 0,
+        }
+    }
+
     /// Whether nobody needs to look closer at this code in the packet `cx`.
     #[cfg(not(feature = "small"))]
     #[inline(always)]
@@ -252,7 +272,7 @@ impl ReasonCode {
 
     fn check_5(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         let here = cx.scope.bit();
-        let Some(row) = TABLE.iter().find(|row| row.code == self.0) else {
+        let Some(row) = self.row() else {
             return Err(ErrorKind::ReasonCode);
         };
         if received && row.tolerated & here != 0 {
