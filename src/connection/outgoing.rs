@@ -114,7 +114,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.send_as(message.topic, |connection, alias| {
             let own = [alias.map(|assignment| Property::TopicAlias(assignment.alias))];
             let before = own.get(usize::from(alias.is_none())..).unwrap_or_default();
-            let properties = Joined { before, callers: &message.properties, behind: &[] };
+            let properties = Joined { before, callers: message.properties, behind: &[] };
             connection.send_with(message, more, &properties, alias, &mut keep, out)
         })
     }
@@ -386,7 +386,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.check_message(message)?;
         let publish = message.publish(id, true);
         // No headroom: what fitted into the sink once has to fit again.
-        self.send(&publish.part(more as usize, false, &Joined::of(&message.properties)), Scope::PUBLISH, out)
+        self.send(&publish.part(more as usize, false, &Joined::of(message.properties)), Scope::PUBLISH, out)
     }
 
     /// The message that the caller keeps and has to give now.
@@ -498,7 +498,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             session.store.record(&Record::Finish { id })?;
             session.store.record(&Record::Publish { id, qos: message.qos, message: Some(*message) })
         };
-        self.send_part(&publish.part(0, false, &Joined::of(&message.properties)), note, out)
+        self.send_part(&publish.part(0, false, &Joined::of(message.properties)), note, out)
     }
 
     /// The packet that is `by` came, and perhaps `explains` why. Gives whether the application is told.

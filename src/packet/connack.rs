@@ -69,7 +69,7 @@ impl Encode for Connack<'_> {
 impl<'a> Own<'a, Connack<'a>> {
     fn joined(&self) -> Joined<'a> {
         let (before, behind) = self.properties.split_at_checked(LEADING).unwrap_or((self.properties, &[]));
-        Joined { before, callers: &self.packet.properties, behind }
+        Joined { before, callers: self.packet.properties, behind }
     }
 }
 

@@ -213,7 +213,7 @@ impl Encode for Connect<'_> {
 
 impl<'a> Own<'a, Connect<'a>> {
     fn joined(&self) -> Joined<'a> {
-        Joined { before: self.properties, callers: &self.packet.properties, behind: &[] }
+        Joined { before: self.properties, callers: self.packet.properties, behind: &[] }
     }
 }
 

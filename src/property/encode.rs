@@ -31,19 +31,19 @@ pub(crate) struct Own<'a, P> {
 /// Properties of the machine's own before and behind the caller's.
 pub(crate) struct Joined<'a> {
     pub(crate) before: &'a [Option<Property<'a>>],
-    pub(crate) callers: &'a Properties<'a>,
+    pub(crate) callers: Properties<'a>,
     pub(crate) behind: &'a [Option<Property<'a>>],
 }
 
 impl<'a> Joined<'a> {
     /// The caller's alone.
-    pub(crate) fn of(callers: &'a Properties<'a>) -> Self {
+    pub(crate) fn of(callers: Properties<'a>) -> Self {
         Self { before: &[], callers, behind: &[] }
     }
 
     fn pieces(&self) -> impl Iterator<Item = Piece<'a>> + use<'a> {
         let own = |own: &'a [Option<Property<'a>>]| own.iter().copied().flatten().map(Piece::Given);
-        own(self.before).chain(Piece::all(*self.callers)).chain(own(self.behind))
+        own(self.before).chain(Piece::all(self.callers)).chain(own(self.behind))
     }
 
     /// Whether there is nothing but the caller's: before 5.0 there is nothing at all.
@@ -66,13 +66,16 @@ impl<'a> Joined<'a> {
 impl Section for Joined<'_> {
     #[inline(always)]
     fn property_len(&self, cx: Context) -> Check {
-        if self.is_callers(cx) { self.callers.property_len(cx) } else { self.check_all(cx) }
+        // A copy, so that where the compiler sees which way this goes the whole need not be in memory.
+        let callers = self.callers;
+        if self.is_callers(cx) { callers.property_len(cx) } else { self.check_all(cx) }
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if self.is_callers(cx) {
-            return self.callers.write_section(cx, property_len, out);
+            let callers = self.callers;
+            return callers.write_section(cx, property_len, out);
         }
         out.varint(property_len);
         self.write_all(out);
@@ -103,7 +106,7 @@ impl Section for Properties<'_> {
         } else if !cx.version.is_5() {
             self.check_none(cx)
         } else if cfg!(feature = "small") {
-            Joined::of(self).check_all(cx)
+            Joined::of(*self).check_all(cx)
         } else {
             self.check(cx)
         }
@@ -114,7 +117,7 @@ impl Section for Properties<'_> {
         if cx.version.is_5() {
             out.varint(property_len);
             if property_len > 0 {
-                if cfg!(feature = "small") { Joined::of(self).write_all(out) } else { self.write(cx, out) }
+                if cfg!(feature = "small") { Joined::of(*self).write_all(out) } else { self.write(cx, out) }
             }
         }
     }
