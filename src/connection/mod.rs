@@ -389,10 +389,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// identifier, and what is behind it. It need not be made a packet. Where code has to be small, it goes the way of the others.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn plain_ack<'i>(&self, input: &'i [u8]) -> Option<(Scope, PacketId, &'i [u8])> {
-        if cfg!(feature = "small") || self.phase != Phase::Open || self.is_in_payload() || self.whole < 4 {
+        if cfg!(feature = "small") {
             return None;
         }
         let (bytes, rest) = input.split_first_chunk()?;
+        if self.phase != Phase::Open || self.is_in_payload() || self.whole < 4 {
+            return None;
+        }
         let (scope, PlainAck(id)) = PlainAck::read(*bytes)?;
         Some((scope, id, rest))
     }
