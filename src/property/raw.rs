@@ -78,8 +78,8 @@ impl Kind {
     pub(super) fn skip(self, mut bytes: &[u8]) -> Option<&[u8]> {
         // Where code has to be small, there is one way to read.
         if cfg!(feature = "small") {
-            Raw::again(self, &mut bytes)?;
-            return Some(bytes);
+            let value = Raw::again(self, &mut bytes);
+            return value.map(|_| bytes);
         }
         match self {
             Self::Flag | Self::MaximumQos => bytes.get(1..),
