@@ -81,9 +81,8 @@ enum Farewell {
 /// What is at the front of the input.
 #[derive(Debug)]
 enum Front {
-    /// A packet. As long as it is not complete: how many of its bytes have counted as a sign of life, and how many are needed
-    /// before it is looked at again.
-    Packet { seen: u32, awaited: u32 },
+    /// A packet, and how many bytes of it are needed before it is looked at.
+    Packet { awaited: u32 },
     /// The payload of a message that comes in pieces.
     Payload(Stream),
     /// Nothing any more: the connection is over.
@@ -91,7 +90,7 @@ enum Front {
 }
 
 impl Front {
-    const PACKET: Self = Self::Packet { seen: 0, awaited: 0 };
+    const PACKET: Self = Self::Packet { awaited: 0 };
 }
 
 /// Why nothing more can be done now: a [`Wait`], but small.
@@ -219,6 +218,8 @@ pub struct Connection<R, S, A = NoAliases> {
     eof: bool,
     /// If it was ever open, whether the server said that there is a session.
     accepted: Option<bool>,
+    /// The bytes of an unfinished packet that have counted as a sign of life.
+    seen: u32,
     /// The bytes of a payload that the caller has to write, and the identifier of its message; 0: none.
     payload_left: u32,
     payload_of: Handle,
@@ -272,6 +273,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             sent: false,
             eof: false,
             accepted: None,
+            seen: 0,
             payload_left: 0,
             payload_of: 0,
             resumed: false,
@@ -538,12 +540,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// What to wait for when the input holds no whole packet, only `len` bytes of one.
     fn want(&mut self, len: usize, needed: usize) -> Stop {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
-        if let Front::Packet { seen, .. } = &mut self.front {
-            *seen = len.min(*seen);
-            if len - *seen >= SIGN_OF_LIFE {
-                *seen = len;
-                self.progress();
-            }
+        self.seen = self.seen.min(len);
+        if len - self.seen >= SIGN_OF_LIFE {
+            self.progress();
+            self.seen = len;
         }
         if self.eof {
             self.close(Cause::Eof, Farewell::None);

@@ -63,7 +63,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
         let (len, whole) = (input.len(), self.whole as usize);
         // The head is not read again for each byte of it.
-        if let Front::Packet { awaited, .. } = self.front {
+        if let Front::Packet { awaited } = self.front {
             let missing = (awaited as usize).saturating_sub(len);
             if missing > 0 {
                 return Err(self.want(len, missing));
@@ -74,13 +74,12 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             HeadSplit::Head(head, rest) if len - rest.len() <= whole => {
                 let event = self.begin(&head, too_large)?;
                 *input = rest;
+                self.seen = 0;
                 self.progress();
                 Ok(event)
             }
             HeadSplit::Incomplete(needed) if len + needed <= whole => {
-                if let Front::Packet { awaited, .. } = &mut self.front {
-                    *awaited = u32::try_from(len + needed).unwrap_or(u32::MAX);
-                }
+                self.front = Front::Packet { awaited: u32::try_from(len + needed).unwrap_or(u32::MAX) };
                 Err(self.want(len, needed))
             }
             _ => refuse(self),
