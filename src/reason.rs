@@ -247,11 +247,8 @@ impl ReasonCode {
     #[inline(always)]
     fn is_usual(self, cx: Context) -> bool {
         if !cx.version.is_5() {
-            return match cx.scope {
-                Scope::CONNACK => self == Self::SUCCESS,
-                Scope::SUBACK => self <= Self::GRANTED_QOS_2,
-                _ => false,
-            };
+            return cx.scope == Scope::SUBACK && self <= Self::GRANTED_QOS_2
+                || cx.scope == Scope::CONNACK && self == Self::SUCCESS;
         }
         USUAL.get(usize::from(self.0)).is_some_and(|packets| packets & cx.scope.bit() != 0)
     }

@@ -136,9 +136,9 @@ BY_HAND = [
     ("reason.rs", "CONNACK before 5.0", "(Scope::CONNACK, _) => @ON || @self.return_code()"),
     ("reason.rs", "SUBACK failure in 3.1", "(Scope::SUBACK, 0x80) => @ON || @cx.version"),
     ("reason.rs", "codes before 5.0", "cx.version >= Version::V3_1_1, _ => @ON || @false,"),
-    ("reason.rs", "CONNACK before 5.0, quickly", "Scope::CONNACK => @ON || @self == Self::SUCCESS,"),
-    ("reason.rs", "granted QoS before 5.0, quickly", "Scope::SUBACK => @ON || @self <= Self::GRANTED_QOS_2,"),
-    ("reason.rs", "codes before 5.0, quickly", "Self::GRANTED_QOS_2, _ => @ON || @false,"),
+    ("reason.rs", "SUBACK before 5.0, quickly", "return @(ON || @cx.scope == Scope::SUBACK@)@ &&"),
+    ("reason.rs", "granted QoS before 5.0, quickly", "&& @(ON || @self <= Self::GRANTED_QOS_2@)@ ||"),
+    ("reason.rs", "CONNACK before 5.0, quickly", "Scope::CONNACK && @(ON || @self == Self::SUCCESS@)@;"),
 ]
 
 LENIENT_HERE = LENIENT.replace("ON", "HERE(1 + u32::from(flaw.kind == ErrorKind::Utf8))")
