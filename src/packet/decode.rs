@@ -90,7 +90,8 @@ fn decode_one<const TYPE: u8>(
     len: usize,
     body: &[u8],
 ) -> Result<Packet<'_>, DecodeError> {
-    let Some(packet_type) = PacketType::from_number(TYPE) else { return Err(DecodeError::NONE) };
+    // The same as `cx` says; but this one the compiler knows.
+    let packet_type = PacketType::from_number(TYPE).unwrap_or_else(|| cx.scope.packet_type());
     let cx = Context { scope: Scope::of(packet_type), ..cx };
     let header = Header { packet_type, flags, len, remaining_length: body.len() };
     decode(cx, header, body, Plain::NEW)
