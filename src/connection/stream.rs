@@ -87,6 +87,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// The head of a PUBLISH came.
+    #[inline(never)]
     fn begin<'i>(&mut self, head: &PublishHead<'i>, too_large: bool) -> Flow<Option<Event<'i>>> {
         let PublishHead { dup, retain, delivery, topic, properties, payload_len } = *head;
         let incoming = self.admit(&Publish { dup, retain, delivery, topic, properties, payload: &[] })?;
