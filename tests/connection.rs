@@ -60,8 +60,8 @@ const MESSAGE: Message<'_> = Message {
 
 #[test]
 fn an_idle_connection_is_small() {
-    assert!(size_of::<Server<FixedCaller<0, 0>>>() <= 256, "{}", size_of::<Server<FixedCaller<0, 0>>>());
-    assert!(size_of::<Server<Heap>>() <= 320, "{}", size_of::<Server<Heap>>());
+    assert!(size_of::<Server<FixedCaller<0, 0>>>() <= 232, "{}", size_of::<Server<FixedCaller<0, 0>>>());
+    assert!(size_of::<Server<Heap>>() <= 288, "{}", size_of::<Server<Heap>>());
     assert!(size_of::<AckToken>() == 8);
 }
 
