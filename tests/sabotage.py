@@ -118,8 +118,7 @@ BY_HAND = [
        f"@(2, [], {byte[:3]}1..={byte[:3]}F) if ON => return Ok({packet}),@(2, [], {byte}) if")
       for name, byte, packet in QUICK),
     ("packet/ack.rs", "a packet identifier, quickly",
-     "PacketId::new(u16::from_be_bytes([high, low]))@.or(ON.then_some(PacketId::MIN))@.filter("),
-    ("packet/ack.rs", "the length of an acknowledgement, quickly", ".filter(|_| @ON || @len == 2)"),
+     "PacketId::new(u16::from_be_bytes(packet_id))@.or(ON.then_some(PacketId::MIN))@?;"),
     ("property/raw.rs", "QoS 2, written", "Self::MaximumQos(qos) if @ON || @qos != Qos::ExactlyOnce =>"),
     ("property/raw.rs", "0, written", "@Self::PositiveShort(_) if ON => Some(2),@Self::PositiveShort(1..) =>"),
     ("property/raw.rs", "0, written", "@Self::PositiveLong(_) if ON => Some(4),@Self::PositiveLong(1..) =>"),

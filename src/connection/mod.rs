@@ -394,11 +394,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if cfg!(feature = "small") {
             return None;
         }
-        let (bytes, rest) = input.split_first_chunk()?;
+        let (&[first, len, high, low], rest) = input.split_first_chunk()?;
         if self.phase != Phase::Open || self.is_in_payload() || self.whole < 4 {
             return None;
         }
-        let (scope, PlainAck(id)) = PlainAck::read(*bytes)?;
+        let (scope, PlainAck(id)) = PlainAck::read(first, [high, low]).filter(|_| len == 2)?;
         Some((scope, id, rest))
     }
 

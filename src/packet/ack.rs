@@ -52,10 +52,10 @@ impl<'a> Ack<'a> {
 pub(crate) struct PlainAck(pub(crate) PacketId);
 
 impl PlainAck {
-    /// What these bytes are, if they are a whole one.
+    /// What a packet with this first byte and these two behind its length is, if it is one.
     #[inline(always)]
-    pub(crate) fn read([first, len, high, low]: [u8; 4]) -> Option<(Scope, Self)> {
-        let packet_id = PacketId::new(u16::from_be_bytes([high, low])).filter(|_| len == 2)?;
+    pub(crate) fn read(first: u8, packet_id: [u8; 2]) -> Option<(Scope, Self)> {
+        let packet_id = PacketId::new(u16::from_be_bytes(packet_id))?;
         let scope = match first {
             0x40 => Scope::PUBACK,
             0x50 => Scope::PUBREC,

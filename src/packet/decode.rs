@@ -26,7 +26,7 @@ pub(super) fn decode_plain(
     let first = (packet_type as u8) << 4 | flags;
     match (len, body, first) {
         (2, &[high, low], _) => {
-            if let Some((scope, PlainAck(packet_id))) = PlainAck::read([first, 2, high, low]) {
+            if let Some((scope, PlainAck(packet_id))) = PlainAck::read(first, [high, low]) {
                 let ack = Ack { packet_id, ..Ack::default() };
                 return Ok(match scope {
                     Scope::PUBACK => Packet::Puback(ack),
