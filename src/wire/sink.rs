@@ -57,11 +57,22 @@ impl Sink for &mut [u8] {
     fn put(&mut self, bytes: &[u8]) {
         *self = match core::mem::take(self).split_at_mut_checked(bytes.len()) {
             Some((to, rest)) => {
-                to.copy_from_slice(bytes);
+                copy(bytes, to);
                 rest
             }
             None => &mut [],
         };
+    }
+}
+
+/// Copies to a slice of the same length. Where code has to be small, the compiler does not look into `copy_from_slice`, and
+/// would keep its panic.
+#[inline(always)]
+fn copy(from: &[u8], to: &mut [u8]) {
+    if cfg!(feature = "small") {
+        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    } else {
+        to.copy_from_slice(from);
     }
 }
 
