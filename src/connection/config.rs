@@ -1,7 +1,6 @@
 //! What this side allows, and what the peer does.
 
 use core::borrow::Borrow;
-
 use core::time::Duration;
 
 use super::UsageError;
