@@ -10,7 +10,8 @@ use smol_str::SmolStr;
 /// A tree with a node for every level, and one hash table for all children of all nodes.
 ///
 /// Nothing recurses, as a filter can have 65,536 levels. The levels come from the network, hence a hasher with a
-/// secret seed, and one that is quick with short texts, for each message pays for it at each level. The places of nodes that are gone are for others, and given back when the last one is gone.
+/// secret seed, and one that is quick with short texts, for each message pays for it at each level. The places of nodes
+/// that are gone are for others, and given back when the last one is gone.
 pub struct FilterMap<T> {
     nodes: Slab<Node<T>>,
     /// The nodes by parent and level, other than those for `+`; with their hashes, so that it grows without a look at
