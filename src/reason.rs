@@ -269,9 +269,7 @@ impl ReasonCode {
 
     fn check_5(self, cx: Context, received: bool) -> Result<(), ErrorKind> {
         let here = cx.scope.bit();
-        let Some(row) = self.row() else {
-            return Err(ErrorKind::ReasonCode);
-        };
+        let Some(row) = self.row() else { return Err(ErrorKind::ReasonCode) };
         if received && row.tolerated & here != 0 {
             return Ok(());
         }

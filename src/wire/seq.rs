@@ -225,7 +225,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
             Inner::List(list, Unseen::NOTHING) => Self::check_list(list, cx),
             _ => match self.known_good(cx) {
                 Some(bytes) => Ok(bytes.len()),
-                None => Self::check_some_of(self.iter(), cx),
+                None => Self::check_iter(self.iter(), cx),
             },
         }
     }
@@ -236,7 +236,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     }
 
     #[inline(never)]
-    fn check_some_of(list: Iter<'a, T>, cx: Context) -> Check {
+    fn check_iter(list: Iter<'a, T>, cx: Context) -> Check {
         T::check_all(list, cx)
     }
 
@@ -254,7 +254,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
             Inner::List(list, Unseen::NOTHING) => Self::write_list(list, out),
             _ => match self.known_good(cx) {
                 Some(bytes) => out.bytes(bytes),
-                None => Self::write_some_of(self.iter(), out),
+                None => Self::write_iter(self.iter(), out),
             },
         }
     }
@@ -265,7 +265,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     }
 
     #[inline(never)]
-    fn write_some_of<S: Sink + ?Sized>(list: Iter<'a, T>, out: &mut Writer<'_, S>) {
+    fn write_iter<S: Sink + ?Sized>(list: Iter<'a, T>, out: &mut Writer<'_, S>) {
         list.for_each(|element| element.write(out));
     }
 }
