@@ -1,13 +1,21 @@
 //! The end of a connection, and what is said before it.
 
 use super::output::fitting;
-use super::{Aliases, Cause, Connection, Farewell, Front, Phase, ProtocolError, Role, Stop, UsageError};
+use super::{Aliases, Cause, Connection, Farewell, Front, Phase, ProtocolError, Role, UsageError, Wait};
 use crate::packet::{Connack, Disconnect};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
 use crate::session::{Session, Store};
 use crate::version::Sender;
 use crate::wire::{Context, PacketType, Scope, Sink, Unseen, encode};
+
+impl<R, S, A> Connection<R, S, A> {
+    /// Why the connection is over, if it is.
+    #[cfg_attr(feature = "small", inline(never))]
+    pub(super) fn cause(&self) -> Cause {
+        if let Front::Over(cause) = self.front { cause } else { Cause::Local }
+    }
+}
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// The transport has no more input. What was read before is still handled.
@@ -79,11 +87,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Ends the connection because of the peer's fault.
     #[cold]
     #[inline(never)]
-    pub(super) fn fail(&mut self, error: ProtocolError) -> Stop {
+    pub(super) fn fail(&mut self, error: ProtocolError) -> Wait {
         let farewell =
             if self.phase == Phase::Open { self.last_word(error.reason()) } else { R::refusal(self, &error) };
         self.close(Cause::Failed(error), farewell);
-        Stop::Over
+        Wait::Closed(Cause::Failed(error))
     }
 
     /// DISCONNECT with a reason code, where there is such a packet.
@@ -110,14 +118,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.deadline = self.now.plus_millis(self.ping_timeout);
     }
 
-    /// Why the connection is over.
-    pub(super) fn cause(&self) -> Cause {
-        if let Front::Over(cause) = self.front { cause } else { Cause::Local }
-    }
-
     #[cold]
     #[inline(never)]
-    pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Stop {
+    pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Wait {
         let cx = |scope| Context { version: self.version, sender: None, scope };
         let written = match self.farewell {
             Farewell::None => Ok(0),
@@ -129,10 +132,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             }
         };
         if let (Err(crate::EncodeError::NoRoom { needed }), Phase::Closing) = (written, self.phase) {
-            return Stop::Write(needed);
+            return Wait::Write(needed);
         }
         self.farewell = Farewell::None;
         self.phase = Phase::Closed;
-        Stop::Over
+        Wait::Closed(self.cause())
     }
 }

@@ -2,7 +2,7 @@
 
 use super::alias::{Aliases, TopicTable};
 use super::output::fitting;
-use super::{AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError};
+use super::{AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, UsageError, Wait};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{Ack, Delivery, PacketId, Publish, first_byte};
 use crate::property::{Properties, PropertyId};
@@ -198,7 +198,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// An answer that can't be owed has to wait for the end of a payload.
     pub(super) fn can_answer(&self) -> Flow<()> {
-        if self.payload_left() != 0 { Err(Stop::Payload(self.payload_left())) } else { Ok(()) }
+        if self.payload_left() != 0 { Err(Wait::Payload(self.payload_left())) } else { Ok(()) }
     }
 
     /// A message came.
@@ -323,13 +323,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// What makes room in the store: sending an acknowledgement, or the application giving one. If nothing does, the peer
     /// has more messages under way than the store was made for.
     #[cold]
-    fn no_room(&mut self) -> Stop {
+    fn no_room(&mut self) -> Wait {
         let (inbox, slots) = (&self.session.inbox, self.session.store.incoming());
         if inbox.owed(slots).is_some() {
-            return self.can_answer().err().unwrap_or(Stop::Write(ACK));
+            return self.can_answer().err().unwrap_or(Wait::Write(ACK));
         }
         if inbox.is_held() {
-            return Stop::Acknowledge;
+            return Wait::Acknowledge;
         }
         let limit = u32::from(self.session.store.incoming_capacity());
         self.beyond(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH, limit + 1, limit)
@@ -363,7 +363,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 if self.session.inbox.insert(slots, id, Arrival::Completed, reason).is_none() {
                     self.can_answer()?;
                     if !out.reserve(ACK) {
-                        return Err(Stop::Write(ACK));
+                        return Err(Wait::Write(ACK));
                     }
                     self.put_ack(Scope::PUBCOMP, id, reason, out);
                 }

@@ -94,20 +94,8 @@ impl Front {
     const PACKET: Self = Self::Packet { awaited: 0 };
 }
 
-/// Why nothing more can be done now: a [`Wait`], but small.
-enum Stop {
-    Read(usize),
-    Write(usize),
-    Resend(PacketId),
-    Payload(u32),
-    Acknowledge,
-    Decide,
-    Store,
-    /// The connection is over, or about to be: it knows why.
-    Over,
-}
-
-type Flow<T> = Result<T, Stop>;
+/// Or why nothing more can be done now. A connection that is over has its farewell to say before the caller is told so.
+type Flow<T> = Result<T, Wait>;
 
 /// A side of a connection: [`role::Client`] or [`role::Server`].
 #[expect(private_bounds, reason = "there are two")]
@@ -319,30 +307,17 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 Ok(Some(event)) => return Step::Event(event),
                 Ok(None) => {}
                 // The farewell comes next.
-                Err(Stop::Over) if self.phase != Phase::Closed => {}
-                Err(stop) => {
+                Err(Wait::Closed(_)) if self.phase != Phase::Closed => {}
+                Err(wait) => {
                     // Nobody can be blamed for silence whose input is not looked at.
-                    self.held = matches!(stop, Stop::Decide | Stop::Acknowledge);
+                    self.held = matches!(wait, Wait::Decide | Wait::Acknowledge);
                     // Time counts only when nothing else is left to do: what has come has come in time.
                     if !self.is_due() {
-                        return Step::Wait(self.wait(stop));
+                        return Step::Wait(wait);
                     }
                     self.time_out(out);
                 }
             }
-        }
-    }
-
-    fn wait(&self, stop: Stop) -> Wait {
-        match stop {
-            Stop::Read(needed) => Wait::Read(needed),
-            Stop::Write(needed) => Wait::Write(needed),
-            Stop::Resend(id) => Wait::Resend(id),
-            Stop::Payload(left) => Wait::Payload(left),
-            Stop::Acknowledge => Wait::Acknowledge,
-            Stop::Decide => Wait::Decide,
-            Stop::Store => Wait::Store,
-            Stop::Over => Wait::Closed(self.cause()),
         }
     }
 
@@ -374,15 +349,15 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 if self.asked {
                     // Nothing can be answered within a payload.
                     self.can_answer()?;
-                    return Err(Stop::Decide);
+                    return Err(Wait::Decide);
                 }
             }
             Phase::Opening | Phase::Authenticating => {}
             Phase::Deciding if self.authentication.is_wanted() => {
                 input.first().map_or(Ok(()), |first| self.check_permitted(*first))?;
-                return Err(Stop::Decide);
+                return Err(Wait::Decide);
             }
-            Phase::Idle | Phase::Deciding => return Err(Stop::Decide),
+            Phase::Idle | Phase::Deciding => return Err(Wait::Decide),
             Phase::Closing | Phase::Closed => return Err(self.say_farewell(out)),
         }
         Ok(None)
@@ -405,6 +380,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Takes a packet from the front of the input.
     #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "small", inline(never))]
     fn receive<'i>(
         &mut self,
         input: &mut &'i [u8],
@@ -484,7 +460,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// A packet is beyond one of the limits of this side.
     #[cold]
-    fn beyond(&mut self, kind: ErrorKind, field: Field, packet: Scope, value: u32, limit: u32) -> Stop {
+    fn beyond(&mut self, kind: ErrorKind, field: Field, packet: Scope, value: u32, limit: u32) -> Wait {
         let cx = Context { version: self.version, sender: None, scope: packet };
         self.fail(ProtocolError::new(cx.violation(kind, field)).exceeds(value, limit))
     }
@@ -506,7 +482,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     #[cold]
-    fn misplaced(&mut self, packet: PacketType) -> Stop {
+    fn misplaced(&mut self, packet: PacketType) -> Wait {
         let kind = match (packet, self.phase) {
             (_, Phase::Opening) if matches!(R::SENDER, Sender::Server) => ErrorKind::NotConnect,
             (PacketType::Auth, _) if !self.version.is_5() => ErrorKind::PacketType,
@@ -539,7 +515,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// What to wait for when the input holds no whole packet, only `len` bytes of one.
-    fn want(&mut self, len: usize, needed: usize) -> Stop {
+    fn want(&mut self, len: usize, needed: usize) -> Wait {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.seen = self.seen.min(len);
         if len - self.seen >= SIGN_OF_LIFE {
@@ -549,15 +525,15 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.eof {
             self.close(Cause::Eof, Farewell::None);
             self.phase = Phase::Closed;
-            return Stop::Over;
+            return Wait::Closed(Cause::Eof);
         }
         if self.payload_left() != 0 {
-            return Stop::Payload(self.payload_left());
+            return Wait::Payload(self.payload_left());
         }
         if let Some(id) = self.asks_for() {
-            return Stop::Resend(id);
+            return Wait::Resend(id);
         }
-        Stop::Read(needed)
+        Wait::Read(needed)
     }
 
     /// What the peer does not want to hear with most packets: the server's peer may say so.
@@ -591,7 +567,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// A packet breaks a rule of the state that the connection is in.
-    fn violation(&mut self, kind: ErrorKind, field: Field, packet: Scope) -> Stop {
+    fn violation(&mut self, kind: ErrorKind, field: Field, packet: Scope) -> Wait {
         let cx = Context { version: self.version, sender: None, scope: packet };
         self.fail(ProtocolError::new(cx.violation(kind, field)))
     }

@@ -5,8 +5,7 @@ use super::auth::Authentication;
 use super::config::{announced, asked_expiry, not_yours};
 use super::output::fitting;
 use super::{
-    Cause, Config, Connection, Event, Farewell, Flow, Front, LEAST, Phase, Role, Side, Stop, Timer,
-    UsageError,
+    Cause, Config, Connection, Event, Farewell, Flow, LEAST, Phase, Role, Side, Timer, UsageError, Wait,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe};
@@ -298,7 +297,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let size = 5 + 2 + 1 + filters;
         self.can_answer()?;
         if !out.reserve(size) {
-            return Err(Stop::Write(size));
+            return Err(Wait::Write(size));
         }
         // No packet has more than fit into 32 bits.
         self.role.asked = Some((id, with, u32::try_from(filters).unwrap_or(u32::MAX)));
@@ -418,7 +417,7 @@ impl Side for ServerRole {
             Packet::Pingreq => {
                 let Some(pings) = connection.pings.checked_add(1) else {
                     connection.can_answer()?;
-                    return Err(Stop::Write(2));
+                    return Err(Wait::Write(2));
                 };
                 connection.pings = pings;
                 Ok(None)
@@ -458,8 +457,7 @@ impl Side for ServerRole {
 
     /// Only DISCONNECT with reason code 0x00 takes the will back `[MQTT-3.1.2-10]` `[MQTT-3.14.4-3]`.
     fn will<S, A>(connection: &Server<S, A>) -> Option<u32> {
-        let left = connection.role.will
-            && !matches!(connection.front, Front::Over(Cause::Peer(ReasonCode::SUCCESS)));
+        let left = connection.role.will && connection.cause() != Cause::Peer(ReasonCode::SUCCESS);
         left.then_some(connection.role.will_delay)
     }
 
