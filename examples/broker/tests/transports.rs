@@ -9,6 +9,7 @@ use broker::Shared;
 use broker::net::address::Address;
 use broker::net::listen::{Doors, Listener};
 use broker::net::tls::Tls;
+use broker::net::websocket::WebSocket;
 use broker::options::{LimitOptions, Options, TlsOptions};
 use futures_util::{SinkExt, StreamExt};
 use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
@@ -122,6 +123,24 @@ async fn no_frame_has_more_than_one_packet() {
     }
     frames.sort_unstable();
     assert_eq!(frames, [2, 4, 5, 5, 6, long.len()]);
+}
+
+/// Wherever a long write is cut off: 16 KiB are no multiple of 7.
+#[tokio::test]
+async fn no_frame_has_more_than_one_packet_of_a_long_write() {
+    let (ours, theirs) = duplex(1 << 20);
+    let (server, client) = tokio::join!(WebSocket::accept(ours), upgrade(theirs, Some("mqtt")));
+    let (mut server, mut client) = (server.unwrap(), client.unwrap().0);
+    let sent = b"\x30\x05\0\x01tab".repeat(20_000);
+    server.write_all(&sent).await.unwrap();
+    server.flush().await.unwrap();
+    let mut came = Vec::new();
+    while came.len() < sent.len() {
+        let frame = client.next().await.unwrap().unwrap().into_data();
+        assert!(came.len() % 7 + frame.len() <= 7, "{} bytes behind {}", frame.len(), came.len());
+        came.extend_from_slice(&frame);
+    }
+    assert!(came == sent);
 }
 
 #[tokio::test]

@@ -66,6 +66,11 @@ impl<T: AsyncRead + AsyncWrite + Unpin> WebSocket<T> {
     }
 }
 
+/// Whether the fixed header of the packet that begins here is whole: that no packet may have any length is an error then.
+fn has_fixed_header(bytes: &[u8]) -> bool {
+    !matches!(Frame::split(bytes, 0), Ok(Split::Incomplete(_)))
+}
+
 /// The subprotocol has to be offered, and to be answered [MQTT-6.0.0-3] [MQTT-6.0.0-4].
 #[expect(clippy::result_large_err, reason = "it is what the handshake asks for")]
 fn choose_protocol(request: &Request, mut response: Response) -> Result<Response, ErrorResponse> {
@@ -131,6 +136,10 @@ impl<T: AsyncRead + AsyncWrite + Unpin> AsyncWrite for WebSocket<T> {
         }
         let (mut bytes, mut n) = (bytes.freeze(), 0);
         while bytes.has_remaining() {
+            // A fixed header that was cut off does not say how long its packet is: it goes with what comes next.
+            if n > 0 && this.rest == 0 && !has_fixed_header(&bytes) {
+                break;
+            }
             let frame = bytes.split_to(this.next_frame(&bytes));
             n += frame.len();
             let mut stream = Pin::new(&mut this.stream);
