@@ -65,11 +65,11 @@ emulate() {
 check_board() {
     local target=$1 images=$target_dir/$1/release program told runtime codec session
 
-    cross "$probe" "$target" --bin codec --features v5,sans-mqtt/small,panic-on-purpose || fail "$target: does not build"
+    cross "$probe" "$target" --bin codec --features v5,sans-mqtt/small,sans-mqtt/stream,panic-on-purpose || fail "$target: does not build"
     [ -n "$(panic_symbols "$images/codec" start)" ] || fail "$target: a panic on purpose was not found"
     ! emulate "$target" "$images/codec" 2>/dev/null || fail "$target: a panic on purpose ends in success"
 
-    cross "$probe" "$target" --bins --features v5,sans-mqtt/small || fail "$target: does not build"
+    cross "$probe" "$target" --bins --features v5,sans-mqtt/small,sans-mqtt/stream || fail "$target: does not build"
     for program in empty codec rest session; do
         cannot_panic "$target" "$images/$program" start
         told=$(emulate "$target" "$images/$program" 2>&1) || fail "$target: $program does not succeed: $told"
