@@ -6,7 +6,8 @@ use allocation_counter::measure;
 use sans_mqtt::{
     AckToken, Acknowledge, Buffer, Cause, Client, Config, Connack, Connect, Delivery, Event, Fixed,
     FixedCaller, Heap, Instant, Keep, Message, Packet, PacketId, Properties, Property, PropertyId, Publish,
-    Qos, ReasonCode, Role, Server, Session, Step, Store, StoreError, Subscription, UsageError, Version, Wait,
+    Qos, ReasonCode, Role, Server, Session, Sink, Step, Store, StoreError, Subscription, UsageError, Version,
+    Wait,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -229,6 +230,42 @@ impl Keep for Shared {
     fn message(&self) -> Option<Message<'_>> {
         let stored = self.0.as_deref()?;
         Some(Message { topic: &stored.topic, payload: &stored.payload, ..Message::default() })
+    }
+}
+
+/// A sink that has no room for a while.
+struct Fickle {
+    refusals: usize,
+    bytes: Vec<u8>,
+}
+
+impl Sink for Fickle {
+    fn reserve(&mut self, _: usize) -> bool {
+        let refused = self.refusals > 0;
+        self.refusals = self.refusals.saturating_sub(1);
+        !refused
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+}
+
+/// Whether there is room for the first or not: [MQTT-4.6.0-4].
+#[test]
+fn releases_keep_the_order_of_the_pubrecs() {
+    for refusals in 0..=6 {
+        let mut client = client(Version::V5_0, FixedCaller::<4, 4>::default(), &[]);
+        let message = Message { qos: Qos::ExactlyOnce, ..MESSAGE };
+        let ids = [(); 3].map(|()| client.publish(&message, &mut Vec::new()).unwrap().unwrap());
+        let received = ids.map(|id| Packet::Pubrec(ack(id)).to_vec(Version::V5_0).unwrap()).concat();
+        let mut out = Fickle { refusals, bytes: Vec::new() };
+        let mut input = &received[..];
+        for _ in 0..=refusals {
+            let _ = client.handle(NOW, &mut input, &mut out);
+        }
+        let released = ids.map(|id| Packet::Pubrel(ack(id)).to_vec(Version::V5_0).unwrap()).concat();
+        assert_eq!((input, out.bytes), (&[][..], released), "{refusals} refusals");
     }
 }
 

@@ -142,7 +142,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.payload_left() != 0 {
             return;
         }
-        self.send_pings(out);
+        if self.pings > 0 {
+            self.send_pings(out);
+        }
         while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
             if !out.reserve(ACK) {
                 return;
@@ -184,7 +186,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Sends PINGRESP and PINGREQ that are owed.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cold]
+    #[inline(never)]
     pub(super) fn send_pings(&mut self, out: &mut (impl Sink + ?Sized)) {
         if self.payload_left() != 0 {
             return;

@@ -370,12 +370,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if cfg!(feature = "small") {
             return None;
         }
-        let (&[first, len, high, low], rest) = input.split_first_chunk()?;
+        let (&[first, 2, high, low], rest) = input.split_first_chunk()? else { return None };
         if self.phase != Phase::Open || self.is_in_payload() || self.whole < 4 {
             return None;
         }
-        let (scope, PlainAck(id)) = PlainAck::read(first, [high, low]).filter(|_| len == 2)?;
-        Some((scope, id, rest))
+        PlainAck::read(first, [high, low]).map(|(scope, PlainAck(id))| (scope, id, rest))
     }
 
     /// Takes a packet from the front of the input.

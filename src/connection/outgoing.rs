@@ -319,7 +319,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let slot = self.session.outbox.get(self.session.store.outgoing(), id);
         if slot.is_some_and(|slot| slot.flight() == Some(Flight::ExactlyOnce) && !slot.is_lost()) {
             self.record(&Record::Release { id })?;
-            self.session.outbox.release(self.session.store.outgoing_mut(), id);
+            self.session.outbox.release(self.session.store.outgoing_mut(), id, false);
             self.session.forget(id);
             return Ok(());
         }
@@ -520,7 +520,15 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             }
             Answered::Release => {
                 self.record(&Record::Release { id })?;
-                self.session.outbox.release(self.session.store.outgoing_mut(), id);
+                // What goes at once, as nearly every one does, need not be owed.
+                let at_once = !cfg!(feature = "small")
+                    && self.session.outbox.unreleased().is_none()
+                    && self.payload_left() == 0
+                    && out.reserve(ACK);
+                if at_once {
+                    self.put_ack(Scope::PUBREL, id, ReasonCode::SUCCESS, out);
+                }
+                self.session.outbox.release(self.session.store.outgoing_mut(), id, at_once);
                 return Ok(explains && !self.is_told(id));
             }
             Answered::ReleaseAgain => {

@@ -331,7 +331,7 @@ impl<S: Store> Session<S> {
                 }
             }
             Record::Release { id } => match self.flight(id) {
-                Some(_) => self.outbox.release(self.store.outgoing_mut(), id),
+                Some(_) => self.outbox.release(self.store.outgoing_mut(), id, false),
                 None => self.restore_flight(id, Flight::Released)?,
             },
             Record::Finish { id } => self.drop_flight(id),

@@ -263,18 +263,20 @@ impl Outbox {
         true
     }
 
-    /// PUBREC came: PUBREL has to be sent.
+    /// PUBREC came: PUBREL is `sent`, or has to be.
     #[cfg_attr(not(feature = "small"), inline)]
     #[cfg_attr(feature = "small", inline(never))]
-    pub(crate) fn release<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
+    pub(crate) fn release<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId, sent: bool) {
         self.pass(slots, id);
         let Some(slot) = slot_mut(slots, id.get()) else { return };
         slot.flight = Some(Flight::Released);
-        slot.marks &= !SENT;
-        let sent = core::mem::replace(&mut slot.links, self.released.end());
-        self.sent.close(slots, sent);
+        if !sent {
+            slot.marks &= !SENT;
+        }
+        let links = core::mem::replace(&mut slot.links, self.released.end());
+        self.sent.close(slots, links);
         self.released.append(slots, id.get());
-        if self.unreleased == 0 {
+        if !sent && self.unreleased == 0 {
             self.unreleased = id.get();
         }
     }

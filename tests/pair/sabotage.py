@@ -59,10 +59,11 @@ MUTANTS = [
     (
         "PUBREC gives the quota back",
         OUTBOX,
-        "slot.flight = Some(Flight::Released);\n        slot.marks &= !SENT;",
+        "slot.flight = Some(Flight::Released);\n",
         """slot.flight = Some(Flight::Released);
         self.charged -= u16::from(slot.marks & CHARGED != 0);
-        slot.marks &= !(SENT | CHARGED);""",
+        slot.marks &= !CHARGED;
+""",
     ),
     (
         "an error in PUBREC does not free the identifier",
@@ -125,11 +126,13 @@ MUTANTS = [
     (
         "an acknowledgement is lost when there is no room",
         RECEIVED,
-        """        self.send_pings(out);
+        """            self.send_pings(out);
+        }
         while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
             if !out.reserve(ACK) {
                 return;""",
-        """        self.send_pings(out);
+        """            self.send_pings(out);
+        }
         while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
             if !out.reserve(ACK) {
                 self.session.inbox.remove(self.session.store.incoming_mut(), owed.handle);
@@ -139,9 +142,12 @@ MUTANTS = [
     (
         "PUBLISH is sent again after PUBREC",
         OUTBOX,
-        "slot.flight = Some(Flight::Released);\n        slot.marks &= !SENT;",
-        "slot.flight = Some(Flight::ExactlyOnce);\n            slot.marks &= !SENT;",
+        "slot.flight = Some(Flight::Released);\n",
+        "slot.flight = Some(Flight::ExactlyOnce);\n",
     ),
+    ("PUBREL that went at once goes again", SENT, "self.session.store.outgoing_mut(), id, at_once)", "self.session.store.outgoing_mut(), id, false)"),
+    ("PUBREL that finds no room is lost", SENT, "if at_once {\n", "if at_once && out.reserve(64) {\n"),
+    ("PUBREL goes into a payload", SENT, "&& self.payload_left() == 0\n", ""),
     (
         "an acknowledgement does not wait for those before it",
         INBOX,
