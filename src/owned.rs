@@ -5,6 +5,7 @@ use core::fmt;
 use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Violation};
+use crate::packet::decode::ANY;
 use crate::packet::{Packet, PacketId, Publish};
 use crate::session::Message;
 use crate::version::Version;
@@ -65,7 +66,7 @@ impl PacketBuf {
         match Frame::split(&self.frame, usize::MAX) {
             // Decoding has succeeded before, so it does again.
             Ok(Split::Frame(frame, _)) => {
-                Packet::decode_trusted(self.version, frame).unwrap_or(Packet::Pingreq)
+                Packet::decode_trusted::<ANY>(self.version, frame).unwrap_or(Packet::Pingreq)
             }
             _ => Packet::Pingreq,
         }

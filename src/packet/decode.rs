@@ -58,7 +58,7 @@ pub(super) fn decode_plain(
     frame: Frame<'_>,
 ) -> Result<Packet<'_>, DecodeError> {
     let cx = Context { version, sender, scope: Scope::of(frame.packet_type()) };
-    decode(cx, frame.header, frame.body, Plain::NEW)
+    decode::<_, ANY>(cx, frame.header, frame.body, Plain::NEW)
 }
 
 /// Decodes what is no PUBLISH.
@@ -94,11 +94,15 @@ fn decode_one<const TYPE: u8>(
     let packet_type = PacketType::from_number(TYPE).unwrap_or_else(|| cx.scope.packet_type());
     let cx = Context { scope: Scope::of(packet_type), ..cx };
     let header = Header { packet_type, flags, len, remaining_length: body.len() };
-    decode(cx, header, body, Plain::NEW)
+    decode::<_, TYPE>(cx, header, body, Plain::NEW)
 }
 
+/// No packet type has this number.
+pub(crate) const ANY: u8 = 0;
+
+/// Decodes a packet of the type with this number. What the others need is not even compiled.
 #[cfg_attr(not(feature = "small"), inline(always))]
-pub(super) fn decode<M: Mode>(
+pub(super) fn decode<M: Mode, const TYPE: u8>(
     cx: Context,
     header: Header,
     body: &[u8],
@@ -112,8 +116,10 @@ pub(super) fn decode<M: Mode>(
     // The whole result is built where the caller wants it, for a packet is large.
     macro_rules! done {
         ($packet:ident $read:expr) => {
-            if let Ok(packet) = $read {
-                return Ok(Packet::$packet(packet));
+            if const { TYPE == ANY || TYPE == PacketType::$packet as u8 } {
+                if let Ok(packet) = $read {
+                    return Ok(Packet::$packet(packet));
+                }
             }
         };
         ($packet:ident) => {

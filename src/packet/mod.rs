@@ -3,7 +3,7 @@
 mod ack;
 mod connack;
 mod connect;
-mod decode;
+pub(crate) mod decode;
 mod disconnect;
 mod prepared;
 mod publish;
@@ -23,7 +23,7 @@ pub use subscribe::{RetainHandling, Suback, Subscribe, Subscription};
 pub use unsubscribe::{Unsuback, Unsubscribe};
 pub use value::{Delivery, PacketId, Qos};
 
-use decode::{decode, decode_plain, fixed_header, from_client, from_server};
+use decode::{ANY, decode, decode_plain, fixed_header, from_client, from_server};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::Properties;
@@ -133,13 +133,16 @@ impl<'a> Packet<'a> {
         observer: &mut (impl Observer + ?Sized),
     ) -> Result<Self, DecodeError> {
         let cx = Context { version, sender, scope: Scope::of(frame.packet_type()) };
-        decode(cx, frame.header, frame.body, Observed::new(observer))
+        decode::<_, ANY>(cx, frame.header, frame.body, Observed::new(observer))
     }
 
-    /// Reads a packet that was decoded before.
-    pub(crate) fn decode_trusted(version: Version, frame: Frame<'a>) -> Result<Self, DecodeError> {
+    /// Reads a packet that was decoded before, and is of this type or of any.
+    pub(crate) fn decode_trusted<const TYPE: u8>(
+        version: Version,
+        frame: Frame<'a>,
+    ) -> Result<Self, DecodeError> {
         let cx = Context { version, sender: None, scope: Scope::of(frame.packet_type()) };
-        decode(cx, frame.header, frame.body, crate::wire::Trusted)
+        decode::<_, TYPE>(cx, frame.header, frame.body, crate::wire::Trusted)
     }
 
     /// The packet type.

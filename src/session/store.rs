@@ -7,7 +7,7 @@ use super::outbox::OutgoingSlot;
 use super::{Message, Record};
 use crate::packet::{Packet, PacketId};
 use crate::version::Version;
-use crate::wire::{Context, Frame, Scope, Sink, Split, encode};
+use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, encode};
 
 /// Why a store could not do what it was asked to. Nothing has happened then.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -141,7 +141,7 @@ fn write(message: &Message<'_>, out: &mut impl Sink) -> Result<usize, StoreError
 /// The message in a packet that was written here.
 fn message(bytes: &[u8]) -> Option<Message<'_>> {
     let Ok(Split::Frame(frame, _)) = Frame::split(bytes, usize::MAX) else { return None };
-    match Packet::decode_trusted(Version::NEWEST, frame) {
+    match Packet::decode_trusted::<{ PacketType::Publish as u8 }>(Version::NEWEST, frame) {
         Ok(Packet::Publish(publish)) => Some(Message::from(publish)),
         _ => None,
     }
