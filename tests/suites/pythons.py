@@ -38,8 +38,15 @@ def attempt(place, source, file):
         options = ["-p", "hosts", "-p", "no:cacheprovider", f"--junitxml={folder / 'results.xml'}"]
         command = [fetch.python(), "-m", "pytest", *options, file]
         subprocess.run(command, cwd=source, env=environment, stdout=log, stderr=log, timeout=300)
-    for test in ElementTree.parse(folder / "results.xml").iter("testcase"):
+    for test, wrong in verdicts(folder / "results.xml"):
         full = f"{name}: {test.get('name')}"
         if place.wants(full):
-            bad = next((test.find(kind) for kind in ("failure", "error") if test.find(kind) is not None), None)
-            yield full, None if bad is None else bad.get("message").splitlines()[0]
+            yield full, wrong
+
+
+def verdicts(file):
+    """Each test in a file of results, with the first line of what went wrong, if anything did."""
+    for test in ElementTree.parse(file).iter("testcase"):
+        # What is expected to fail, and does, is written down as skipped.
+        bad = [part for part in test if part.tag in ("failure", "error", "skipped") and part.get("type") != "pytest.xfail"]
+        yield test, bad[0].get("message").splitlines()[0] if bad else None
