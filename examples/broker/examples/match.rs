@@ -46,13 +46,13 @@ fn main() {
 }
 
 /// A fleet: each device has four subscriptions, 25 devices are a site.
-fn subscription(number: usize) -> (String, Option<&'static str>) {
+fn subscription(number: usize) -> String {
     let (device, site) = (number / 4, number / 100);
     match number % 4 {
-        0 => (format!("fleet/site-{site}/device-{device}/command"), None),
-        1 => (format!("fleet/site-{site}/device-{device}/settings/#"), None),
-        2 => (format!("fleet/+/device-{device}/+"), None),
-        _ => (format!("fleet/site-{site}/+/reading"), Some("workers")),
+        0 => format!("fleet/site-{site}/device-{device}/command"),
+        1 => format!("fleet/site-{site}/device-{device}/settings/#"),
+        2 => format!("fleet/+/device-{device}/+"),
+        _ => format!("$share/workers/fleet/site-{site}/+/reading"),
     }
 }
 
@@ -72,8 +72,8 @@ fn subscriptions() {
         let mut topics = Topics::<u32, Options>::default();
         let region = Region::new(ALLOCATOR);
         let start = ThreadTime::now();
-        for (client, (filter, share)) in zip(0.., &filters) {
-            topics.insert(filter, *share, client, OPTIONS);
+        for (client, filter) in zip(0.., &filters) {
+            topics.insert(filter, client, OPTIONS);
         }
         let (insert, bytes) = (each(start, count as u32), bytes_each(&region, count as u32));
 
@@ -93,17 +93,17 @@ fn subscriptions() {
         assert!(region.change().allocations + region.change().reallocations <= 3, "a match allocates");
 
         let start = ThreadTime::now();
-        for (client, (filter, share)) in zip(0.., &filters) {
-            topics.remove(filter, *share, client);
+        for (client, filter) in zip(0.., &filters) {
+            topics.remove(filter, client);
         }
         let remove = each(start, count as u32);
         assert!(topics.is_empty());
 
         // Asking for the time takes longer than most of them.
         let mut slowest = Duration::ZERO;
-        for (client, (filter, share)) in zip(0.., &filters) {
+        for (client, filter) in zip(0.., &filters) {
             let start = ThreadTime::now();
-            topics.insert(filter, *share, client, OPTIONS);
+            topics.insert(filter, client, OPTIONS);
             slowest = slowest.max(start.elapsed());
         }
 
@@ -118,7 +118,7 @@ fn subscriptions() {
 fn fan_out() {
     let (mut topics, crowd) = (Topics::<u32, Options>::default(), 100_000);
     for client in 0..crowd {
-        topics.insert("news/#", None, client, OPTIONS);
+        topics.insert("news/#", client, OPTIONS);
     }
     let (start, rounds) = (ThreadTime::now(), 100);
     for _ in 0..rounds {
@@ -133,7 +133,7 @@ fn fan_out() {
     fastrand::Rng::with_seed(2).shuffle(&mut order);
     let start = ThreadTime::now();
     for client in order {
-        topics.remove("news/#", None, client);
+        topics.remove("news/#", client);
     }
     let remove = each(start, crowd);
     println!("\n{crowd} subscribers of one filter: {visit:.1} ns each to visit, {remove:.0} ns to remove");
@@ -146,7 +146,7 @@ fn worst_case() {
         let mut topics = Topics::<u32, Options>::default();
         for filter in 0..1_u32 << depth {
             let levels = (0..depth).map(|level| if filter >> level & 1 == 1 { "+" } else { "a" });
-            topics.insert(&levels.collect::<Vec<_>>().join("/"), None, 1, OPTIONS);
+            topics.insert(&levels.collect::<Vec<_>>().join("/"), 1, OPTIONS);
         }
         let (name, nodes, rounds) = (vec!["a"; depth].join("/"), (2 << depth) - 1, ROUNDS >> depth.min(12));
         let (start, mut found) = (ThreadTime::now(), 0);

@@ -9,6 +9,7 @@ use sans_mqtt::*;
 use super::letter::{Letter, Stored};
 use super::link::{LinkId, Tables};
 use super::settings::Settings;
+use super::topics::split;
 use crate::access::Access;
 
 slotmap::new_key_type! {
@@ -97,6 +98,12 @@ impl Client {
             row: None,
             due: None,
         }
+    }
+
+    /// Adds a subscription, or gives it other options.
+    pub fn subscribe(&mut self, text: &str, it: Subscribed) {
+        self.shares |= split(text).1;
+        self.subscriptions.insert(text.into(), it);
     }
 
     /// Whether a message can wait for it.

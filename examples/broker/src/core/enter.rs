@@ -269,8 +269,7 @@ impl Broker {
         let Some(mut client) = self.clients.remove(id) else { return };
         self.names.remove(&client.name);
         for filter in client.subscriptions.keys() {
-            let (filter, share) = super::subscribe::split(filter);
-            self.topics.remove(filter, share, id);
+            self.topics.remove(filter, id);
         }
         let session = client.session.take();
         self.ledger.forget(&mut client, session.as_ref());

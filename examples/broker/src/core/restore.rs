@@ -14,7 +14,7 @@ use super::link::Tables;
 use super::{Broker, Deadline};
 use crate::disk::Disk;
 use crate::disk::load::{self, load};
-use crate::disk::rows::{LetterState, MessageRow};
+use crate::disk::rows::{LetterState, MessageRow, SubscriptionRow};
 
 impl Broker {
     /// Takes over what is on a disk, and keeps it up to date from now on. The clock of the connections has to be one that all
@@ -100,22 +100,14 @@ impl Broker {
         session.set_timers(Timers { will, end });
         client.session = Some(session);
         let name = client.name.clone();
-        let subscriptions = stored.subscriptions.into_iter().map(|(filter, it)| {
-            let subscribed = Subscribed {
-                qos: it.qos,
-                no_local: it.no_local,
-                retain_as_published: it.retain_as_published,
-                id: it.id,
-            };
-            (filter.into_boxed_str(), subscribed)
-        });
-        client.subscriptions = subscriptions.collect();
         self.ledger.put_session(&client);
         let id = self.clients.insert(client);
         self.names.insert(name, id);
-        for (text, subscribed) in &self.clients[id].subscriptions {
-            let (filter, share) = super::subscribe::split(text);
-            self.topics.insert(filter, share, id, *subscribed);
+        for (text, row) in stored.subscriptions {
+            let SubscriptionRow { qos, no_local, retain_as_published, id: of_subscription } = row;
+            let subscribed = Subscribed { qos, no_local, retain_as_published, id: of_subscription };
+            self.clients[id].subscribe(&text, subscribed);
+            self.topics.insert(&text, id, subscribed);
         }
     }
 }

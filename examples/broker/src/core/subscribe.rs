@@ -6,18 +6,7 @@ use tracing::debug;
 use super::Broker;
 use super::client::{ClientId, Search, Subscribed};
 use super::link::Link;
-
-/// A topic filter as it was subscribed to: what has to match, and the name of the share. Before 5.0 there is nothing of the
-/// kind in the standard, but many use it.
-pub fn split(filter: &str) -> (&str, Option<&str>) {
-    match TopicFilter::new(filter, Version::V5_0) {
-        Ok(parsed) => match parsed.share_name() {
-            Some(share) => (parsed.filter(), Some(share)),
-            None => (filter, None),
-        },
-        Err(_) => (filter, None),
-    }
-}
+use super::topics::split;
 
 /// Whether a text has control characters, which nobody should use (sections 1.5.3 and 1.5.4): logs and terminals suffer.
 pub fn has_control(text: &str) -> bool {
@@ -62,7 +51,7 @@ impl Broker {
 
     fn subscribe_to(&mut self, id: ClientId, asked: Subscription<'_>, sub_id: Option<u32>) -> ReasonCode {
         let Subscription { filter: text, qos, no_local, retain_as_published, retain_handling } = asked;
-        let (filter, share) = split(text);
+        let (filter, is_shared) = split(text);
         let Some(client) = self.clients.get_mut(id) else { return ReasonCode::UNSPECIFIED_ERROR };
         if levels(filter) > self.settings.max_levels {
             return ReasonCode::TOPIC_FILTER_INVALID;
@@ -75,13 +64,12 @@ impl Broker {
             return ReasonCode::QUOTA_EXCEEDED;
         }
         let subscribed = Subscribed { qos, no_local, retain_as_published, id: sub_id };
-        client.subscriptions.insert(text.into(), subscribed);
-        client.shares |= share.is_some();
+        client.subscribe(text, subscribed);
         self.ledger.put_subscription(client, text, &subscribed);
-        self.topics.insert(filter, share, id, subscribed);
+        self.topics.insert(text, id, subscribed);
         let wants =
             retain_handling == RetainHandling::Send || retain_handling == RetainHandling::SendIfNew && !known;
-        if wants && share.is_none() {
+        if wants && !is_shared {
             // The same asked for once more begins anew, so that there are never more searches than subscriptions.
             client.searches.insert(filter.into(), Search { qos, id: sub_id, after: None });
         }
@@ -109,11 +97,8 @@ impl Broker {
             return ReasonCode::NO_SUBSCRIPTION_EXISTED;
         }
         self.ledger.forget_subscription(client, text);
-        let (filter, share) = split(text);
-        if share.is_none() {
-            client.searches.remove(filter);
-        }
-        self.topics.remove(filter, share, id);
+        client.searches.remove(text);
+        self.topics.remove(text, id);
         ReasonCode::SUCCESS
     }
 }

@@ -3,6 +3,8 @@
 use std::hash::Hash;
 use std::sync::Arc;
 
+use sans_mqtt::{TopicFilter, Version};
+
 use filter_map::FilterMap;
 use roster::Roster;
 
@@ -13,7 +15,7 @@ pub(crate) mod tests;
 
 /// The subscriptions of all clients. `K` is a client, `V` what is remembered of a subscription.
 ///
-/// Filters are valid, and without `$share/NAME/`.
+/// Filters are valid, and as they were subscribed to: `$share/NAME/` is a part of them.
 pub struct Topics<K, V> {
     filters: FilterMap<Subscribers<K, V>>,
     len: usize,
@@ -33,6 +35,13 @@ pub struct Group<K, V> {
     members: Roster<K, V>,
     /// Whose turn it is.
     turn: usize,
+}
+
+/// Of a filter as it was subscribed to, what topic names have to match, and whether the subscription is shared. Before 5.0
+/// there is nothing of the kind in the standard, but many use it.
+pub fn split(text: &str) -> (&str, bool) {
+    let parsed = TopicFilter::new(text, Version::V5_0).ok();
+    parsed.map_or((text, false), |parsed| (parsed.filter(), parsed.share_name().is_some()))
 }
 
 impl<K, V> Default for Topics<K, V> {
@@ -64,33 +73,33 @@ impl<K: Copy + Eq + Hash, V> Topics<K, V> {
     }
 
     /// Adds a subscription. If the client has it already, the new value takes the place of the old one.
-    pub fn insert(&mut self, filter: &str, share: Option<&str>, client: K, value: V) -> Option<V> {
+    pub fn insert(&mut self, text: &str, client: K, value: V) -> Option<V> {
+        let (filter, is_shared) = split(text);
         let subscribers = self.filters.get_or_default(filter);
-        let old = match share {
-            None => subscribers.plain.insert(client, value),
-            Some(share) => {
-                let groups = subscribers.groups.get_or_insert_default();
-                groups.get_or_default(group_name(filter, share)).members.insert(client, value)
-            }
+        let old = if is_shared {
+            let groups = subscribers.groups.get_or_insert_default();
+            groups.get_or_default(text.into()).members.insert(client, value)
+        } else {
+            subscribers.plain.insert(client, value)
         };
         self.len += usize::from(old.is_none());
         old
     }
 
-    pub fn remove(&mut self, filter: &str, share: Option<&str>, client: K) -> Option<V> {
+    pub fn remove(&mut self, text: &str, client: K) -> Option<V> {
+        let (filter, is_shared) = split(text);
         let subscribers = self.filters.get_mut(filter)?;
-        let old = match share {
-            None => subscribers.plain.remove(&client)?,
-            Some(share) => {
-                let (name, groups) = (group_name(filter, share), subscribers.groups.as_mut()?);
-                let group = groups.get_mut(&name)?;
-                let old = group.members.remove(&client)?;
-                if group.members.is_empty() {
-                    groups.remove(&name);
-                }
-                subscribers.groups.take_if(|groups| groups.is_empty());
-                old
+        let old = if is_shared {
+            let groups = subscribers.groups.as_mut()?;
+            let group = groups.get_mut(text)?;
+            let old = group.members.remove(&client)?;
+            if group.members.is_empty() {
+                groups.remove(text);
             }
+            subscribers.groups.take_if(|groups| groups.is_empty());
+            old
+        } else {
+            subscribers.plain.remove(&client)?
         };
         if subscribers.plain.is_empty() && subscribers.groups.is_none() {
             self.filters.remove(filter);
@@ -108,10 +117,10 @@ impl<K: Copy + Eq + Hash, V> Topics<K, V> {
         self.filters.for_each_match(topic, visit);
     }
 
-    /// The group of a name that [`Subscribers::groups`] gave, if there is still one.
-    pub fn group(&mut self, name: &str) -> Option<&mut Group<K, V>> {
-        let (_share, filter) = name.strip_prefix("$share/")?.split_once('/')?;
-        self.filters.get_mut(filter)?.groups.as_mut()?.get_mut(name)
+    /// Those who share a subscription, if there is still anybody.
+    pub fn group(&mut self, text: &str) -> Option<&mut Group<K, V>> {
+        let (filter, _) = split(text);
+        self.filters.get_mut(filter)?.groups.as_mut()?.get_mut(text)
     }
 }
 
@@ -140,8 +149,4 @@ impl<K: Copy + Eq + Hash, V> Group<K, V> {
     pub fn members(&self) -> &[(K, V)] {
         self.members.as_slice()
     }
-}
-
-fn group_name(filter: &str, share: &str) -> Arc<str> {
-    format!("$share/{share}/{filter}").into()
 }

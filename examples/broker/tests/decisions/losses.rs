@@ -173,6 +173,24 @@ fn a_shared_message_that_was_acknowledged_is_not_for_another() {
 }
 
 #[test]
+fn who_shared_before_a_restart_shares_after_it() {
+    let mut world = World::default();
+    let (s, _) = world.enter(NEW, stay("s"));
+    world.subscribe(s, all("$share/g/a"));
+    world.restart();
+    // From now on its session is in memory only, and ends with its connection.
+    let (s, present) = world.enter(NEW, Connect { clean_start: false, ..named("s") });
+    assert!(present);
+    let (p, _) = world.enter(NEW, named("p"));
+    world.publish(p, to("a", "1"));
+    assert_eq!(world.heard(s), ["a 1"]);
+    let (other, _) = world.enter(NEW, named("other"));
+    world.subscribe(other, all("$share/g/a"));
+    world.cut(s);
+    assert_eq!(world.heard(other), ["a 1"]);
+}
+
+#[test]
 fn nothing_of_a_session_stays_on_disk_that_will_not_last() {
     let mut world = World::default();
     let (s, _) = world.enter(NEW, stay("s"));

@@ -23,6 +23,11 @@ fn all(topics: &mut Topics<u32, u32>, topic: &str) -> BTreeSet<(Option<String>, 
     found
 }
 
+/// A filter as it is subscribed to.
+fn text(filter: &str, share: Option<&str>) -> String {
+    share.map_or_else(|| filter.into(), |share| format!("$share/{share}/{filter}"))
+}
+
 /// With what sorts before `/` and behind it, and is long.
 const LEVELS: [&str; 8] = ["", "a", "a!", "ab", "b", "$", "$a", "long-and-longer-and-longest"];
 
@@ -54,23 +59,23 @@ proptest! {
         let (mut topics, mut expected) = (Topics::default(), BTreeMap::new());
         for (value, (is_insert, at, share, client)) in (0..).zip(&changes) {
             let (filter, share) = (at.get(&filters), share.as_deref());
-            let key = (filter.as_str(), share, *client);
+            let (text, key) = (text(filter, share), (filter.as_str(), share, *client));
             if *is_insert {
-                prop_assert_eq!(topics.insert(filter, share, *client, value), expected.insert(key, value));
+                prop_assert_eq!(topics.insert(&text, *client, value), expected.insert(key, value));
             } else {
-                prop_assert_eq!(topics.remove(filter, share, *client), expected.remove(&key));
+                prop_assert_eq!(topics.remove(&text, *client), expected.remove(&key));
             }
             prop_assert_eq!(topics.len(), expected.len());
         }
         for name in &names {
             let expected = expected.iter().filter(|((filter, ..), _)| matches(filter, name));
             let expected = expected.map(|(&(filter, share, client), &value)| {
-                (share.map(|share| format!("$share/{share}/{filter}")), client, value)
+                (share.map(|_| text(filter, share)), client, value)
             });
             prop_assert_eq!(all(&mut topics, name), expected.collect());
         }
         for ((filter, share, client), value) in expected {
-            prop_assert_eq!(topics.remove(filter, share, client), Some(value));
+            prop_assert_eq!(topics.remove(&text(filter, share), client), Some(value));
         }
         prop_assert!(topics.is_empty());
         prop_assert_eq!(topics.filters.nodes(), 0);
@@ -101,11 +106,11 @@ proptest! {
 fn a_crowd_comes_and_goes() {
     let mut topics = Topics::default();
     for client in 0..100_000 {
-        assert_eq!(topics.insert("a/#", None, client, client), None);
+        assert_eq!(topics.insert("a/#", client, client), None);
     }
     for client in (0..100_000).filter(|client| client % 1000 != 0) {
-        assert_eq!(topics.remove("a/#", None, client), Some(client));
-        assert_eq!(topics.remove("a/#", None, client), None);
+        assert_eq!(topics.remove("a/#", client), Some(client));
+        assert_eq!(topics.remove("a/#", client), None);
     }
     let expected = (0..100).map(|it| (None, it * 1000, it * 1000));
     assert_eq!(all(&mut topics, "a"), expected.collect());
@@ -114,9 +119,9 @@ fn a_crowd_comes_and_goes() {
 #[test]
 fn a_filter_without_a_node_of_its_own_outlives_the_others() {
     let mut topics = Topics::default();
-    topics.insert("#", None, 1, 1);
-    topics.insert("a", None, 2, 2);
-    topics.remove("a", None, 2);
+    topics.insert("#", 1, 1);
+    topics.insert("a", 2, 2);
+    topics.remove("a", 2);
     assert_eq!(all(&mut topics, "a"), [(None, 1, 1)].into());
 }
 
@@ -125,11 +130,11 @@ fn a_deep_filter_neither_overflows_the_stack_nor_takes_long() {
     let (slashes, mut topics) = ("/".repeat(65_534), Topics::default());
     let (wild, deep) = (format!("{}+", "+/".repeat(32_767)), format!("{slashes}#"));
     for _ in 0..10 {
-        topics.insert(&wild, None, 1, 1);
-        topics.insert(&deep, None, 2, 2);
+        topics.insert(&wild, 1, 1);
+        topics.insert(&deep, 2, 2);
         assert_eq!(all(&mut topics, &slashes[..32_767]), [(None, 1, 1)].into());
         assert_eq!(all(&mut topics, &slashes), [(None, 2, 2)].into());
-        assert_eq!((topics.remove(&wild, None, 1), topics.remove(&deep, None, 2)), (Some(1), Some(2)));
+        assert_eq!((topics.remove(&wild, 1), topics.remove(&deep, 2)), (Some(1), Some(2)));
         assert_eq!(topics.filters.nodes(), 0);
     }
 }
@@ -138,7 +143,7 @@ fn a_deep_filter_neither_overflows_the_stack_nor_takes_long() {
 fn a_group_takes_turns() {
     let mut topics = Topics::default();
     for client in 0..4 {
-        topics.insert("a", Some("x"), client, ());
+        topics.insert("$share/x/a", client, ());
     }
     let next = |topics: &mut Topics<u32, ()>, can_take: fn(u32) -> bool| {
         topics.group("$share/x/a").and_then(|group| group.next(|client, ()| can_take(client)).map(|it| it.0))
@@ -150,11 +155,11 @@ fn a_group_takes_turns() {
     assert_eq!(turns, [3, 0, 1, 3]);
     assert_eq!(next(&mut topics, |_| false), None);
     // Who is left goes on taking turns.
-    topics.remove("a", Some("x"), 1);
-    topics.remove("a", Some("x"), 3);
+    topics.remove("$share/x/a", 1);
+    topics.remove("$share/x/a", 3);
     let turns: Vec<_> = (0..4).filter_map(|_| next(&mut topics, |_| true)).collect();
     assert_eq!(turns, [0, 2, 0, 2]);
-    topics.remove("a", Some("x"), 0);
-    topics.remove("a", Some("x"), 2);
+    topics.remove("$share/x/a", 0);
+    topics.remove("$share/x/a", 2);
     assert!(topics.group("$share/x/a").is_none() && topics.is_empty());
 }
