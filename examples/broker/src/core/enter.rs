@@ -30,9 +30,6 @@ impl Broker {
         if texts.into_iter().flatten().any(has_control) {
             return server.reject(ReasonCode::MALFORMED_PACKET, Properties::EMPTY, output);
         }
-        if connect.will.is_some_and(|will| will.payload.len() > self.settings.max_payload) {
-            return server.reject(ReasonCode::PACKET_TOO_LARGE, Properties::EMPTY, output);
-        }
         // Who can't be told of another Keep Alive has to ask for a better one.
         let (maximum, asked) = (self.settings.config.maximum_keep_alive, connect.keep_alive);
         let too_long = maximum != 0 && (asked == 0 || asked > maximum);

@@ -118,13 +118,15 @@ fn who_may_not_read_a_message_does_not_get_it_after_a_restart_either() {
 #[test]
 fn a_will_may_go_where_a_message_may() {
     let mut world = World::default();
+    replace(&mut world, Settings { max_payload: 3, ..Settings::default() });
     let levels = "a/".repeat(300);
-    for (topic, expected) in [
-        ("a", ReasonCode::SUCCESS),
-        ("$SYS/broker/version", ReasonCode::NOT_AUTHORIZED),
-        (&levels, ReasonCode::TOPIC_NAME_INVALID),
+    for (topic, payload, expected) in [
+        ("a", "123", ReasonCode::SUCCESS),
+        ("a", "1234", ReasonCode::QUOTA_EXCEEDED),
+        ("$SYS/broker/version", "", ReasonCode::NOT_AUTHORIZED),
+        (&levels, "", ReasonCode::TOPIC_NAME_INVALID),
     ] {
-        let will = Will { topic, ..Will::default() };
+        let will = Will { topic, payload: payload.as_bytes(), ..Will::default() };
         let id = world.connect(NEW, Connect { will: Some(will), ..named("c") });
         let reason = world.next(id, |packet| match packet {
             Packet::Connack(connack) => connack.reason,
