@@ -107,13 +107,13 @@ pub struct QueueOptions {
     /// How many messages of QoS 1 and 2 are under way to it at once, 1 to 65535
     #[arg(long, default_value_t = 20, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..))]
     pub max_inflight_messages: u16,
-    /// How many bytes of them [0: no limit]
+    /// How many bytes of them, topics and properties included [0: no limit]
     #[arg(long, default_value_t = 0, value_name = "BYTES")]
     pub max_inflight_bytes: u64,
     /// How many messages wait until they can be sent; what comes then is lost to it [0: no limit]
     #[arg(long, default_value_t = 1000, value_name = "COUNT")]
     pub max_queued_messages: u32,
-    /// How many bytes of them [0: no limit]
+    /// How many bytes of them, topics and properties included [0: no limit]
     #[arg(long, default_value_t = 64 << 20, value_name = "BYTES")]
     pub max_queued_bytes: u64,
 }

@@ -72,7 +72,7 @@ pub struct Search {
 /// A message that waits for its acknowledgement.
 pub struct Flying {
     pub number: u64,
-    /// What it is, until the client has it.
+    /// What it is, until the client has it, and its size until then.
     pub message: Option<Arc<Stored>>,
     pub size: usize,
     pub qos: Qos,

@@ -35,8 +35,7 @@ impl Broker {
         *has_own_mail |= client.link.is_some() && link.is_none();
         if let Some(link) = link.filter(|link| client.queue.is_clear(qos) && link.server.is_open()) {
             let in_flight = link.server.session().in_flight();
-            let size = draft.message.payload.len();
-            if qos == Qos::AtMostOnce || client.may_fly(in_flight, size, settings) {
+            if qos == Qos::AtMostOnce || client.may_fly(in_flight, draft.kept()?.size(), settings) {
                 let copy = draft.copy(&terms)?;
                 match copy.send(*now, &mut link.server, &mut link.output) {
                     Ok(id) => {

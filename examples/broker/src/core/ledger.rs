@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::io;
+use std::mem;
 use std::sync::Arc;
 
 use sans_mqtt::*;
@@ -115,6 +116,7 @@ impl Ledger {
             Note::Released(id) => {
                 let Some(flying) = client.flying.get_mut(&id) else { return };
                 let message = flying.message.take();
+                client.flying_bytes -= mem::take(&mut flying.size);
                 if let Some(row) = client.row {
                     let terms = Terms { qos: flying.qos, ..Terms::default() };
                     self.put_letter(row, 0, flying.number, &terms, LetterState::Released(id));

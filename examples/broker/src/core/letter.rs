@@ -47,6 +47,7 @@ impl Stored {
         &bytes[bytes.len() - self.payload_len..]
     }
 
+    /// How many bytes its PUBLISH of 5.0 has: by this all limits measure it.
     pub fn size(&self) -> usize {
         self.frame.bytes().len()
     }

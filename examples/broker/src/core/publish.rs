@@ -69,8 +69,7 @@ impl Broker {
         from: Option<ClientId>,
         draft: &mut Draft<'_>,
     ) -> Result<usize, EncodeError> {
-        let Message { topic, qos, retain, payload, .. } = draft.message;
-        let size = payload.len();
+        let Message { topic, qos, retain, .. } = draft.message;
         if retain {
             self.retain(draft)?;
         }
@@ -88,7 +87,9 @@ impl Broker {
                 let is_ready = |id, _: &Subscribed| may(id).is_some_and(Client::keeps_up);
                 let waits = |id, it: &Subscribed| may(id).is_some_and(|client| client.waits(qos_of(it)));
                 let has_room = |id, it: &Subscribed| {
-                    waits(id, it) && may(id).is_some_and(|client| client.queue.has_room(size, settings))
+                    // If it waits for anybody, it is kept.
+                    let kept = if waits(id, it) { draft.kept().ok() } else { None };
+                    kept.zip(may(id)).is_some_and(|(it, client)| client.queue.has_room(it.size(), settings))
                 };
                 let next = group.next(is_ready).map(|(id, it)| (id, *it));
                 let next = next.or_else(|| group.next(has_room).map(|(id, it)| (id, *it)));

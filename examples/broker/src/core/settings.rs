@@ -15,10 +15,10 @@ pub struct Settings {
     pub versions: Vec<Version>,
     /// How many bytes wait for a slow transport before no more are made for it.
     pub max_output: usize,
-    /// How many messages may be on their way to a client without its acknowledgement, and how many bytes.
+    /// How many messages may be on their way to a client without its acknowledgement, and how many bytes of packets.
     pub max_in_flight: u16,
     pub max_in_flight_bytes: usize,
-    /// How many messages wait for a client that is slow or away, and how many bytes; what comes then is lost to it.
+    /// How many messages wait for a client that is slow or away, and how many bytes of packets; what comes then is lost to it.
     pub max_queued: usize,
     pub max_queued_bytes: usize,
     /// The longest payload of a message in bytes.

@@ -223,6 +223,50 @@ fn what_is_on_its_way_survives_a_lower_limit() {
 }
 
 #[test]
+fn bytes_on_their_way_are_those_of_packets_until_the_client_has_them() {
+    let mut world = World::default();
+    replace(&mut world, Settings { max_in_flight_bytes: 100, ..Settings::default() });
+    let (s, _) = world.enter(NEW, named("s"));
+    world.subscribe(s, Subscription { qos: Qos::ExactlyOnce, ..all("#") });
+    let (p, _) = world.enter(NEW, named("p"));
+    let topic = "t".repeat(60);
+    for payload in ["1", "2", "3"] {
+        let delivery = Delivery::ExactlyOnce(PacketId::MIN);
+        world.send(p, Publish { delivery, ..to(&topic, payload) });
+        world.send(p, Packet::Pubrel(Ack { packet_id: PacketId::MIN, ..Ack::default() }));
+    }
+    for (n, payload) in [(1, "1"), (2, "2"), (3, "3")] {
+        assert_eq!(world.heard(s), [format!("{topic} {payload}")]);
+        world.send(s, Packet::Pubrec(Ack { packet_id: PacketId::new(n).unwrap(), ..Ack::default() }));
+        world.next(s, |packet| assert!(matches!(packet, Packet::Pubrel(_)), "{packet:?}"));
+    }
+}
+
+#[test]
+fn a_shared_message_goes_to_who_has_room_for_its_packet() {
+    let mut world = World::default();
+    replace(&mut world, Settings { max_queued_bytes: 100, ..Settings::default() });
+    let (p, _) = world.enter(NEW, named("p"));
+    let topic = "t".repeat(60);
+    let own = "o".repeat(60);
+    for (name, filter) in [("one", &*own), ("two", "other")] {
+        let (id, _) = world.enter(NEW, stay(name));
+        world.send(
+            id,
+            Subscribe {
+                filters: [all(&format!("$share/g/{topic}")), all(filter)][..].into(),
+                ..Subscribe::default()
+            },
+        );
+        world.cut(id);
+    }
+    world.publish(p, to(&own, "for one"));
+    world.publish(p, to(&topic, "for two, who has room"));
+    let (two, _) = world.enter(NEW, stay("two"));
+    assert_eq!(world.heard(two), [format!("{topic} for two, who has room")]);
+}
+
+#[test]
 fn retained_messages_wait_until_there_is_room_for_them() {
     let mut world = World::default();
     replace(&mut world, Settings { max_queued_bytes: 5000, ..Settings::default() });
