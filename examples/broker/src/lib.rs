@@ -3,9 +3,11 @@
 //! [`core`] is what it decides, without I/O; [`net`] is where it meets transports, on tokio; [`access`] is who may come in;
 //! [`disk`] is what survives a restart.
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use sans_mqtt::ReasonCode;
@@ -34,7 +36,7 @@ pub mod net;
 pub mod options;
 pub mod output;
 
-/// How exact the broker's own times are.
+/// How long what is due waits for others that are due soon: with a disk, all are one transaction.
 const TICK: Duration = Duration::from_millis(200);
 
 /// How many logins are looked at at a time.
@@ -88,7 +90,22 @@ impl Shared {
             let done = self.lock().handle_timeout(self.clock.now());
             self.check(done);
             sleep(TICK).await;
+            self.is_due().await;
         }
+    }
+
+    /// Comes back when there is something to do for [`tick`](Self::tick).
+    async fn is_due(&self) {
+        let mut alarm = pin!(sleep(Duration::ZERO));
+        poll_fn(|cx| match self.lock().poll_timeout(cx.waker()) {
+            Some(at) if at <= self.clock.now() => Poll::Ready(()),
+            Some(at) => {
+                alarm.as_mut().reset(self.clock.at(at));
+                alarm.as_mut().poll(cx)
+            }
+            None => Poll::Pending,
+        })
+        .await;
     }
 
     /// Comes back when the broker can't keep what it promises, because of its disk: it must not go on.

@@ -131,6 +131,12 @@ pub struct SessionOptions {
     /// The longest time that a session outlives its connection, in seconds [default: no limit]
     #[arg(long, value_name = "SECONDS")]
     pub max_session_expiry: Option<u32>,
+    /// How many messages are retained; what comes then is not [0: no limit]
+    #[arg(long, default_value_t = 1_000_000, value_name = "COUNT")]
+    pub max_retained_messages: u32,
+    /// How many bytes of them, topics and properties included [0: no limit]
+    #[arg(long, default_value_t = 1 << 30, value_name = "BYTES")]
+    pub max_retained_bytes: u64,
     /// How often the figures below $SYS/ are published, in seconds [0: never]
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     pub sys_interval: u32,
@@ -254,6 +260,8 @@ impl Options {
             max_in_flight_bytes: most(queues.max_inflight_bytes),
             max_queued: most(queues.max_queued_messages.into()),
             max_queued_bytes: most(queues.max_queued_bytes),
+            max_retained: most(sessions.max_retained_messages.into()),
+            max_retained_bytes: most(sessions.max_retained_bytes),
             max_payload: most(protocol.message_size_limit.into()),
             sys_interval: Duration::from_secs(sessions.sys_interval.into()),
             ..Settings::default()

@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use sans_mqtt::*;
 use tracing::{debug, info};
 
+use super::Broker;
+use super::agenda::Deadline;
 use super::client::{Client, ClientId, Testament};
 use super::letter::{Draft, Stored};
 use super::link::{Entry, Link, LinkId};
 use super::subscribe::has_control;
-use super::{Broker, Deadline};
 use crate::access::{Admitted, Verdict};
 
 impl Broker {
@@ -252,10 +253,10 @@ impl Broker {
     fn set_deadline(&mut self, id: ClientId, due: Option<Instant>) {
         let Some(client) = self.clients.get_mut(id) else { return };
         if let Some(old) = mem::replace(&mut client.due, due) {
-            self.deadlines.remove(&(old, Deadline::Client(id)));
+            self.agenda.remove(old, Deadline::Client(id));
         }
         if let Some(due) = due {
-            self.deadlines.insert((due, Deadline::Client(id)));
+            self.agenda.insert(due, Deadline::Client(id));
         }
     }
 

@@ -1,6 +1,6 @@
 //! The broker without I/O: bytes and time go in, bytes come out.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::io;
 use std::mem;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use slotmap::SlotMap;
 
 use crate::access::{Gate, Peer, Verdict};
 use crate::output::Output;
+use agenda::{Agenda, Deadline};
 use client::{Client, ClientId, Subscribed};
 use ledger::Ledger;
 use letter::Stored;
@@ -20,6 +21,7 @@ use settings::Settings;
 use statistics::Statistics;
 use topics::Topics;
 
+mod agenda;
 pub mod client;
 mod deliver;
 mod enter;
@@ -44,8 +46,9 @@ pub struct Broker {
     names: HashMap<Arc<str>, ClientId>,
     topics: Topics<ClientId, Subscribed>,
     retained: Retained<Arc<Stored>>,
-    /// What waits for its time.
-    deadlines: BTreeSet<(Instant, Deadline)>,
+    /// Of all that is retained.
+    retained_bytes: usize,
+    agenda: Agenda,
     ledger: Ledger,
     statistics: Statistics,
     /// Of the last letter.
@@ -55,16 +58,6 @@ pub struct Broker {
     /// Whom a message goes to: kept for its memory only.
     targets: Vec<(ClientId, Subscribed)>,
     shared: Vec<(ClientId, Subscribed, Arc<str>)>,
-}
-
-/// What is to be done when it is time.
-#[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Deadline {
-    /// A session without a connection.
-    Client(ClientId),
-    /// A retained message expires.
-    Retained(Arc<str>),
-    Statistics,
 }
 
 /// What a transport is to do.
@@ -103,7 +96,8 @@ impl Broker {
             names: HashMap::new(),
             topics: Topics::default(),
             retained: Retained::default(),
-            deadlines: BTreeSet::new(),
+            retained_bytes: 0,
+            agenda: Agenda::default(),
             ledger: Ledger::default(),
             statistics: Statistics::new(now),
             number: 0,
@@ -112,7 +106,7 @@ impl Broker {
             shared: Vec::new(),
         };
         if !broker.settings.sys_interval.is_zero() {
-            broker.deadlines.insert((now, Deadline::Statistics));
+            broker.agenda.insert(now, Deadline::Statistics);
         }
         broker
     }
@@ -283,23 +277,22 @@ impl Broker {
     /// As [`close`](Self::close).
     pub fn handle_timeout(&mut self, now: Instant) -> io::Result<()> {
         self.now = now;
-        while let Some((_, deadline)) = self.deadlines.first().filter(|(at, _)| *at <= now).cloned() {
-            self.deadlines.pop_first();
+        while let Some(deadline) = self.agenda.pop(now) {
             match deadline {
                 Deadline::Client(id) => self.settle(id),
-                Deadline::Retained(topic) => {
-                    if self.retained.get(&topic).is_some_and(|message| message.has_expired(now)) {
-                        self.retained.remove(&topic);
-                        self.ledger.forget_retained(&topic);
-                    }
-                }
+                Deadline::Retained(topic) => self.forget_retained(&topic),
                 Deadline::Statistics => {
                     self.publish_statistics();
-                    self.deadlines.insert((now + self.settings.sys_interval, Deadline::Statistics));
+                    self.agenda.insert(now + self.settings.sys_interval, Deadline::Statistics);
                 }
             }
         }
         self.ledger.commit()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) has something to do. If that comes to be earlier, `waker` is woken.
+    pub fn poll_timeout(&mut self, waker: &Waker) -> Option<Instant> {
+        self.agenda.next(waker)
     }
 
     /// Says farewell to all, because the broker ends. Their sessions stay.

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::mem;
+use std::sync::Arc;
 
 use sans_mqtt::*;
 use tracing::debug;
 
+use super::Broker;
+use super::agenda::Deadline;
 use super::client::{Client, ClientId, Subscribed};
-use super::letter::{Draft, Terms};
+use super::letter::{Draft, Stored, Terms};
 use super::link::Link;
+use super::settings::Settings;
 use super::subscribe::{has_control, levels};
-use super::{Broker, Deadline};
 use crate::access::Access;
 
 impl Broker {
@@ -143,35 +146,55 @@ impl Broker {
         }
     }
 
-    /// Keeps a message for those who subscribe later.
+    /// Keeps a message for those who subscribe later, in place of the one before.
     fn retain(&mut self, draft: &mut Draft<'_>) -> Result<(), EncodeError> {
         let topic = draft.message.topic;
-        let message = match draft.message.payload {
-            [] => None,
-            _ => Some(draft.kept()?.clone()),
-        };
-        let old = self.retained.get(topic);
-        let has_room = old.is_some() || self.retained.len() < self.settings.max_retained;
-        if let Some(at) = old.and_then(|old| old.expires) {
-            self.deadlines.remove(&(at, Deadline::Retained(topic.into())));
+        if draft.message.payload.is_empty() {
+            self.forget_retained(topic);
+            return Ok(());
         }
-        match message {
-            None => {
-                self.ledger.forget_retained(topic);
-                self.retained.remove(topic);
+        let message = draft.kept()?.clone();
+        let (others, bytes) = match self.retained.get(topic) {
+            Some(old) => (self.retained.len() - 1, self.retained_bytes - old.size()),
+            None => (self.retained.len(), self.retained_bytes),
+        };
+        let Settings { max_retained, max_retained_bytes, .. } = self.settings;
+        if others < max_retained && bytes + message.size() <= max_retained_bytes {
+            if !topic.starts_with("$SYS/") {
+                self.ledger.put_retained(topic, &message);
             }
-            Some(message) if has_room => {
-                if !topic.starts_with("$SYS/") {
-                    self.ledger.put_retained(topic, &message);
-                }
-                if let Some(at) = message.expires {
-                    self.deadlines.insert((at, Deadline::Retained(topic.into())));
-                }
-                self.retained.insert(topic, message);
-            }
-            Some(_) => debug!(topic, "not retained: there are too many"),
+            self.keep_retained(topic, message);
+        } else {
+            debug!(topic, max_retained, max_retained_bytes, "not retained: too many are, or too many bytes");
+            // Nobody is to take an old one for the last.
+            self.forget_retained(topic);
         }
         Ok(())
+    }
+
+    pub(super) fn keep_retained(&mut self, topic: &str, message: Arc<Stored>) {
+        let (size, expires) = (message.size(), message.expires);
+        if let Some(old) = self.retained.insert(topic, message) {
+            self.discount_retained(topic, &old);
+        }
+        self.retained_bytes += size;
+        if let Some(at) = expires {
+            self.agenda.insert(at, Deadline::Retained(topic.into()));
+        }
+    }
+
+    pub(super) fn forget_retained(&mut self, topic: &str) {
+        if let Some(old) = self.retained.remove(topic) {
+            self.ledger.forget_retained(topic);
+            self.discount_retained(topic, &old);
+        }
+    }
+
+    fn discount_retained(&mut self, topic: &str, old: &Stored) {
+        self.retained_bytes -= old.size();
+        if let Some(at) = old.expires {
+            self.agenda.remove(at, Deadline::Retained(topic.into()));
+        }
     }
 }
 

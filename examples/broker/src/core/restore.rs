@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use sans_mqtt::*;
 
+use super::Broker;
 use super::client::{Client, Flying, Subscribed, Testament};
 use super::ledger::Ledger;
 use super::letter::{Letter, Stored, Terms};
 use super::link::Tables;
-use super::{Broker, Deadline};
 use crate::disk::Disk;
 use crate::disk::load::{self, load};
 use crate::disk::rows::{LetterState, MessageRow, SubscriptionRow};
@@ -36,11 +36,8 @@ impl Broker {
             self.restore_session(row, session, &messages);
         }
         for (topic, message) in image.retained {
-            let message = Stored::from(message);
-            if let Some(at) = message.expires {
-                self.deadlines.insert((at, Deadline::Retained(topic.as_str().into())));
-            }
-            self.retained.insert(&topic, Arc::new(message));
+            // More than there may be now, if need be: the limit was another.
+            self.keep_retained(&topic, Arc::new(message.into()));
         }
         // Wills that are due are for all.
         for id in self.clients.keys().collect::<Vec<_>>() {

@@ -27,8 +27,9 @@ pub struct Settings {
     pub max_levels: usize,
     /// How many subscriptions a client may have.
     pub max_subscriptions: usize,
-    /// How many messages are retained; what comes then is not.
+    /// How many messages are retained, and how many bytes of packets; what comes then is not.
     pub max_retained: usize,
+    pub max_retained_bytes: usize,
     /// How often the numbers below `$SYS` are published; zero: never.
     pub sys_interval: Duration,
 }
@@ -54,6 +55,7 @@ impl Default for Settings {
             max_levels: 256,
             max_subscriptions: 100_000,
             max_retained: 1_000_000,
+            max_retained_bytes: 1 << 30,
             sys_interval: Duration::from_secs(10),
         }
     }

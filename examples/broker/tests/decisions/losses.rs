@@ -1,5 +1,7 @@
 //! What must not get lost, and what must not come back.
 
+use std::time::Duration;
+
 use broker::access::{AccessOptions, HashKind, entry};
 use broker::disk::{Disk, Table};
 use sans_mqtt::{Disconnect, ReasonCode, RetainHandling, Subscribe, Unsubscribe};
@@ -281,6 +283,39 @@ fn retained_messages_wait_until_there_is_room_for_them() {
 }
 
 #[test]
+fn what_is_retained_is_bounded_in_bytes() {
+    let mut world = World::default();
+    let settings = Settings { max_retained_bytes: 100, sys_interval: Duration::ZERO, ..Settings::default() };
+    replace(&mut world, settings.clone());
+    let (p, _) = world.enter(NEW, named("p"));
+    let retained = |world: &mut World| {
+        let (id, _) = world.enter(NEW, named("s"));
+        world.subscribe(id, all("#"));
+        let heard = world.heard(id);
+        heard.iter().map(|message| message.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>().concat()
+    };
+    let expiry = [Property::MessageExpiryInterval(5)];
+    let keep = |world: &mut World, topic, len: usize, properties| {
+        world.publish(p, Publish { retain: true, properties, ..to(topic, &"x".repeat(len)) });
+        retained(world)
+    };
+    assert_eq!(keep(&mut world, "a", 30, Properties::EMPTY), "a");
+    assert_eq!(keep(&mut world, "b", 30, (&expiry).into()), "ab");
+    assert_eq!(keep(&mut world, "c", 30, Properties::EMPTY), "ab", "there is no room");
+    assert_eq!(keep(&mut world, "b", 35, (&expiry).into()), "ab", "there is, in place of the old one");
+    assert_eq!(keep(&mut world, "b", 90, (&expiry).into()), "a", "an old one is not taken for the last");
+    assert_eq!(keep(&mut world, "b", 30, (&expiry).into()), "ab");
+    world.pass(6);
+    assert_eq!(keep(&mut world, "c", 30, Properties::EMPTY), "ac", "b has expired");
+    assert_eq!(keep(&mut world, "a", 0, Properties::EMPTY), "c");
+    assert_eq!(keep(&mut world, "d", 30, Properties::EMPTY), "cd");
+    replace(&mut world, settings);
+    let (p, _) = world.enter(NEW, named("p"));
+    world.publish(p, Publish { retain: true, ..to("e", &"x".repeat(30)) });
+    assert_eq!(retained(&mut world), "cd", "they count after a restart, too");
+}
+
+#[test]
 fn many_subscriptions_at_once_take_no_time() {
     let mut world = World::default();
     let (s, _) = world.enter(NEW, named("s"));
@@ -289,7 +324,7 @@ fn many_subscriptions_at_once_take_no_time() {
     let start = std::time::Instant::now();
     world.send(s, Subscribe { filters: filters[..].into(), ..Subscribe::default() });
     // A look at all the others for each takes many times as long.
-    assert!(start.elapsed() < std::time::Duration::from_secs(2));
+    assert!(start.elapsed() < Duration::from_secs(2));
 }
 
 #[test]
