@@ -119,9 +119,9 @@ impl Shared {
         self.check(done);
     }
 
-    /// Who comes from now on has to pass another gate.
+    /// Goes by another gate from now on, see [`Broker::set_gate`].
     pub fn set_gate(&self, gate: Gate) {
-        self.lock().set_gate(gate);
+        self.lock().set_gate(gate, self.clock.now());
     }
 
     /// Serves one client to the end of its connection.

@@ -24,7 +24,7 @@ impl Guarded {
                 let data = auth.properties.authentication_data().unwrap_or_default();
                 match (self.exchange.take(), &self.admitted) {
                     (Some(exchange), _) => exchange(data),
-                    (None, Some(who)) => self.gate.reauthenticate(METHOD, data, who),
+                    (None, Some(admitted)) => self.gate.reauthenticate(METHOD, data, &admitted.who),
                     (None, None) => panic!("nothing was asked"),
                 }
             }
@@ -136,7 +136,7 @@ fn once_and_again() {
     let mut pair = Pair::new("pencil");
     assert!(matches!(pair.run(), Wait::Read(_)));
     assert_eq!((pair.client.is_open(), pair.shown), (true, 1));
-    assert_eq!(pair.guarded.admitted.as_ref().unwrap().user.as_deref(), Some("anna"));
+    assert_eq!(pair.guarded.admitted.as_ref().unwrap().who.user.as_deref(), Some("anna"));
     for shown in 2..4 {
         pair.again("anna", "pencil");
         assert!(matches!(pair.run(), Wait::Read(_)));

@@ -108,6 +108,33 @@ fn sighup_does_not_stop_it() {
 }
 
 #[test]
+fn sighup_sends_away_whose_password_is_another() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("passwords");
+    let (anna, bert) = (passwd("anna", "pencil", "scram"), passwd("bert", "rubber", "scram"));
+    std::fs::write(&file, anna + &bert).unwrap();
+    let mut broker = Running::start(&["0", "--password-file", file.to_str().unwrap()]);
+    let address = broker.address();
+    let [mut anna, mut bert] = [("anna", "pencil"), ("bert", "rubber")].map(|(user, password)| {
+        let (mut socket, code) = log_in(&address, user, password);
+        assert_eq!(code, 0);
+        socket.write_all(b"\xC0\0").unwrap();
+        socket
+    });
+    anna.read_exact(&mut [0; 2]).unwrap();
+    std::fs::write(
+        &file,
+        passwd("anna", "ink", "scram") + &std::fs::read_to_string(&file).unwrap().lines().last().unwrap(),
+    )
+    .unwrap();
+    broker.signal("HUP");
+    assert_eq!(anna.read(&mut [0; 2]).unwrap(), 0, "closed");
+    bert.write_all(b"\xC0\0").unwrap();
+    bert.read_exact(&mut [0; 4]).unwrap();
+    assert_eq!((log_in(&address, "anna", "pencil").1, log_in(&address, "anna", "ink").1), (5, 0));
+}
+
+#[test]
 fn an_option_that_can_t_work_is_told_in_a_sentence() {
     for (arguments, word) in [
         (&["70000"][..], "70000"),
@@ -179,6 +206,19 @@ fn passwd(user: &str, password: &str, kind: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
+/// The return code of CONNACK, too.
+fn log_in(address: &str, user: &str, password: &str) -> (TcpStream, u8) {
+    let mut socket = TcpStream::connect(address).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    let password = Some(password.as_bytes());
+    let connect = Connect { client_id: user, user_name: Some(user), password, ..Connect::default() };
+    socket.write_all(&Packet::from(connect).to_vec(Version::V3_1_1).unwrap()).unwrap();
+    let mut connack = [0; 4];
+    socket.read_exact(&mut connack).unwrap();
+    assert_eq!(connack[..3], [0x20, 2, 0], "{user}");
+    (socket, connack[3])
+}
+
 #[test]
 fn passwords_that_it_writes_let_users_in() {
     let directory = tempfile::tempdir().unwrap();
@@ -189,13 +229,6 @@ fn passwords_that_it_writes_let_users_in() {
     for (user, password, code) in
         [("anna", "pencil", 0), ("anna", "rubber", 5), ("bert", "rubber", 0), ("carl", "pencil", 5)]
     {
-        let mut socket = TcpStream::connect(&address).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-        let password = Some(password.as_bytes());
-        let connect = Connect { client_id: "c", user_name: Some(user), password, ..Connect::default() };
-        socket.write_all(&Packet::from(connect).to_vec(Version::V3_1_1).unwrap()).unwrap();
-        let mut connack = [0; 4];
-        socket.read_exact(&mut connack).unwrap();
-        assert_eq!(connack, [0x20, 2, 0, code], "{user}");
+        assert_eq!(log_in(&address, user, password).1, code, "{user}");
     }
 }

@@ -66,11 +66,12 @@ impl Acl {
         Ok(Self { anonymous, users, everybody, patterns, first_user })
     }
 
-    /// What somebody may do, who has some rules of its own besides.
-    pub(super) fn access(&self, user: Option<&str>, client_id: &str, mut own: Rules) -> Access {
+    /// What somebody may do, who perhaps has some rules of its own besides.
+    pub(super) fn access(&self, user: Option<&str>, client_id: &str, own: Option<Arc<Rules>>) -> Access {
+        let mut filled = Rules::default();
         for (right, pattern) in &self.patterns {
             let added = match fill(pattern, user, client_id) {
-                Filled::Filter(filter) => own.add(*right, &filter).is_ok(),
+                Filled::Filter(filter) => filled.add(*right, &filter).is_ok(),
                 Filled::Nobody => true,
                 Filled::NotInFilter => false,
             };
@@ -83,7 +84,9 @@ impl Acl {
             None => Some(&self.anonymous),
             Some(user) => self.users.get(user),
         };
-        Access::new(of_user.into_iter().chain([&self.everybody]).cloned().chain([Arc::new(own)]))
+        Access::new(
+            of_user.into_iter().chain([&self.everybody]).cloned().chain([Arc::new(filled)]).chain(own),
+        )
     }
 }
 

@@ -9,6 +9,7 @@ use sha2::{Digest, Sha512};
 use subtle::ConstantTimeEq;
 
 /// A hash of a password.
+#[derive(Eq, PartialEq)]
 pub(super) enum Hash {
     /// `$argon2id$...`, `$pbkdf2-sha512$...`
     Phc(PasswordHashString),

@@ -2,7 +2,7 @@
 //!
 //! A [`Gate`] is made of [`AccessOptions`], which name files. It is asked about each CONNECT, and answers with a [`Verdict`]; whoever
 //! is admitted has an [`Access`], which says what may be published and read. It does no I/O once it is made, and can be
-//! replaced by a new one at any time.
+//! replaced by a new one at any time, which is asked again about those who are in ([`Gate::admits`], [`Gate::access`]).
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,16 +19,19 @@ mod options;
 mod passwords;
 mod rules;
 mod token;
+mod who;
 
 pub use error::AccessError;
 pub use options::AccessOptions;
 pub use passwords::{HashKind, entry};
 pub use rules::Access;
+pub use who::Who;
 
 use acl::Acl;
+use hash::Hash;
 use passwords::Passwords;
-use rules::Rules;
 use token::{Token, Tokens};
+use who::Proof;
 
 /// What is known of a client besides its packets.
 #[derive(Clone, Debug, Default)]
@@ -71,12 +74,10 @@ pub enum Verdict {
 /// Goes on with an authentication when its next data has come.
 pub type Exchange = Box<dyn FnOnce(&[u8]) -> Verdict + Send>;
 
-/// Who has come in. By default somebody without a name, who may do everything.
+/// Somebody who may come in, and how.
 #[derive(Clone, Default)]
 pub struct Admitted {
-    /// The user name, if somebody has vouched for it.
-    pub user: Option<String>,
-    pub access: Access,
+    pub who: Who,
     /// The Authentication Data of CONNACK, or of AUTH with Success.
     pub data: Option<Vec<u8>>,
     /// When its connection is to be closed: a token ends.
@@ -123,52 +124,37 @@ impl Gate {
                 return Verdict::Reject(ReasonCode::BAD_AUTHENTICATION_METHOD);
             }
             let data = connect.properties.authentication_data().unwrap_or_default();
-            return self.scram(data, certified.or(connect.user_name), move |gate, user, signature| {
-                gate.admit(
-                    &client_id,
-                    Visitor { user: Some(user), data: Some(signature), ..Visitor::default() },
-                )
+            return self.scram(data, certified.or(connect.user_name), move |gate, who, signature| {
+                gate.admit(&client_id, Admitted { who, data: Some(signature), ..Admitted::default() })
             });
         }
         if certified.is_some() {
-            return self
-                .admit(&client_id, Visitor { user: certified.map(String::from), ..Visitor::default() });
+            let who = Who { user: certified.map(String::from), proof: Proof::Certificate };
+            return self.admit(&client_id, who.into());
         }
         let is_verified = self.0.passwords.is_some() || self.0.tokens.is_some();
         match (connect.user_name, connect.password) {
             (user, Some(password)) if is_verified => {
                 let (gate, user, password) = (self.clone(), user.map(String::from), password.to_owned());
                 Verdict::Later(Box::new(move || match gate.log_in(user, &password) {
-                    Some(visitor) => gate.admit(&client_id, visitor),
+                    Some(admitted) => gate.admit(&client_id, admitted),
                     None => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
                 }))
             }
             (Some(_), None) if is_verified => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
-            _ if !self.0.options.allow_anonymous.unwrap_or(!self.0.knows_users()) => {
-                Verdict::Reject(ReasonCode::NOT_AUTHORIZED)
-            }
-            _ => self.admit(&client_id, Visitor::default()),
+            _ if !self.0.admits_anonymous() => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
+            _ => self.admit(&client_id, Admitted::default()),
         }
     }
 
     /// Decides on a client that begins to authenticate again (AUTH with Re-authenticate): it has to be who it is already.
-    pub fn reauthenticate(&self, method: &str, data: &[u8], who: &Admitted) -> Verdict {
+    pub fn reauthenticate(&self, method: &str, data: &[u8], who: &Who) -> Verdict {
         let Some(user) = who.user.as_deref().filter(|_| method == scram::METHOD) else {
             return Verdict::Reject(ReasonCode::NOT_AUTHORIZED);
         };
-        let who = who.clone();
-        self.scram(data, Some(user), move |_, _, signature| {
-            Verdict::Accept(Admitted { data: Some(signature), ..who })
+        self.scram(data, Some(user), move |_, who, signature| {
+            Verdict::Accept(Admitted { who, data: Some(signature), ..Admitted::default() })
         })
-    }
-
-    /// What the rules in the file say of a client that was let in before the broker was started again. What a token adds is
-    /// only known when its owner is back: until then nothing is kept from it, for it is asked again before anything is sent.
-    pub fn access_of(&self, user: Option<&str>, client_id: &str) -> Access {
-        match (&self.0.acl, &self.0.tokens) {
-            (Some(acl), None) => acl.access(user, client_id, Rules::default()),
-            _ => Access::default(),
-        }
     }
 
     /// Has somebody who perhaps has said its name show with SCRAM that it is that.
@@ -176,16 +162,16 @@ impl Gate {
         &self,
         first: &[u8],
         name: Option<&str>,
-        then: impl FnOnce(&Self, String, Vec<u8>) -> Verdict + Send + 'static,
+        then: impl FnOnce(&Self, Who, Vec<u8>) -> Verdict + Send + 'static,
     ) -> Verdict {
         let begin = || {
             let exchange = scram::Exchange::begin(first).ok()?;
             let user = exchange.user().to_owned();
             let keys = self.0.passwords.as_ref()?.keys(&user)?;
             let (challenge, expected) = exchange.challenge(&keys).ok()?;
-            Some((user, challenge, expected))
+            Some((user, keys, challenge, expected))
         };
-        let Some((user, challenge, expected)) =
+        let Some((user, keys, challenge, expected)) =
             begin().filter(|(user, ..)| name.is_none_or(|name| name == user))
         else {
             return Verdict::Reject(ReasonCode::NOT_AUTHORIZED);
@@ -194,55 +180,54 @@ impl Gate {
         Verdict::Continue(
             challenge,
             Box::new(move |proof| match expected.verify(proof) {
-                Ok(signature) => then(&gate, user, signature),
+                Ok(signature) => {
+                    let proof = Proof::Password(Arc::new(Hash::Scram(keys)));
+                    then(&gate, Who { user: Some(user), proof }, signature)
+                }
                 Err(_) => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
             }),
         )
     }
 
     /// Who somebody is by a password or a token. Takes long.
-    fn log_in(&self, user: Option<String>, password: &[u8]) -> Option<Visitor> {
+    fn log_in(&self, user: Option<String>, password: &[u8]) -> Option<Admitted> {
         if let Some(tokens) = self.0.tokens.as_ref().filter(|_| Tokens::is_token(password)) {
             let token = tokens.verify(password)?;
             let is_same = user.is_none_or(|user| user == token.user);
-            let Token { user, until, rules } = token;
-            return is_same.then_some(Visitor { user: Some(user), until, rules, data: None });
+            let Token { user, until, rules, key } = token;
+            let who = Who { user: Some(user), proof: Proof::Token(key, rules) };
+            return is_same.then_some(Admitted { who, until, ..Admitted::default() });
         }
         // An empty password is none, though there may be a hash of it.
         let (user, passwords) = (user.filter(|_| !password.is_empty())?, self.0.passwords.as_ref()?);
-        passwords.verify(&user, password).then(|| Visitor { user: Some(user), ..Visitor::default() })
+        let proof = Proof::Password(passwords.verify(&user, password)?);
+        Some(Who { user: Some(user), proof }.into())
     }
 
     /// Lets somebody in who is known now, if the client identifier is in order.
-    fn admit(&self, asked: &str, visitor: Visitor) -> Verdict {
-        let Visitor { user, rules, until, data } = visitor;
-        let Some(client_id) = self.0.client_id(asked, user.as_deref()) else {
+    fn admit(&self, asked: &str, admitted: Admitted) -> Verdict {
+        let Some(client_id) = self.0.client_id(asked, admitted.who.user.as_deref()) else {
             return Verdict::Reject(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID);
         };
-        let access = match (&self.0.acl, rules) {
-            (Some(acl), rules) => acl.access(user.as_deref(), &client_id, rules.unwrap_or_default()),
-            (None, Some(rules)) => Access::new([Arc::new(rules)]),
-            (None, None) => Access::default(),
-        };
         let client_id = Some(client_id).filter(|client_id| client_id != asked);
-        Verdict::Accept(Admitted { user, access, data, until, client_id })
+        Verdict::Accept(Admitted { client_id, ..admitted })
     }
 }
 
-/// Somebody who is let in if nothing else is wrong.
-#[derive(Default)]
-struct Visitor {
-    user: Option<String>,
-    /// What it may do besides what the ACL file says.
-    rules: Option<Rules>,
-    until: Option<SystemTime>,
-    data: Option<Vec<u8>>,
+impl From<Who> for Admitted {
+    fn from(who: Who) -> Self {
+        Self { who, ..Self::default() }
+    }
 }
 
 impl Inner {
     /// Whether there is any way to log in.
     fn knows_users(&self) -> bool {
         self.passwords.is_some() || self.tokens.is_some() || self.options.use_identity_as_username
+    }
+
+    fn admits_anonymous(&self) -> bool {
+        self.options.allow_anonymous.unwrap_or(!self.knows_users())
     }
 
     /// The client identifier that somebody gets; `None` if that is against the rules.

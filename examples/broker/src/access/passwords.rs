@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 
 use scram::Keys;
 use sha2::{Digest, Sha256};
@@ -15,7 +16,7 @@ use super::hash::Hash;
 /// Who is not there is treated as some other user, always the same one, whose password is never right: it takes as long, and
 /// looks the same, until it fails.
 pub(super) struct Passwords {
-    users: Vec<Vec<Hash>>,
+    users: Vec<Vec<Arc<Hash>>>,
     /// Their places.
     names: HashMap<String, usize>,
     /// Those of them that have keys for SCRAM.
@@ -62,7 +63,7 @@ impl Passwords {
     }
 
     pub(super) fn parse(text: &str) -> Result<Self, (usize, String)> {
-        let (mut users, mut names) = (Vec::<Vec<Hash>>::new(), HashMap::new());
+        let (mut users, mut names) = (Vec::<Vec<_>>::new(), HashMap::new());
         for (number, line) in lines(text) {
             let wrong = |what: &str| (number, what.to_owned());
             let (name, hash) = line
@@ -71,7 +72,7 @@ impl Passwords {
             if name.is_empty() {
                 return Err(wrong("the name of the user is missing"));
             }
-            let hash = Hash::parse(hash).map_err(wrong)?;
+            let hash = Arc::new(Hash::parse(hash).map_err(wrong)?);
             let place = *names.entry(name.to_owned()).or_insert(users.len());
             match users.get_mut(place) {
                 Some(hashes) => hashes.push(hash),
@@ -82,14 +83,24 @@ impl Passwords {
         Ok(Self { users, names, with_keys, secret: Sha256::digest(text).into() })
     }
 
-    /// Whether this is the password of the user. Takes long.
-    pub(super) fn verify(&self, user: &str, password: &[u8]) -> bool {
+    /// The hash of the user that says that this is its password. Takes long.
+    pub(super) fn verify(&self, user: &str, password: &[u8]) -> Option<Arc<Hash>> {
         let known = self.names.get(user);
         let all: Vec<_> = (0..self.users.len()).collect();
-        let Some(place) = known.copied().or_else(|| self.pick(&all, user)) else { return false };
-        let is_right =
-            self.users[place].iter().fold(false, |is_right, hash| hash.verify(password) | is_right);
-        is_right && known.is_some()
+        let place = known.copied().or_else(|| self.pick(&all, user))?;
+        // All are computed, whichever is right.
+        let hashes = self.users[place].iter();
+        let right = hashes.fold(None, |right, hash| if hash.verify(password) { Some(hash) } else { right });
+        right.filter(|_| known.is_some()).cloned()
+    }
+
+    pub(super) fn know(&self, user: &str) -> bool {
+        self.names.contains_key(user)
+    }
+
+    /// Whether this is still a hash of the user.
+    pub(super) fn have(&self, user: &str, hash: &Hash) -> bool {
+        self.names.get(user).is_some_and(|&place| self.users[place].iter().any(|it| **it == *hash))
     }
 
     /// Whether there is anybody that SCRAM is of use to.
@@ -112,6 +123,6 @@ impl Passwords {
     }
 }
 
-fn keys(hashes: &[Hash]) -> Option<&Keys> {
-    hashes.iter().find_map(|hash| if let Hash::Scram(keys) = hash { Some(keys) } else { None })
+fn keys(hashes: &[Arc<Hash>]) -> Option<&Keys> {
+    hashes.iter().find_map(|hash| if let Hash::Scram(keys) = &**hash { Some(keys) } else { None })
 }

@@ -10,7 +10,7 @@ use super::letter::{Letter, Stored};
 use super::link::{LinkId, Tables};
 use super::settings::Settings;
 use super::topics::split;
-use crate::access::Access;
+use crate::access::{Access, Who};
 
 slotmap::new_key_type! {
     /// A client that is here, or has a session that waits for it.
@@ -19,8 +19,9 @@ slotmap::new_key_type! {
 
 pub struct Client {
     pub name: Arc<str>,
-    /// As whom it came in.
-    pub user: Option<String>,
+    /// As whom it came in, and what it may do.
+    pub who: Who,
+    pub access: Access,
     /// Its transport.
     pub link: Option<LinkId>,
     /// Its session, while there is no transport.
@@ -32,7 +33,6 @@ pub struct Client {
     pub subscriptions: HashMap<Box<str>, Subscribed>,
     /// Whether it has ever shared a subscription.
     pub shares: bool,
-    pub access: Access,
     /// Retained messages that it still has to get, by topic filter.
     pub searches: BTreeMap<Box<str>, Search>,
     pub queue: Queue,
@@ -83,14 +83,14 @@ impl Client {
     pub fn new(name: &str) -> Self {
         Self {
             name: name.into(),
-            user: None,
+            who: Who::default(),
+            access: Access::default(),
             link: None,
             session: None,
             expiry: 0,
             will: None,
             subscriptions: HashMap::new(),
             shares: false,
-            access: Access::default(),
             searches: BTreeMap::new(),
             queue: Queue::default(),
             flying: HashMap::new(),

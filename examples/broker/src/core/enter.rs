@@ -13,7 +13,7 @@ use super::client::{Client, ClientId, Testament};
 use super::letter::{Draft, Stored};
 use super::link::{Entry, Link, LinkId};
 use super::subscribe::has_control;
-use crate::access::{Admitted, Verdict};
+use crate::access::{Admitted, Verdict, Who};
 
 impl Broker {
     /// Somebody is at the door.
@@ -58,15 +58,14 @@ impl Broker {
     ) -> Result<(), UsageError> {
         let data = auth.properties.authentication_data().unwrap_or_default();
         let method = auth.properties.authentication_method().unwrap_or_default();
-        let entry = link.entry.get_or_insert_default();
+        let (entry, refused) =
+            (link.entry.get_or_insert_default(), Verdict::Reject(ReasonCode::NOT_AUTHORIZED));
         let verdict = if auth.reason == ReasonCode::RE_AUTHENTICATE {
             entry.method = Some(method.into());
-            self.gate.reauthenticate(method, data, &link.who)
+            let who = link.client.and_then(|id| self.clients.get(id)).map(|client| &client.who);
+            who.map_or(refused, |who| self.gate.reauthenticate(method, data, who))
         } else {
-            match entry.exchange.take() {
-                Some(exchange) => exchange(data),
-                None => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
-            }
+            entry.exchange.take().map_or(refused, |exchange| exchange(data))
         };
         self.judge(id, link, verdict)
     }
@@ -74,6 +73,11 @@ impl Broker {
     /// Does what was decided about who is at the door, or is in and has shown a new key.
     pub(super) fn judge(&mut self, id: LinkId, link: &mut Link, verdict: Verdict) -> Result<(), UsageError> {
         let entry = link.entry.get_or_insert_default();
+        let verdict = match verdict {
+            // Files were read again while it was decided.
+            Verdict::Accept(it) if !self.gate.admits(&it.who) => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
+            verdict => verdict,
+        };
         match verdict {
             Verdict::Accept(admitted) if link.server.is_open() => {
                 let method = entry.method.take().unwrap_or_default();
@@ -104,10 +108,10 @@ impl Broker {
         link.entry = None;
         link.until = admitted.until.map(|until| self.instant(until));
         if let Some(client) = link.client.and_then(|id| self.clients.get_mut(id)) {
-            client.access = admitted.access.clone();
+            client.access = self.gate.access(&admitted.who, &client.name);
+            client.who = admitted.who;
         }
-        link.who = admitted;
-        let data = link.who.data.as_deref().map(Property::AuthenticationData);
+        let data = admitted.data.as_deref().map(Property::AuthenticationData);
         let properties: Vec<_> = [Property::AuthenticationMethod(method)].into_iter().chain(data).collect();
         let (reason, properties) = (ReasonCode::SUCCESS, properties[..].into());
         link.server.auth(&Auth { reason, properties }, &mut link.output)
@@ -120,12 +124,13 @@ impl Broker {
         if let Some(client_id) = &admitted.client_id {
             entry.name.clone_from(client_id);
         }
+        let access = self.gate.access(&admitted.who, &entry.name);
         let will = entry.will.as_ref();
-        if let Some(reason) = will.and_then(|will| self.refusal(&admitted.access, &will.frame.message())) {
+        if let Some(reason) = will.and_then(|will| self.refusal(&access, &will.frame.message())) {
             link.end(reason, self.now);
             return Ok(());
         }
-        let client = self.session_of(&entry, &admitted, link);
+        let client = self.session_of(&entry, &admitted.who, link);
         // If it does not take the answer, it leaves as others do, and its session is as it was.
         link.client = Some(client);
         self.clients[client].link = Some(id);
@@ -142,8 +147,7 @@ impl Broker {
         .collect();
         server.accept(properties[..].into(), output)?;
         let known = &mut self.clients[client];
-        known.access = admitted.access.clone();
-        known.user.clone_from(&admitted.user);
+        (known.who, known.access) = (admitted.who, access);
         known.will = entry.will;
         info!(
             address = link.peer.shown(),
@@ -154,13 +158,12 @@ impl Broker {
             "connected"
         );
         link.until = admitted.until.map(|until| self.instant(until));
-        link.who = admitted;
         self.remember(client, link);
         Ok(())
     }
 
     /// Finds what there is of a client, and gives its session to a connection. Another connection of this client makes way.
-    fn session_of(&mut self, entry: &Entry, admitted: &Admitted, link: &mut Link) -> ClientId {
+    fn session_of(&mut self, entry: &Entry, who: &Who, link: &mut Link) -> ClientId {
         let known = self.names.get(&*entry.name).copied();
         let other = known.and_then(|id| self.clients.get(id)).and_then(|client| client.link);
         if let Some(other) = other
@@ -175,7 +178,7 @@ impl Broker {
         // The other's session may have ended with its connection.
         if let Some(client) = self.names.get(&*entry.name).copied() {
             // What waits for one user is not for another.
-            if entry.clean_start || self.clients[client].user != admitted.user {
+            if entry.clean_start || self.clients[client].who.user != who.user {
                 let now = self.now;
                 self.clients[client].session.iter_mut().for_each(|session| session.end(now));
             }

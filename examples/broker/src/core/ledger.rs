@@ -52,7 +52,7 @@ impl Ledger {
         let millis = |at: Option<Instant>| at.map(Instant::as_millis);
         let session = SessionRow {
             client_id: Cow::Borrowed(&client.name),
-            user: client.user.as_deref().map(Cow::Borrowed),
+            user: client.who.user.as_deref().map(Cow::Borrowed),
             expiry_interval: client.expiry,
             end_at: millis(timers.end),
             will: client.will.as_ref().map(|will| will.frame.clone()),

@@ -9,7 +9,7 @@ use super::Stage;
 use super::client::{ClientId, Testament};
 use super::letter::Kept;
 use super::settings::Settings;
-use crate::access::{Admitted, Exchange, Peer, Verdict};
+use crate::access::{Exchange, Peer, Verdict};
 use crate::output::Output;
 
 slotmap::new_key_type! {
@@ -36,8 +36,6 @@ pub struct Link {
     pub entry: Option<Box<Entry>>,
     /// Who is there, once CONNECT was accepted.
     pub client: Option<ClientId>,
-    /// As whom it came in.
-    pub who: Admitted,
     /// When the right to be here ends.
     pub until: Option<Instant>,
     pub stage: Stage,
@@ -71,7 +69,6 @@ impl Link {
             peer,
             entry: None,
             client: None,
-            who: Admitted::default(),
             until: None,
             stage: Stage::Before,
         }

@@ -8,6 +8,7 @@ use std::task::Waker;
 
 use sans_mqtt::*;
 use slotmap::SlotMap;
+use tracing::info;
 
 use crate::access::{Gate, Peer, Verdict};
 use crate::output::Output;
@@ -111,9 +112,23 @@ impl Broker {
         broker
     }
 
-    /// Who comes from now on has to pass another gate.
-    pub fn set_gate(&mut self, gate: Gate) {
-        self.gate = gate;
+    /// Goes by another gate from now on. Everybody, here or away, may do what that says; who would not be let in any more by
+    /// what it had shown is sent away, and its session stays.
+    pub fn set_gate(&mut self, gate: Gate, now: Instant) {
+        (self.now, self.gate) = (now, gate);
+        for client in self.clients.values_mut() {
+            client.access = self.gate.access(&client.who, &client.name);
+            let link = client.link.and_then(|id| self.links.get_mut(id)).and_then(Option::as_mut);
+            if let Some(link) = link.filter(|_| !self.gate.admits(&client.who)) {
+                info!(
+                    address = link.peer.shown(),
+                    client_id = &*client.name,
+                    "its login does not count any more"
+                );
+                link.end(ReasonCode::ADMINISTRATIVE_ACTION, now);
+                link.wake();
+            }
+        }
     }
 
     /// A transport was opened.

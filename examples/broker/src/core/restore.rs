@@ -12,6 +12,7 @@ use super::client::{Client, Flying, Subscribed, Testament};
 use super::ledger::Ledger;
 use super::letter::{Letter, Stored, Terms};
 use super::link::Tables;
+use crate::access::Who;
 use crate::disk::Disk;
 use crate::disk::load::{self, load};
 use crate::disk::rows::{LetterState, MessageRow, SubscriptionRow};
@@ -49,8 +50,8 @@ impl Broker {
     fn restore_session(&mut self, row: u64, stored: load::Stored, messages: &HashMap<u64, Arc<Stored>>) {
         let mut client = Client::new(&stored.session.client_id);
         client.row = Some(row);
-        client.user = stored.session.user.map(Into::into);
-        client.access = self.gate.access_of(client.user.as_deref(), &client.name);
+        client.who = Who::of_earlier(stored.session.user.map(Into::into));
+        client.access = self.gate.access(&client.who, &client.name);
         client.expiry = stored.session.expiry_interval;
         let delay = stored.session.will_delay;
         client.will = stored.session.will.map(|frame| Testament { frame, delay });

@@ -51,7 +51,7 @@ fn a_login_that_is_decided_too_late_changes_nothing() {
     let file = world.machine.directory.path().join("passwords");
     std::fs::write(&file, entry("u", "p", HashKind::Argon2id).unwrap()).unwrap();
     let options = AccessOptions { password_file: Some(file), ..AccessOptions::default() };
-    world.machine.broker.set_gate(Gate::new(&options).unwrap());
+    world.machine.broker.set_gate(Gate::new(&options).unwrap(), world.now);
     let connect = Connect { user_name: Some("u"), password: Some(b"p"), ..stay("s") };
     let log_in = |world: &mut World| {
         let id = world.connect(NEW, connect);
@@ -68,7 +68,7 @@ fn a_login_that_is_decided_too_late_changes_nothing() {
     world.machine.broker.decide(link, verdict);
     assert!(world.machine.is_over(late));
     replace(&mut world, Settings::default());
-    world.machine.broker.set_gate(Gate::new(&options).unwrap());
+    world.machine.broker.set_gate(Gate::new(&options).unwrap(), world.now);
     let (s, link, verdict) = log_in(&mut world);
     world.machine.broker.decide(link, verdict);
     let present = world.next(s, |packet| match packet {
@@ -103,7 +103,7 @@ fn who_may_not_read_a_message_does_not_get_it_after_a_restart_either() {
     std::fs::write(&acl, "topic read a/#\n").unwrap();
     let options = AccessOptions { acl_file: Some(acl), ..AccessOptions::default() };
     let gate = Gate::new(&options).unwrap();
-    world.machine.broker.set_gate(gate.clone());
+    world.machine.broker.set_gate(gate.clone(), world.now);
     let (s, _) = world.enter(NEW, stay("s"));
     world.subscribe(s, all("#"));
     world.cut(s);
@@ -111,7 +111,7 @@ fn who_may_not_read_a_message_does_not_get_it_after_a_restart_either() {
     let (p, _) = world.enter(NEW, named("p"));
     world.publish(p, to("b", "secret"));
     world.publish(p, to("a/b", "for all"));
-    world.machine.broker.set_gate(gate);
+    world.machine.broker.set_gate(gate, world.now);
     let (s, present) = world.enter(NEW, stay("s"));
     assert!(present);
     assert_eq!(world.heard(s), ["a/b for all"]);

@@ -8,6 +8,7 @@ mod gate;
 mod passwords;
 mod rules;
 mod token;
+mod who;
 
 /// Files that are gone at the end.
 struct Files(tempfile::TempDir);

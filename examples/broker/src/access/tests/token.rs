@@ -62,9 +62,9 @@ fn in_order() {
     let text = token(json!({ "exp": end }));
     for user_name in [None, Some("anna")] {
         let admitted = log_in(&gate, user_name, &text).unwrap();
-        assert_eq!(admitted.user.as_deref(), Some("anna"));
+        assert_eq!(admitted.who.user.as_deref(), Some("anna"));
         assert_eq!(admitted.until, Some(SystemTime::UNIX_EPOCH + Duration::from_secs(end)));
-        assert!(admitted.access.is_unlimited());
+        assert!(gate.access(&admitted.who, "c").is_unlimited());
     }
     assert_eq!(log_in(&gate, Some("bert"), &text).err(), Some(ReasonCode::NOT_AUTHORIZED));
     assert!(log_in(&gate, None, &token(json!({ "nbf": now(), "iat": now(), "iss": "anybody" }))).is_ok());
@@ -185,19 +185,34 @@ fn rules() {
     let files = Files::new();
     let lists = token(json!({ "publ": ["out/+"], "subs": ["in/#", "in2"] }));
     let gate = secret_gate(|_| {});
-    let access = log_in(&gate, None, &lists).unwrap().access;
+    let access = gate.access(&log_in(&gate, None, &lists).unwrap().who, "c");
     assert!(access.may_publish("out/a") && !access.may_publish("in/a") && access.may_read("in/a"));
     assert!(access.may_subscribe("in2") && !access.may_subscribe("out/#") && !access.may_read("out/a"));
-    let access = log_in(&gate, None, &token(json!({ "publ": [] }))).unwrap().access;
+    let access = gate.access(&log_in(&gate, None, &token(json!({ "publ": [] }))).unwrap().who, "c");
     assert!(!access.may_publish("a") && !access.may_read("a"));
 
     // As if they were lines of the file: what that forbids is forbidden.
     let acl = files.write("acl", "user anna\ntopic read common\ntopic deny in/secret");
     let gate = secret_gate(|options| options.acl_file = Some(acl));
-    let access = log_in(&gate, None, &lists).unwrap().access;
+    let access = gate.access(&log_in(&gate, None, &lists).unwrap().who, "c");
     assert!(access.may_read("common") && access.may_read("in/a") && !access.may_read("in/secret"));
-    let access = log_in(&gate, None, &token(json!({}))).unwrap().access;
+    let access = gate.access(&log_in(&gate, None, &token(json!({}))).unwrap().who, "c");
     assert!(access.may_read("common") && !access.may_read("in/a"));
+}
+
+/// What a token says lasts as long as its key does, whatever other files say meanwhile.
+#[test]
+fn keys_that_are_read_again() {
+    let files = Files::new();
+    let who = log_in(&secret_gate(|_| {}), None, &token(json!({ "subs": ["in"] }))).unwrap().who;
+    let acl = files.write("acl", "user anna\ntopic read common");
+    let with_rules = secret_gate(|options| options.acl_file = Some(acl));
+    let access = with_rules.access(&who, "c");
+    assert!(with_rules.admits(&who) && access.may_read("in") && access.may_read("common"));
+    assert!(!access.may_read("out"));
+    let secret = files.write("other", format!("another {SECRET}"));
+    assert!(!gate(|options| options.token_secret = Some(secret)).unwrap().admits(&who));
+    assert!(!Gate::default().admits(&who) && !Gate::default().access(&who, "c").may_read("in"));
 }
 
 /// With a password file, too, a password is a password.
