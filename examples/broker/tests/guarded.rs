@@ -380,3 +380,66 @@ fn a_login_counts_by_the_files_of_the_moment_in_which_it_is_done() {
     house.broker.decide(id, verdict);
     assert_eq!(turn(&mut house, &[])[..4], [0x20, 3, 0, 0x87], "not authorized");
 }
+
+#[test]
+fn an_authentication_waits_for_room_in_the_output() {
+    let mut house = House::new();
+    house.enter("root", user("root", "root"));
+    let (id, now) = (house.broker.open(Peer::default(), Instant::default()), Instant::default());
+    let turn = |house: &mut House, packet: Packet<'_>| {
+        let mut busy = Output::default();
+        sans_mqtt::Sink::put(&mut busy, b"something that is still being written");
+        let came = packet.to_vec(Version::V5_0).unwrap();
+        house.broker.turn(id, now, &came, false, &mut busy, Waker::noop()).unwrap();
+    };
+    let written = |house: &mut House, wanted: PacketType| {
+        let mut input = Vec::new();
+        for _ in 0..100 {
+            let mut output = Output::new(300);
+            house.broker.turn(id, now, &[], false, &mut output, Waker::noop()).unwrap();
+            input.extend(output.copy_to_bytes(output.remaining()));
+        }
+        let mut rest = &input[..];
+        loop {
+            let Split::Frame(frame, behind) = Frame::split(rest, usize::MAX).unwrap() else {
+                panic!("{wanted:?}")
+            };
+            let packet = Packet::decode(Version::V5_0, frame).unwrap();
+            if packet.packet_type() == wanted {
+                let data = match packet {
+                    Packet::Auth(auth) => auth.properties.authentication_data(),
+                    Packet::Connack(connack) => connack.properties.authentication_data(),
+                    _ => None,
+                };
+                return data.unwrap_or_default().to_vec();
+            }
+            rest = behind;
+        }
+    };
+    let (mut scram, first) = scram::Client::new("anna", "key").unwrap();
+    let properties =
+        |data| [Property::AuthenticationMethod(scram::METHOD), Property::AuthenticationData(data)];
+    let with = properties(&first);
+    turn(
+        &mut house,
+        Connect { client_id: "anna", keep_alive: 0, properties: (&with).into(), ..Connect::default() }.into(),
+    );
+    let answer = scram.answer(&written(&mut house, PacketType::Auth)).unwrap();
+    let auth = |house: &mut House, reason, data| {
+        turn(house, Auth { reason, properties: (&properties(data)).into() }.into())
+    };
+    auth(&mut house, ReasonCode::CONTINUE_AUTHENTICATION, &answer);
+    scram.finish(&written(&mut house, PacketType::Connack)).unwrap();
+    let filters = [Subscription { filter: "house/#", ..Subscription::default() }];
+    turn(&mut house, Subscribe { filters: (&filters).into(), ..Subscribe::default() }.into());
+    written(&mut house, PacketType::Suback);
+    let fill = |house: &mut House| (0..100).for_each(|_| house.publish("root", "house/attic/light", false));
+    // Once more, and each step meets a full output.
+    let (mut scram, first) = scram::Client::new("anna", "key").unwrap();
+    fill(&mut house);
+    auth(&mut house, ReasonCode::RE_AUTHENTICATE, &first);
+    let answer = scram.answer(&written(&mut house, PacketType::Auth)).unwrap();
+    fill(&mut house);
+    auth(&mut house, ReasonCode::CONTINUE_AUTHENTICATION, &answer);
+    scram.finish(&written(&mut house, PacketType::Auth)).unwrap();
+}

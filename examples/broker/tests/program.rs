@@ -111,8 +111,8 @@ fn sighup_does_not_stop_it() {
 fn sighup_sends_away_whose_password_is_another() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("passwords");
-    let (anna, bert) = (passwd("anna", "pencil", "scram"), passwd("bert", "rubber", "scram"));
-    std::fs::write(&file, anna + &bert).unwrap();
+    let (anna, line) = (passwd("anna", "pencil", "scram"), passwd("bert", "rubber", "scram"));
+    std::fs::write(&file, anna + &line).unwrap();
     let mut broker = Running::start(&["0", "--password-file", file.to_str().unwrap()]);
     let address = broker.address();
     let [mut anna, mut bert] = [("anna", "pencil"), ("bert", "rubber")].map(|(user, password)| {
@@ -122,11 +122,7 @@ fn sighup_sends_away_whose_password_is_another() {
         socket
     });
     anna.read_exact(&mut [0; 2]).unwrap();
-    std::fs::write(
-        &file,
-        passwd("anna", "ink", "scram") + &std::fs::read_to_string(&file).unwrap().lines().last().unwrap(),
-    )
-    .unwrap();
+    std::fs::write(&file, passwd("anna", "ink", "scram") + &line).unwrap();
     broker.signal("HUP");
     assert_eq!(anna.read(&mut [0; 2]).unwrap(), 0, "closed");
     bert.write_all(b"\xC0\0").unwrap();

@@ -72,49 +72,41 @@ impl Broker {
 
     /// Does what was decided about who is at the door, or is in and has shown a new key.
     pub(super) fn judge(&mut self, id: LinkId, link: &mut Link, verdict: Verdict) -> Result<(), UsageError> {
-        let entry = link.entry.get_or_insert_default();
         let verdict = match verdict {
             // Files were read again while it was decided.
             Verdict::Accept(it) if !self.gate.admits(&it.who) => Verdict::Reject(ReasonCode::NOT_AUTHORIZED),
             verdict => verdict,
         };
+        let is_open = link.server.is_open();
+        let auth = match &verdict {
+            Verdict::Continue(data, _) => link.auth(ReasonCode::CONTINUE_AUTHENTICATION, Some(data)),
+            Verdict::Accept(admitted) if is_open => link.auth(ReasonCode::SUCCESS, admitted.data.as_deref()),
+            _ => Ok(()),
+        };
+        let entry = link.entry.get_or_insert_default();
         match verdict {
-            Verdict::Accept(admitted) if link.server.is_open() => {
-                let method = entry.method.take().unwrap_or_default();
-                self.admit_again(link, admitted, &method)
-            }
-            Verdict::Accept(admitted) => self.enter(id, link, admitted),
+            // It is for a turn in which there is room for AUTH.
+            verdict if auth.is_err_and(|error| error.is_temporary()) => entry.verdict = Some(verdict),
+            _ if auth.is_err() => return auth,
+            Verdict::Accept(admitted) if is_open => self.admit_again(link, admitted),
+            Verdict::Accept(admitted) => return self.enter(id, link, admitted),
             Verdict::Reject(reason) => {
                 info!(address = link.peer.shown(), client_id = entry.name, %reason, "refused");
                 link.end(reason, self.now);
-                Ok(())
             }
-            Verdict::Continue(data, exchange) => {
-                entry.exchange = Some(exchange);
-                let method = entry.method.as_deref().unwrap_or_default();
-                let properties =
-                    [Property::AuthenticationMethod(method), Property::AuthenticationData(&data)];
-                let (reason, properties) = (ReasonCode::CONTINUE_AUTHENTICATION, (&properties).into());
-                link.server.auth(&Auth { reason, properties }, &mut link.output)
-            }
-            Verdict::Later(job) => {
-                entry.job = Some(job);
-                Ok(())
-            }
+            Verdict::Continue(_, exchange) => entry.exchange = Some(exchange),
+            Verdict::Later(job) => entry.job = Some(job),
         }
+        Ok(())
     }
 
-    fn admit_again(&mut self, link: &mut Link, admitted: Admitted, method: &str) -> Result<(), UsageError> {
+    fn admit_again(&mut self, link: &mut Link, admitted: Admitted) {
         link.entry = None;
         link.until = admitted.until.map(|until| self.instant(until));
         if let Some(client) = link.client.and_then(|id| self.clients.get_mut(id)) {
             client.access = self.gate.access(&admitted.who, &client.name);
             client.who = admitted.who;
         }
-        let data = admitted.data.as_deref().map(Property::AuthenticationData);
-        let properties: Vec<_> = [Property::AuthenticationMethod(method)].into_iter().chain(data).collect();
-        let (reason, properties) = (ReasonCode::SUCCESS, properties[..].into());
-        link.server.auth(&Auth { reason, properties }, &mut link.output)
     }
 
     /// Lets a client in.

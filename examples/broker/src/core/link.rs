@@ -63,7 +63,7 @@ impl Link {
         Self {
             server,
             input: Vec::new(),
-            output: Output::new(settings.max_output),
+            output: Output::default(),
             wait: Wait::Read(2),
             waker: None,
             peer,
@@ -98,6 +98,15 @@ impl Link {
         let refused = server.reject(reason, Properties::EMPTY, output);
         let farewell = Disconnect { reason, ..Disconnect::default() };
         let _ = refused.or_else(|_| server.disconnect(&farewell, output));
+    }
+
+    /// Sends a step of an authentication.
+    pub fn auth(&mut self, reason: ReasonCode, data: Option<&[u8]>) -> Result<(), UsageError> {
+        let Self { server, output, entry, .. } = self;
+        let method = entry.as_ref().and_then(|entry| entry.method.as_deref()).unwrap_or_default();
+        let data = data.map(Property::AuthenticationData);
+        let properties: Vec<_> = [Property::AuthenticationMethod(method)].into_iter().chain(data).collect();
+        server.auth(&Auth { reason, properties: properties[..].into() }, output)
     }
 
     /// Whether more input is wanted.

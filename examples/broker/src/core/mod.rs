@@ -152,7 +152,7 @@ impl Broker {
     }
 
     /// Does what there is to do at a transport: something has come, or all has (`is_eof`), or it is time. What is written is
-    /// put into `output`, if that is empty.
+    /// put into `output`, if that is empty, and has the limit then for what is written next.
     ///
     /// # Errors
     ///

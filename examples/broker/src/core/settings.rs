@@ -13,8 +13,6 @@ pub struct Settings {
     pub config: Config,
     /// The versions that are spoken.
     pub versions: Vec<Version>,
-    /// How many bytes wait for a slow transport before no more are made for it.
-    pub max_output: usize,
     /// How many messages may be on their way to a client without its acknowledgement, and how many bytes of packets.
     pub max_in_flight: u16,
     pub max_in_flight_bytes: usize,
@@ -46,7 +44,6 @@ impl Default for Settings {
         Self {
             config,
             versions: vec![Version::V3_1, Version::V3_1_1, Version::V5_0],
-            max_output: 64 << 10,
             max_in_flight: 20,
             max_in_flight_bytes: usize::MAX,
             max_queued: 1000,
