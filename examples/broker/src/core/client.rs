@@ -79,6 +79,13 @@ pub struct Flying {
     pub shared: Option<Arc<str>>,
 }
 
+impl Flying {
+    /// Of a message of QoS 2 that the client has: the end of the exchange is missing.
+    pub const fn released(number: u64) -> Self {
+        Self { number, message: None, size: 0, qos: Qos::ExactlyOnce, shared: None }
+    }
+}
+
 impl Client {
     pub fn new(name: &str) -> Self {
         Self {
@@ -167,11 +174,15 @@ impl Queue {
         self.len() < settings.max_queued && self.bytes + size <= settings.max_queued_bytes
     }
 
+    /// In the order of their numbers.
     pub fn push(&mut self, letter: Letter) {
         self.bytes += letter.message.size();
         let expiries = [self.next_expiry, letter.message.expires];
         self.next_expiry = expiries.into_iter().flatten().min();
-        self.of(letter.terms.qos).push_back(letter);
+        // It is the last, unless it was on its way before.
+        let queue = self.of(letter.terms.qos);
+        let later = queue.iter().rev().take_while(|it| it.number > letter.number).count();
+        queue.insert(queue.len() - later, letter);
     }
 
     /// The oldest, of the one kind or the other.

@@ -62,7 +62,7 @@ impl Broker {
             let qos = letter.qos;
             if let LetterState::Released(id) = letter.state {
                 let _ = session.restore(&Record::Release { id });
-                client.take_off(id, Flying { number, message: None, size: 0, qos, shared: None });
+                client.take_off(id, Flying::released(number));
                 continue;
             }
             let Some(message) = messages.get(&letter.message) else { continue };

@@ -12,16 +12,6 @@ fn ack(world: &mut World, id: u64, n: u16) {
     world.send(id, Packet::Puback(Ack { packet_id: PacketId::new(n).unwrap(), ..Ack::default() }));
 }
 
-/// Another broker in the place of the one that there is.
-fn replace(world: &mut World, settings: Settings) {
-    let directory = world.machine.directory.path();
-    world.machine.broker = Broker::new(Settings::default(), Gate::default(), world.now);
-    world.machine.broker = Broker::new(settings, Gate::default(), world.now);
-    world.machine.broker.restore(Box::new(Sqlite::open(directory, false).unwrap())).unwrap();
-    world.machine.links.clear();
-    world.input.clear();
-}
-
 #[test]
 fn a_session_does_not_end_while_its_client_is_silent() {
     let mut world = World::default();

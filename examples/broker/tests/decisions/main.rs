@@ -11,12 +11,14 @@ use broker::disk::Sqlite;
 use broker::output::Output;
 use bytes::Buf;
 use sans_mqtt::{
-    Ack, Connect, Delivery, Instant, Packet, PacketId, Properties, Property, Publish, Qos, Subscription, Will,
+    Ack, Connect, Delivery, Instant, Packet, PacketId, Properties, Property, Publish, Qos, Subscription,
+    Version, Will,
 };
 use tempfile::TempDir;
 
 mod losses;
 mod tests;
+mod versions;
 
 use tests::{NEW, OLD, World, all, named, to};
 
@@ -87,23 +89,6 @@ impl Machine {
     }
 }
 
-#[test]
-fn a_client_may_come_back_with_an_older_version() {
-    let mut world = World::default();
-    let keep = [Property::SessionExpiryInterval(60)];
-    let stay = Connect { clean_start: false, properties: (&keep).into(), ..named("s") };
-    let (s, _) = world.enter(NEW, stay);
-    world.subscribe(s, all("#"));
-    let (p, _) = world.enter(NEW, named("p"));
-    let words = [Property::UserProperty("a", "b")];
-    world.publish(p, Publish { properties: (&words).into(), ..to("a", "1") });
-    assert_eq!(world.heard(s), ["a 1"]); // and it is not acknowledged
-    world.cut(s);
-    let (s, present) = world.enter(OLD, Connect { properties: Properties::EMPTY, ..stay });
-    assert!(present);
-    assert_eq!(world.heard(s), ["a 1"]);
-}
-
 impl World {
     /// The broker ends without a word, and another one begins.
     fn restart(&mut self) {
@@ -111,6 +96,16 @@ impl World {
         self.machine.restart(now);
         self.input.clear();
     }
+}
+
+/// Another broker in the place of the one that there is.
+fn replace(world: &mut World, settings: Settings) {
+    let directory = world.machine.directory.path();
+    world.machine.broker = Broker::new(Settings::default(), Gate::default(), world.now);
+    world.machine.broker = Broker::new(settings, Gate::default(), world.now);
+    world.machine.broker.restore(Box::new(Sqlite::open(directory, false).unwrap())).unwrap();
+    world.machine.links.clear();
+    world.input.clear();
 }
 
 /// A client whose session stays for a minute.

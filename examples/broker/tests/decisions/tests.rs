@@ -41,7 +41,7 @@ impl World {
     }
 
     /// The next packet that a client gets, if there is one.
-    fn look<T>(&mut self, id: u64, look: impl FnOnce(Packet<'_>) -> T) -> Option<T> {
+    pub fn look<T>(&mut self, id: u64, look: impl FnOnce(Packet<'_>) -> T) -> Option<T> {
         let version = self.versions[&id];
         let input = self.input.entry(id).or_default();
         input.extend(self.machine.output(id, self.now));
