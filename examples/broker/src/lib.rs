@@ -78,7 +78,7 @@ impl Shared {
         }
     }
 
-    /// Serves whoever connects, without limits.
+    /// Serves whoever connects, with the limits that there are by default.
     pub async fn listen(self, listener: TcpListener) {
         tokio::spawn(self.clone().tick());
         Doors::new(self, &Options::default().limits, None).open(listener.into()).await;
@@ -115,8 +115,7 @@ impl Shared {
 
     /// Tells all clients that the broker stops.
     pub fn shut_down(&self) {
-        let done = self.lock().shut_down(self.clock.now());
-        self.check(done);
+        self.lock().shut_down(self.clock.now());
     }
 
     /// Goes by another gate from now on, see [`Broker::set_gate`].

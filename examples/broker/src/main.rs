@@ -58,7 +58,8 @@ fn passwd(user: &str, kind: HashKind) -> Result<(), Failure> {
     let read = io::stdin().read_line(&mut password);
     read.map_err(|error| Failure::System(format!("can't read the password: {error}")))?;
     let entry = entry(user, password.trim_end_matches(['\n', '\r']), kind).map_err(Failure::Options)?;
-    writeln!(io::stdout(), "{entry}").map_err(|error| Failure::System(error.to_string()))
+    let written = writeln!(io::stdout(), "{entry}");
+    written.map_err(|error| Failure::System(format!("can't write the line: {error}")))
 }
 
 async fn run(options: &Options, tls: Option<Arc<Tls>>) -> Result<(), Failure> {
@@ -92,7 +93,7 @@ async fn run(options: &Options, tls: Option<Arc<Tls>>) -> Result<(), Failure> {
     loop {
         let wish = tokio::select! {
             wish = signals.next() => wish,
-            () = shared.failed() => return Err(Failure::System("the disk fails".into())),
+            () = shared.failed() => return Err(Failure::System("the disk fails, the log says how: it stops, for it could not keep what it promises".into())),
         };
         if wish == Wish::Stop {
             break;

@@ -299,3 +299,14 @@ fn qos(number: &str) -> Result<Qos, String> {
         _ => Err("it is 0, 1 or 2".into()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_program_without_options_allows_what_a_broker_allows() {
+        let [options, own] = [Options::default().settings(), Settings::default()].map(|it| format!("{it:?}"));
+        assert_eq!(options, own);
+    }
+}

@@ -23,20 +23,20 @@ impl Broker {
         link: &mut Link,
         connect: &Connect<'_>,
     ) -> Result<(), UsageError> {
-        let Link { server, output, .. } = link;
-        if !self.settings.versions.contains(&server.version()) {
-            return server.reject(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION, Properties::EMPTY, output);
-        }
+        let version = link.server.version();
         let texts = [Some(connect.client_id), connect.user_name, connect.will.map(|will| will.topic)];
-        if texts.into_iter().flatten().any(has_control) {
-            return server.reject(ReasonCode::MALFORMED_PACKET, Properties::EMPTY, output);
-        }
-        // Who can't be told of another Keep Alive has to ask for a better one.
         let (maximum, asked) = (self.settings.config.maximum_keep_alive, connect.keep_alive);
-        let too_long = maximum != 0 && (asked == 0 || asked > maximum);
-        if too_long && server.version() != Version::V5_0 {
-            return server.reject(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID, Properties::EMPTY, output);
-        }
+        let is_too_long = maximum != 0 && (asked == 0 || asked > maximum);
+        let verdict = if !self.settings.versions.contains(&version) {
+            Verdict::Reject(ReasonCode::UNSUPPORTED_PROTOCOL_VERSION)
+        } else if texts.into_iter().flatten().any(has_control) {
+            Verdict::Reject(ReasonCode::MALFORMED_PACKET)
+        } else if is_too_long && version != Version::V5_0 {
+            // Who can't be told of another Keep Alive has to ask for a better one.
+            Verdict::Reject(ReasonCode::CLIENT_IDENTIFIER_NOT_VALID)
+        } else {
+            self.gate.connect(connect, &link.peer)
+        };
         let will = connect.will.map(|will| Testament::new(&will)).transpose()?;
         link.entry = Some(Box::new(Entry {
             name: connect.client_id.into(),
@@ -45,7 +45,6 @@ impl Broker {
             method: connect.properties.authentication_method().map(Into::into),
             ..Entry::default()
         }));
-        let verdict = self.gate.connect(connect, &link.peer);
         self.judge(id, link, verdict)
     }
 
@@ -119,6 +118,7 @@ impl Broker {
         let access = self.gate.access(&admitted.who, &entry.name);
         let will = entry.will.as_ref();
         if let Some(reason) = will.and_then(|will| self.refusal(&access, &will.frame.message())) {
+            info!(address = link.peer.shown(), client_id = entry.name, %reason, "refused because of its will");
             link.end(reason, self.now);
             return Ok(());
         }
@@ -192,16 +192,17 @@ impl Broker {
 
     /// The connection is over. The session of its client waits for the next one.
     pub(super) fn leave(&mut self, link: &mut Link) {
-        link.wait = Wait::Closed(match link.wait {
+        let cause = match link.wait {
             Wait::Closed(cause) => cause,
             _ => Cause::Local,
-        });
+        };
+        link.wait = Wait::Closed(cause);
         let Some(id) = link.client else { return };
         self.write_down(link);
         link.client = None;
         self.statistics.connected(-1);
         let name = self.clients.get(id).map(|client| client.name.clone()).unwrap_or_default();
-        info!(address = link.peer.shown(), client_id = &*name, "disconnected");
+        info!(address = link.peer.shown(), client_id = &*name, %cause, "disconnected");
         let server = mem::replace(&mut link.server, self.settings.server(self.now));
         let was_accepted = server.agreement().is_some();
         let mut session = server.into_session();

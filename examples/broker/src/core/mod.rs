@@ -8,7 +8,7 @@ use std::task::Waker;
 
 use sans_mqtt::*;
 use slotmap::SlotMap;
-use tracing::info;
+use tracing::{debug, info};
 
 use crate::access::{Gate, Peer, Verdict};
 use crate::output::Output;
@@ -115,7 +115,7 @@ impl Broker {
     /// Goes by another gate from now on. Everybody, here or away, may do what that says; who would not be let in any more by
     /// what it had shown is sent away, and its session stays.
     pub fn set_gate(&mut self, gate: Gate, now: Instant) {
-        (self.now, self.gate) = (now, gate);
+        self.gate = gate;
         for client in self.clients.values_mut() {
             client.access = self.gate.access(&client.who, &client.name);
             let link = client.link.and_then(|id| self.links.get_mut(id)).and_then(Option::as_mut);
@@ -185,7 +185,10 @@ impl Broker {
         self.write_down(&mut link);
         link.stage = match (link.client, link.wait) {
             (Some(_), _) => Stage::In,
-            (None, Wait::Closed(Cause::Refused(_) | Cause::Failed(_))) if link.stage == Stage::Before => {
+            (None, Wait::Closed(cause @ (Cause::Refused(_) | Cause::Failed(_))))
+                if link.stage == Stage::Before =>
+            {
+                debug!(address = link.peer.shown(), %cause, "turned away");
                 Stage::Refused
             }
             (None, _) => link.stage,
@@ -311,18 +314,10 @@ impl Broker {
     }
 
     /// Says farewell to all, because the broker ends. Their sessions stay.
-    ///
-    /// # Errors
-    ///
-    /// As [`close`](Self::close).
-    pub fn shut_down(&mut self, now: Instant) -> io::Result<()> {
-        self.now = now;
-        for id in self.links.keys().collect::<Vec<_>>() {
-            let Some(mut link) = self.links.get_mut(id).and_then(Option::take) else { continue };
-            link.end(ReasonCode::SERVER_SHUTTING_DOWN, self.now);
+    pub fn shut_down(&mut self, now: Instant) {
+        for link in self.links.values_mut().flatten() {
+            link.end(ReasonCode::SERVER_SHUTTING_DOWN, now);
             link.wake();
-            self.links[id] = Some(link);
         }
-        self.ledger.commit()
     }
 }

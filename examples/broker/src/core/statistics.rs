@@ -44,7 +44,7 @@ impl Statistics {
 
 impl Broker {
     /// The topics below `$SYS/broker/` that people are used to.
-    fn figures(&self) -> [(&'static str, String); 16] {
+    fn figures(&self) -> [(&'static str, String); 14] {
         let Self { statistics: it, clients, retained, topics, .. } = self;
         let uptime = self.now.saturating_duration_since(it.start).as_secs();
         [
@@ -62,8 +62,6 @@ impl Broker {
             ("publish/messages/received", it.received.to_string()),
             ("publish/messages/sent", it.sent.to_string()),
             ("publish/messages/dropped", it.dropped.to_string()),
-            ("messages/received", it.received.to_string()),
-            ("messages/sent", it.sent.to_string()),
         ]
     }
 

@@ -16,6 +16,7 @@ use sans_mqtt::{
 };
 use tempfile::TempDir;
 
+mod limits;
 mod losses;
 mod tests;
 mod versions;

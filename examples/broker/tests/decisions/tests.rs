@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sans_mqtt::*;
 
-use super::Machine;
+use super::{Machine, stay};
 
 /// A broker, and the packets of its clients, which all speak by hand.
 #[derive(Default)]
@@ -117,21 +117,19 @@ pub fn all(filter: &str) -> Subscription<'_> {
 #[test]
 fn a_session_keeps_its_messages_until_it_ends() {
     let mut world = World::default();
-    let keep = [Property::SessionExpiryInterval(60)];
-    let stay = Connect { clean_start: false, properties: (&keep).into(), ..named("s") };
-    let (s, _) = world.enter(NEW, stay);
+    let (s, _) = world.enter(NEW, stay("s"));
     world.subscribe(s, all("#"));
     world.cut(s);
     let (p, _) = world.enter(OLD, named("p"));
     world.publish(p, to("a", "1"));
     world.pass(59);
-    let (s, present) = world.enter(NEW, stay);
+    let (s, present) = world.enter(NEW, stay("s"));
     assert!(present);
     assert_eq!(world.heard(s), ["a 1"]);
     world.cut(s);
     world.publish(p, to("a", "2"));
     world.pass(60);
-    let (s, present) = world.enter(NEW, stay);
+    let (s, present) = world.enter(NEW, stay("s"));
     assert!(!present);
     assert_eq!(world.heard(s), [""; 0]);
     world.publish(p, to("a", "3"));
@@ -224,9 +222,7 @@ fn options_of_subscriptions_are_kept() {
 #[test]
 fn messages_expire_while_they_wait() {
     let mut world = World::default();
-    let keep = [Property::SessionExpiryInterval(60)];
-    let stay = Connect { clean_start: false, properties: (&keep).into(), ..named("s") };
-    let (s, _) = world.enter(NEW, stay);
+    let (s, _) = world.enter(NEW, stay("s"));
     world.subscribe(s, all("#"));
     world.cut(s);
     let (p, _) = world.enter(NEW, named("p"));
@@ -235,7 +231,7 @@ fn messages_expire_while_they_wait() {
         world.publish(p, Publish { properties: (&expiry).into(), ..to("a", payload) });
     }
     world.pass(20);
-    let (s, _) = world.enter(NEW, stay);
+    let (s, _) = world.enter(NEW, stay("s"));
     assert_eq!(world.heard(s), ["a long 30s"]);
 }
 
