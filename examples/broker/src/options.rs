@@ -17,7 +17,7 @@ pub struct Options {
     #[command(subcommand)]
     pub task: Option<Task>,
     /// Where to listen: a port of this machine alone (1883), HOST:PORT, or a URL with tcp://, tls://, ws:// or wss://.
-    /// Port 0 takes a free one. With [::], most systems listen for IPv4, too [default: 127.0.0.1:1883]
+    /// Port 0 takes a free one. With `[::]`, most systems listen for IPv4, too [default: 127.0.0.1:1883]
     #[arg(value_name = "ADDRESS")]
     pub addresses: Vec<Address>,
     /// The same as an ADDRESS of 127.0.0.1:PORT

@@ -17,8 +17,11 @@ fn back(world: &mut World, version: Version) -> u64 {
 fn it_comes_in_its_order() {
     let words = [Property::UserProperty("a", "b")];
     for qos in [Qos::AtLeastOnce, Qos::ExactlyOnce] {
-        for restarts in [false, true] {
+        for (is_on_disk, restarts) in [(false, false), (true, false), (true, true)] {
             let mut world = World::default();
+            if !is_on_disk {
+                world.machine.broker = Broker::new(Settings::default(), Gate::default(), world.now);
+            }
             let keep = [Property::SessionExpiryInterval(60), Property::ReceiveMaximum(2)];
             let (s, _) = world.enter(NEW, Connect { properties: (&keep).into(), ..stay("s") });
             world.subscribe(s, Subscription { qos, ..all("#") });
@@ -51,7 +54,7 @@ fn it_comes_in_its_order() {
             }) {
                 heard.extend(packet);
             }
-            assert_eq!(heard, ["1", "2", "3", "4"], "{qos:?} {restarts}");
+            assert_eq!(heard, ["1", "2", "3", "4"], "{qos:?} {is_on_disk} {restarts}");
         }
     }
 }
