@@ -1,7 +1,7 @@
 //! The end of a connection, and what is said before it.
 
 use super::output::fitting;
-use super::{Aliases, Cause, Connection, Farewell, Front, Phase, ProtocolError, Role, UsageError, Wait};
+use super::{Aliases, Cause, Connection, Farewell, Front, Phase, ProtocolError, Role, Stop, UsageError};
 use crate::packet::{Connack, Disconnect};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
@@ -87,11 +87,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Ends the connection because of the peer's fault.
     #[cold]
     #[inline(never)]
-    pub(super) fn fail(&mut self, error: ProtocolError) -> Wait {
+    pub(super) fn fail(&mut self, error: ProtocolError) -> Stop {
         let farewell =
             if self.phase == Phase::Open { self.last_word(error.reason()) } else { R::refusal(self, &error) };
         self.close(Cause::Failed(error), farewell);
-        Wait::Closed(Cause::Failed(error))
+        Stop::Closed
     }
 
     /// DISCONNECT with a reason code, where there is such a packet.
@@ -120,7 +120,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     #[cold]
     #[inline(never)]
-    pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Wait {
+    pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Stop {
         let cx = |scope| Context { version: self.version, sender: None, scope };
         let written = match self.farewell {
             Farewell::None => Ok(0),
@@ -132,10 +132,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             }
         };
         if let (Err(crate::EncodeError::NoRoom { needed }), Phase::Closing) = (written, self.phase) {
-            return Wait::Write(needed);
+            return Stop::Write(needed);
         }
         self.farewell = Farewell::None;
         self.phase = Phase::Closed;
-        Wait::Closed(self.cause())
+        Stop::Closed
     }
 }

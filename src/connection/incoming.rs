@@ -2,7 +2,7 @@
 
 use super::alias::{Aliases, TopicTable};
 use super::output::fitting;
-use super::{AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, UsageError, Wait};
+use super::{AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{Ack, Delivery, PacketId, Publish, first_byte};
 use crate::property::{Properties, PropertyId};
@@ -201,7 +201,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// An answer that can't be owed has to wait for the end of a payload.
     pub(super) fn can_answer(&self) -> Flow<()> {
-        if self.payload_left() != 0 { Err(Wait::Payload(self.payload_left())) } else { Ok(()) }
+        if self.payload_left() != 0 { Err(Stop::Payload) } else { Ok(()) }
     }
 
     /// A message came.
@@ -326,13 +326,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// What makes room in the store: sending an acknowledgement, or the application giving one. If nothing does, the peer
     /// has more messages under way than the store was made for.
     #[cold]
-    fn no_room(&mut self) -> Wait {
+    fn no_room(&mut self) -> Stop {
         let (inbox, slots) = (&self.session.inbox, self.session.store.incoming());
         if inbox.owed(slots).is_some() {
-            return self.can_answer().err().unwrap_or(Wait::Write(ACK));
+            return self.can_answer().err().unwrap_or(Stop::Write(ACK));
         }
         if inbox.is_held() {
-            return Wait::Acknowledge;
+            return Stop::Acknowledge;
         }
         let limit = u32::from(self.session.store.incoming_capacity());
         self.beyond(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH, limit + 1, limit)
@@ -366,7 +366,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 if self.session.inbox.insert(slots, id, Arrival::Completed, reason).is_none() {
                     self.can_answer()?;
                     if !out.reserve(ACK) {
-                        return Err(Wait::Write(ACK));
+                        return Err(Stop::Write(ACK));
                     }
                     self.put_ack(Scope::PUBCOMP, id, reason, out);
                 }

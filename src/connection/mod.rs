@@ -94,8 +94,23 @@ impl Front {
     const PACKET: Self = Self::Packet { awaited: 0 };
 }
 
-/// Or why nothing more can be done now. A connection that is over has its farewell to say before the caller is told so.
-type Flow<T> = Result<T, Wait>;
+/// Why nothing more can be done now; [`Connection::wait`] tells the caller. It fits into two registers, as what the caller is
+/// told does not, and is handed from call to call.
+#[derive(Clone, Copy, Debug)]
+enum Stop {
+    /// So many bytes more of the input are needed, or of room.
+    Read(usize),
+    Write(usize),
+    Payload,
+    Acknowledge,
+    Decide,
+    Store,
+    /// The connection is over; it may have its farewell to say first.
+    Closed,
+}
+
+/// Or why nothing more can be done.
+type Flow<T> = Result<T, Stop>;
 
 /// A side of a connection: [`role::Client`] or [`role::Server`].
 #[expect(private_bounds, reason = "there are two")]
@@ -307,17 +322,33 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 Ok(Some(event)) => return Step::Event(event),
                 Ok(None) => {}
                 // The farewell comes next.
-                Err(Wait::Closed(_)) if self.phase != Phase::Closed => {}
-                Err(wait) => {
+                Err(Stop::Closed) if self.phase != Phase::Closed => {}
+                Err(stop) => {
                     // Nobody can be blamed for silence whose input is not looked at.
-                    self.held = matches!(wait, Wait::Decide | Wait::Acknowledge);
+                    self.held = matches!(stop, Stop::Decide | Stop::Acknowledge);
                     // Time counts only when nothing else is left to do: what has come has come in time.
                     if !self.is_due() {
-                        return Step::Wait(wait);
+                        return Step::Wait(self.wait(stop));
                     }
                     self.time_out(out);
                 }
             }
+        }
+    }
+
+    /// What the caller has to do about it.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn wait(&self, stop: Stop) -> Wait {
+        match stop {
+            Stop::Read(needed) if self.payload_left() == 0 => {
+                self.asks_for().map_or(Wait::Read(needed), Wait::Resend)
+            }
+            Stop::Read(_) | Stop::Payload => Wait::Payload(self.payload_left()),
+            Stop::Write(needed) => Wait::Write(needed),
+            Stop::Acknowledge => Wait::Acknowledge,
+            Stop::Decide => Wait::Decide,
+            Stop::Store => Wait::Store,
+            Stop::Closed => Wait::Closed(self.cause()),
         }
     }
 
@@ -349,15 +380,15 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 if self.asked {
                     // Nothing can be answered within a payload.
                     self.can_answer()?;
-                    return Err(Wait::Decide);
+                    return Err(Stop::Decide);
                 }
             }
             Phase::Opening | Phase::Authenticating => {}
             Phase::Deciding if self.authentication.is_wanted() => {
                 input.first().map_or(Ok(()), |first| self.check_permitted(*first))?;
-                return Err(Wait::Decide);
+                return Err(Stop::Decide);
             }
-            Phase::Idle | Phase::Deciding => return Err(Wait::Decide),
+            Phase::Idle | Phase::Deciding => return Err(Stop::Decide),
             Phase::Closing | Phase::Closed => return Err(self.say_farewell(out)),
         }
         Ok(None)
@@ -459,7 +490,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// A packet is beyond one of the limits of this side.
     #[cold]
-    fn beyond(&mut self, kind: ErrorKind, field: Field, packet: Scope, value: u32, limit: u32) -> Wait {
+    fn beyond(&mut self, kind: ErrorKind, field: Field, packet: Scope, value: u32, limit: u32) -> Stop {
         let cx = Context { version: self.version, sender: None, scope: packet };
         self.fail(ProtocolError::new(cx.violation(kind, field)).exceeds(value, limit))
     }
@@ -481,7 +512,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     #[cold]
-    fn misplaced(&mut self, packet: PacketType) -> Wait {
+    fn misplaced(&mut self, packet: PacketType) -> Stop {
         let kind = match (packet, self.phase) {
             (_, Phase::Opening) if matches!(R::SENDER, Sender::Server) => ErrorKind::NotConnect,
             (PacketType::Auth, _) if !self.version.is_5() => ErrorKind::PacketType,
@@ -514,7 +545,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// What to wait for when the input holds no whole packet, only `len` bytes of one.
-    fn want(&mut self, len: usize, needed: usize) -> Wait {
+    fn want(&mut self, len: usize, needed: usize) -> Stop {
         let len = u32::try_from(len).unwrap_or(u32::MAX);
         self.seen = self.seen.min(len);
         if len - self.seen >= SIGN_OF_LIFE {
@@ -524,15 +555,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.eof {
             self.close(Cause::Eof, Farewell::None);
             self.phase = Phase::Closed;
-            return Wait::Closed(Cause::Eof);
+            return Stop::Closed;
         }
-        if self.payload_left() != 0 {
-            return Wait::Payload(self.payload_left());
-        }
-        if let Some(id) = self.asks_for() {
-            return Wait::Resend(id);
-        }
-        Wait::Read(needed)
+        Stop::Read(needed)
     }
 
     /// What the peer does not want to hear with most packets: the server's peer may say so.
@@ -566,7 +591,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// A packet breaks a rule of the state that the connection is in.
-    fn violation(&mut self, kind: ErrorKind, field: Field, packet: Scope) -> Wait {
+    fn violation(&mut self, kind: ErrorKind, field: Field, packet: Scope) -> Stop {
         let cx = Context { version: self.version, sender: None, scope: packet };
         self.fail(ProtocolError::new(cx.violation(kind, field)))
     }

@@ -2,7 +2,7 @@
 
 use super::alias::{Aliases, Assigned, Assignment, TopicTable};
 use super::incoming::ACK;
-use super::{Connection, Flow, Role, UsageError, Wait};
+use super::{Connection, Flow, Role, Stop, UsageError};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{OnTerms, PacketId, Prepared, Qos, Terms};
 use crate::property::{Joined, Properties, Property, PropertyId, Section};
@@ -303,7 +303,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn settle(&mut self) -> Flow<()> {
         if self.taken != 0 {
-            self.take(self.taken, self.taken_reason).map_err(|_| Wait::Store)?;
+            self.take(self.taken, self.taken_reason).map_err(|_| Stop::Store)?;
             (self.taken, self.taken_reason) = (0, ReasonCode::SUCCESS);
         }
         if let Some(id) = self.dropped {
@@ -537,7 +537,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Answered::NotFound => {
                 self.can_answer()?;
                 if !out.reserve(ACK) {
-                    return Err(Wait::Write(ACK));
+                    return Err(Stop::Write(ACK));
                 }
                 self.put_ack(Scope::PUBREL, id, self.not_found(), out);
             }
@@ -567,7 +567,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     #[inline(always)]
     pub(super) fn record(&mut self, record: &Record<'_>) -> Flow<()> {
-        self.session.store.record(record).map_err(|_| Wait::Store)
+        self.session.store.record(record).map_err(|_| Stop::Store)
     }
 }
 

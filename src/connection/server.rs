@@ -5,7 +5,7 @@ use super::auth::Authentication;
 use super::config::{announced, asked_expiry, not_yours};
 use super::output::fitting;
 use super::{
-    Cause, Config, Connection, Event, Farewell, Flow, LEAST, Phase, Role, Side, Timer, UsageError, Wait,
+    Cause, Config, Connection, Event, Farewell, Flow, LEAST, Phase, Role, Side, Stop, Timer, UsageError,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe};
@@ -297,7 +297,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let size = 5 + 2 + 1 + filters;
         self.can_answer()?;
         if !out.reserve(size) {
-            return Err(Wait::Write(size));
+            return Err(Stop::Write(size));
         }
         // No packet has more than fit into 32 bits.
         self.role.asked = Some((id, with, u32::try_from(filters).unwrap_or(u32::MAX)));
@@ -417,7 +417,7 @@ impl Side for ServerRole {
             Packet::Pingreq => {
                 let Some(pings) = connection.pings.checked_add(1) else {
                     connection.can_answer()?;
-                    return Err(Wait::Write(2));
+                    return Err(Stop::Write(2));
                 };
                 connection.pings = pings;
                 Ok(None)
