@@ -314,7 +314,7 @@ impl<'u, 'a> Source<'u, 'a> {
             ..Connect::default()
         };
         if !version.is_5() && self.tame()? {
-            if connect.client_id.is_empty() && (version == Version::V3_1 || !connect.clean_start) {
+            if connect.client_id.is_empty() && (version.is_3_1() || !connect.clean_start) {
                 connect.client_id = "a";
             }
             if connect.user_name.is_none() {
@@ -331,7 +331,7 @@ impl<'u, 'a> Source<'u, 'a> {
 
     fn connack(&mut self) -> Result<Connack<'a>> {
         let reason = self.reason()?;
-        let may_be_present = reason == ReasonCode::SUCCESS && self.cx.version >= Version::V3_1_1;
+        let may_be_present = reason == ReasonCode::SUCCESS && !self.cx.version.is_3_1();
         let session_present = self.u.arbitrary()? && (may_be_present || !self.tame()?);
         Ok(Connack { session_present, reason, ..Connack::default() })
     }

@@ -16,6 +16,9 @@ compile_error!(
     "a packet has up to 268,435,460 bytes, which a `usize` of 16 bits can't count: 32 bits are needed"
 );
 
+#[cfg(not(any(feature = "v3", feature = "v5")))]
+compile_error!("a version of MQTT is needed: the feature `v3` (3.1 and 3.1.1), `v5` (5.0), or both");
+
 #[cfg(feature = "alloc")]
 extern crate alloc;
 #[cfg(feature = "std")]

@@ -292,7 +292,7 @@ impl ReasonCode {
         let known = match (cx.scope, self.0) {
             (Scope::CONNACK, _) => self.return_code().is_some(),
             (Scope::SUBACK, 0..=2) => true,
-            (Scope::SUBACK, 0x80) => cx.version >= Version::V3_1_1,
+            (Scope::SUBACK, 0x80) => !cx.version.is_3_1(),
             _ => false,
         };
         if known {

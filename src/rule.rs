@@ -5,7 +5,6 @@
 
 use crate::error::{ErrorKind as K, Field as F, Violation};
 use crate::property::PropertyId as P;
-use crate::version::Version;
 use crate::wire::Scope as S;
 
 struct Row {
@@ -31,7 +30,7 @@ pub(crate) fn rules(of: &Violation) -> &'static [&'static str] {
             && (row.scopes.is_empty() || of.scope.is_some_and(|scope| row.scopes.contains(&scope)))
     };
     match (ROWS.iter().find(fits), of.version) {
-        (Some(row), Some(Version::V3_1 | Version::V3_1_1)) => row.v3,
+        (Some(row), Some(version)) if !version.is_5() => row.v3,
         (Some(row), _) => row.v5,
         (None, _) => &[],
     }

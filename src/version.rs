@@ -13,15 +13,17 @@ use core::fmt;
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, Ord, PartialEq, PartialOrd)]
 #[non_exhaustive]
 pub enum Version {
-    /// MQTT 3.1 (`MQIsdp`, level 3): as 3.1.1, except that the DUP flag may be set on PUBREL, SUBSCRIBE and
+    /// MQTT 3.1 (`MQIsdp`, level 3), with the feature `v3`: as 3.1.1, except that the DUP flag may be set on PUBREL, SUBSCRIBE and
     /// UNSUBSCRIBE, that CONNACK has no Session Present and that SUBACK can't report a failure. An empty client
     /// identifier can be decoded, so that a server can refuse it, but not encoded.
     ///
     /// Where 3.1 is laxer or unclear, the rules of 3.1.1 hold, which every 3.1 client in use keeps anyway: a user
     /// name or password that is announced by its flag has to be there (3.1 lets it be missing at the end), unused
     /// header flags and the reserved byte of CONNACK are 0, and a client identifier may be longer than 23 bytes.
+    #[cfg(feature = "v3")]
     V3_1,
-    /// MQTT 3.1.1 (`MQTT`, level 4).
+    /// MQTT 3.1.1 (`MQTT`, level 4), with the feature `v3`.
+    #[cfg(feature = "v3")]
     #[cfg_attr(not(feature = "v5"), default)]
     V3_1_1,
     /// MQTT 5.0 (`MQTT`, level 5), with the feature `v5`.
@@ -30,27 +32,40 @@ pub enum Version {
     V5_0,
 }
 
+/// How many versions there are.
+const COUNT: usize = 2 * cfg!(feature = "v3") as usize + cfg!(feature = "v5") as usize;
+
 impl Version {
     /// Every version, oldest first.
-    #[cfg(feature = "v5")]
-    pub const ALL: [Self; 3] = [Self::V3_1, Self::V3_1_1, Self::V5_0];
-
-    /// Every version, oldest first.
-    #[cfg(not(feature = "v5"))]
-    pub const ALL: [Self; 2] = [Self::V3_1, Self::V3_1_1];
-
-    /// The newest one.
-    #[cfg(feature = "v5")]
-    pub const NEWEST: Self = Self::V5_0;
+    pub const ALL: [Self; COUNT] = [
+        #[cfg(feature = "v3")]
+        Self::V3_1,
+        #[cfg(feature = "v3")]
+        Self::V3_1_1,
+        #[cfg(feature = "v5")]
+        Self::V5_0,
+    ];
 
     /// The newest one.
-    #[cfg(not(feature = "v5"))]
-    pub const NEWEST: Self = Self::V3_1_1;
+    pub const NEWEST: Self = {
+        let [.., newest] = Self::ALL;
+        newest
+    };
+
+    /// The one by which a client that speaks none of them is answered: 3.1.1, if there is that.
+    pub(crate) const OF_STRANGERS: Self = match Self::ALL {
+        #[cfg(feature = "v3")]
+        [_, version, ..] => version,
+        #[cfg(not(feature = "v3"))]
+        [version] => version,
+    };
 
     /// The version of a protocol level: 3, 4 or 5.
     pub const fn from_level(level: u8) -> Option<Self> {
         match level {
+            #[cfg(feature = "v3")]
             3 => Some(Self::V3_1),
+            #[cfg(feature = "v3")]
             4 => Some(Self::V3_1_1),
             #[cfg(feature = "v5")]
             5 => Some(Self::V5_0),
@@ -61,7 +76,9 @@ impl Version {
     /// The protocol level (5.0: protocol version) byte of a CONNECT.
     pub const fn level(self) -> u8 {
         match self {
+            #[cfg(feature = "v3")]
             Self::V3_1 => 3,
+            #[cfg(feature = "v3")]
             Self::V3_1_1 => 4,
             #[cfg(feature = "v5")]
             Self::V5_0 => 5,
@@ -70,21 +87,35 @@ impl Version {
 
     /// The protocol name of a CONNECT.
     pub const fn protocol_name(self) -> &'static str {
+        if self.is_3_1() { "MQIsdp" } else { "MQTT" }
+    }
+
+    #[inline(always)]
+    pub(crate) const fn is_5(self) -> bool {
         match self {
-            Self::V3_1 => "MQIsdp",
-            _ => "MQTT",
+            #[cfg(feature = "v3")]
+            Self::V3_1 | Self::V3_1_1 => false,
+            #[cfg(feature = "v5")]
+            Self::V5_0 => true,
         }
     }
 
-    pub(crate) const fn is_5(self) -> bool {
-        !matches!(self, Self::V3_1 | Self::V3_1_1)
+    #[inline(always)]
+    pub(crate) const fn is_3_1(self) -> bool {
+        match self {
+            #[cfg(feature = "v3")]
+            Self::V3_1 => true,
+            _ => false,
+        }
     }
 }
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            #[cfg(feature = "v3")]
             Self::V3_1 => "3.1",
+            #[cfg(feature = "v3")]
             Self::V3_1_1 => "3.1.1",
             #[cfg(feature = "v5")]
             Self::V5_0 => "5.0",

@@ -200,7 +200,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         self.authentication.end();
         self.phase = Phase::Open;
         // 3.1 does not say.
-        self.accepted = Some(connack.session_present || self.resumed && self.version == Version::V3_1);
+        self.accepted = Some(connack.session_present || self.resumed && self.version.is_3_1());
         self.session.come_back(self.now);
         self.deadline = Instant::NEVER;
         self.session.expiry = properties.session_expiry_interval().unwrap_or(self.expiry);
@@ -231,7 +231,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
             return Err(self.violation(ErrorKind::SessionState, Field::SessionPresent, Scope::CONNACK));
         }
         // 3.1 does not tell.
-        if !clean && exists && (present || self.version == Version::V3_1) {
+        if !clean && exists && (present || self.version.is_3_1()) {
             self.session.go_on();
             return Ok(true);
         }

@@ -132,7 +132,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
                 *of_expiry = Some(Property::SessionExpiryInterval(expiry));
             }
         }
-        let session_present = resumed && self.version != Version::V3_1;
+        let session_present = resumed && !self.version.is_3_1();
         let unwanted = if self.response_information { Unseen::NOTHING } else { Unseen::RESPONSE };
         fitting(properties, unwanted, |properties| {
             let connack = Connack { session_present, reason: ReasonCode::SUCCESS, properties };
@@ -316,9 +316,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         }
         // An empty client identifier is for the server to replace, in a session that nobody can ask for again, or in 5.0.
         let nameless = connect.client_id.is_empty();
-        if nameless
-            && (self.version == Version::V3_1 || self.version == Version::V3_1_1 && !connect.clean_start)
-        {
+        if nameless && !self.version.is_5() && (self.version.is_3_1() || !connect.clean_start) {
             return Err(self.violation(ErrorKind::ClientId, Field::ClientId, Scope::CONNECT));
         }
         if let Some(will) = connect.will.filter(|_| self.version.is_5()) {
@@ -370,7 +368,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
             Ok(version) => *version,
             // The return code of 3.1.1 is what old clients know, the reason code what later ones will.
             Err(error) if error.kind() == ErrorKind::ProtocolLevel && error.value() > 5 => Version::NEWEST,
-            Err(_) => Version::V3_1_1,
+            Err(_) => Version::OF_STRANGERS,
         };
         Packet::decode_from(version?, Sender::Client, frame)
     }

@@ -44,7 +44,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if matches!(R::SENDER, Sender::Server) && self.phase == Phase::Opening {
             // Only who speaks 5.0 is told.
             let new = body.starts_with(b"\0\x04MQTT\x05");
-            self.version = if new { Version::NEWEST } else { Version::V3_1_1 };
+            self.version = if new { Version::NEWEST } else { Version::OF_STRANGERS };
         }
         let size = u32::try_from(header.len.saturating_add(header.remaining_length)).unwrap_or(u32::MAX);
         let maximum = self.own.maximum_packet_size;

@@ -4,7 +4,6 @@ use super::first_byte;
 use crate::error::{EncodeError, ErrorKind, Field};
 use crate::property::{Joined, Own, Properties, Section, section_len};
 use crate::reason::ReasonCode;
-use crate::version::Version;
 use crate::wire::{Context, Decoded, Encode, Lengths, Mode, Reader, Scope, Sink, Writer, invalid};
 
 /// How many of a server's own properties come before the application's. There is no order in the standard, but some
@@ -36,7 +35,7 @@ impl<'a> Connack<'a> {
         let reader = &mut reader;
         let start = reader.offset();
         let flags = reader.flags(Field::AcknowledgeFlags)?;
-        let known = if reader.cx.version == Version::V3_1 { 0 } else { 1 };
+        let known = if reader.cx.version.is_3_1() { 0 } else { 1 };
         reader.require(flags & !known == 0, ErrorKind::ReservedBit, Field::AcknowledgeFlags, start, flags)?;
         let session_present = flags == 1;
         let reason = reader.reason()?;
@@ -81,7 +80,7 @@ impl Encode for Own<'_, Connack<'_>> {
         if session_present && reason != ReasonCode::SUCCESS {
             return Err(invalid(cx, ErrorKind::SessionPresent, Field::SessionPresent));
         }
-        if session_present && cx.version == Version::V3_1 {
+        if session_present && cx.version.is_3_1() {
             return Err(invalid(cx, ErrorKind::NotInVersion, Field::SessionPresent));
         }
         let property_len = self.joined().property_len(cx)?;

@@ -226,9 +226,7 @@ impl Encode for Own<'_, Connect<'_>> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
         let (connect, version) = (self.packet, cx.version);
-        if connect.client_id.is_empty()
-            && (version == Version::V3_1 || version == Version::V3_1_1 && !connect.clean_start)
-        {
+        if connect.client_id.is_empty() && !version.is_5() && (version.is_3_1() || !connect.clean_start) {
             return Err(invalid(cx, ErrorKind::ClientId, Field::ClientId));
         }
         if connect.password.is_some() && connect.user_name.is_none() && !version.is_5() {
@@ -284,7 +282,7 @@ impl Encode for Own<'_, Connect<'_>> {
 fn protocol<M: Mode>(reader: &mut Reader<'_, '_, M>, wanted: Option<Version>) -> Decoded<Version> {
     // Nearly every CONNECT begins with these seven bytes.
     #[cfg(not(feature = "small"))]
-    if let Some(wanted) = wanted.filter(|wanted| !M::OBSERVED && *wanted != Version::V3_1) {
+    if let Some(wanted) = wanted.filter(|wanted| !M::OBSERVED && !wanted.is_3_1()) {
         if reader.skip(&[0, 4, b'M', b'Q', b'T', b'T', wanted.level()]) {
             return Ok(wanted);
         }

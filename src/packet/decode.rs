@@ -175,7 +175,7 @@ pub(super) fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Head
     }
     if packet_type != PacketType::Publish && flags != packet_type.flags() {
         // 3.1 has DUP on everything that asks for an answer.
-        let dup = version == Version::V3_1 && packet_type.flags() != 0 && flags == packet_type.flags() | 8;
+        let dup = version.is_3_1() && packet_type.flags() != 0 && flags == packet_type.flags() | 8;
         // A type that does not exist has no flags either.
         let reserved = packet_type == PacketType::Auth && !version.is_5();
         reader.require(dup || reserved, ErrorKind::Flags, Field::Flags, 0, first)?;
