@@ -183,7 +183,7 @@ impl<'a> Piece<'a> {
                 let (_, kind) = Self::row(&mut bytes)?;
                 Raw::again(kind, &mut bytes)
             }
-            Self::Given(property) => Some(property.raw()),
+            Self::Given(property) => Some(property.raw().1),
         }
     }
 

@@ -23,7 +23,7 @@ impl<'a> Properties<'a> {
     /// The Subscription Identifiers of a PUBLISH, in order.
     pub fn subscription_identifiers(&self) -> impl Iterator<Item = u32> + use<'a> {
         self.all(PropertyId::SubscriptionIdentifier).filter_map(|raw| match raw {
-            Raw::PositiveVarint(id) => Some(id),
+            Raw::Number(id) => Some(id),
             _ => None,
         })
     }
@@ -52,7 +52,10 @@ impl<'a> Properties<'a> {
 
     /// The values of those that are numbers.
     pub(crate) fn numbers(&self) -> impl Iterator<Item = (PropertyId, u32)> + use<'a> {
-        Piece::all(*self).filter_map(|piece| Some((piece.id(), piece.raw()?.number()?)))
+        Piece::all(*self).filter_map(|piece| match piece.raw()? {
+            Raw::Number(number) => Some((piece.id(), number)),
+            _ => None,
+        })
     }
 
     /// The same without some more kinds of them.
@@ -170,7 +173,8 @@ impl<'a> Element<'a> for Property<'a> {
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn check(&self, cx: Context) -> Check {
-        Ok(1 + self.raw().check(cx, Field::Property(self.id()))?)
+        let (kind, raw) = self.raw();
+        Ok(1 + raw.check(kind, cx, Field::Property(self.id()))?)
     }
 
     fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
@@ -179,13 +183,15 @@ impl<'a> Element<'a> for Property<'a> {
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
-        self.raw().write(self.id(), out);
+        let (kind, raw) = self.raw();
+        raw.write(self.id(), kind, out);
     }
 }
 
 impl Property<'_> {
     /// Whether it has a form in bytes, be its value right or wrong.
     pub(crate) fn can_be_written(&self) -> bool {
-        self.raw().fits()
+        let (kind, raw) = self.raw();
+        raw.fits(kind)
     }
 }

@@ -13,7 +13,7 @@ use crate::wire::{Unseen, scopes};
 
 pub(crate) use encode::{Joined, Own, Piece, Section, section_len};
 pub use list::Properties;
-use raw::{Kind, Raw};
+use raw::{Kind, Raw, Typed};
 pub use set::PropertySet;
 
 struct Row {
@@ -88,20 +88,17 @@ macro_rules! properties {
             }
 
             #[cfg_attr(not(feature = "small"), inline(always))]
-            fn raw(&self) -> Raw<'a> {
+            fn raw(&self) -> (Kind, Raw<'a>) {
                 match *self {
-                    $(Self::$variant(value) => Raw::$kind(value),)+
-                    Self::UserProperty(name, value) => Raw::Pair(name, value),
+                    $(Self::$variant(value) => (Kind::$kind, value.raw()),)+
+                    Self::UserProperty(name, value) => (Kind::Pair, Raw::Pair(name, value)),
                 }
             }
 
             #[cfg_attr(not(feature = "small"), inline(always))]
             fn from_raw(id: PropertyId, raw: Raw<'a>) -> Option<Self> {
                 match id {
-                    $(PropertyId::$variant => match raw {
-                        Raw::$kind(value) => Some(Self::$variant(value)),
-                        _ => None,
-                    },)+
+                    $(PropertyId::$variant => Typed::of(raw).map(Self::$variant),)+
                     PropertyId::UserProperty => match raw {
                         Raw::Pair(name, value) => Some(Self::UserProperty(name, value)),
                         _ => None,
@@ -133,10 +130,7 @@ macro_rules! properties {
                 ///
                 /// The first one if there are several; `None` if there is none.
                 pub fn $accessor(&self) -> Option<value!(type $kind)> {
-                    match self.first(PropertyId::$variant)? {
-                        Raw::$kind(value) => Some(value),
-                        _ => None,
-                    }
+                    Typed::of(self.first(PropertyId::$variant)?)
                 }
             )+
         }

@@ -10,41 +10,73 @@ use crate::wire::{
     check_str, check_text, check_topic, invalid, utf8, varint_len,
 };
 
-macro_rules! kinds {
-    ($($(#[doc = $doc:literal])+ $kind:ident($($value:ty),+),)+) => {
-        /// The wire type of a value with the rule for it.
-        #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-        pub(super) enum Kind { $($(#[doc = $doc])+ $kind,)+ }
+/// The wire type of a value with the rule for it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    /// A byte, 0 or 1.
+    Flag,
+    /// A byte, 0 or 1: QoS 2 is said by leaving the property out.
+    MaximumQos,
+    /// A two byte integer.
+    Short,
+    /// A two byte integer, not 0.
+    PositiveShort,
+    /// A four byte integer.
+    Long,
+    /// A four byte integer, not 0.
+    PositiveLong,
+    /// A variable byte integer, not 0.
+    PositiveVarint,
+    /// Text.
+    Text,
+    /// A topic name.
+    Topic,
+    /// Binary data.
+    Binary,
+    /// Two texts.
+    Pair,
+}
 
-        /// A value without its identifier.
-        #[derive(Clone, Copy)]
-        pub(super) enum Raw<'a> { $($(#[doc = $doc])+ $kind($($value),+),)+ }
+/// A value without its identifier.
+#[derive(Clone, Copy)]
+pub(super) enum Raw<'a> {
+    Number(u32),
+    Text(&'a str),
+    Binary(&'a [u8]),
+    Pair(&'a str, &'a str),
+}
+
+/// The type of a value.
+pub(super) trait Typed<'a>: Sized {
+    fn raw(self) -> Raw<'a>;
+
+    /// `None` for a value of another type.
+    fn of(raw: Raw<'a>) -> Option<Self>;
+}
+
+macro_rules! typed {
+    ($($value:ty, $self:ident => $raw:expr, $variant:ident($inner:ident) => $of:expr;)+) => {
+        $(impl<'a> Typed<'a> for $value {
+            #[inline(always)]
+            fn raw($self) -> Raw<'a> {
+                $raw
+            }
+
+            #[inline(always)]
+            fn of(raw: Raw<'a>) -> Option<Self> {
+                if let Raw::$variant($inner) = raw { $of } else { None }
+            }
+        })+
     };
 }
 
-kinds! {
-    /// A byte, 0 or 1.
-    Flag(bool),
-    /// A byte, 0 or 1: QoS 2 is said by leaving the property out.
-    MaximumQos(Qos),
-    /// A two byte integer.
-    Short(u16),
-    /// A two byte integer, not 0.
-    PositiveShort(u16),
-    /// A four byte integer.
-    Long(u32),
-    /// A four byte integer, not 0.
-    PositiveLong(u32),
-    /// A variable byte integer, not 0.
-    PositiveVarint(u32),
-    /// Text.
-    Text(&'a str),
-    /// A topic name.
-    Topic(&'a str),
-    /// Binary data.
-    Binary(&'a [u8]),
-    /// Two texts.
-    Pair(&'a str, &'a str),
+typed! {
+    bool, self => Raw::Number(self.into()), Number(number) => Some(number != 0);
+    Qos, self => Raw::Number(self.number().into()), Number(number) => Qos::from_number(number as u8);
+    u16, self => Raw::Number(self.into()), Number(number) => Some(number as u16);
+    u32, self => Raw::Number(self), Number(number) => Some(number);
+    &'a str, self => Raw::Text(self), Text(text) => Some(text);
+    &'a [u8], self => Raw::Binary(self), Binary(bytes) => Some(bytes);
 }
 
 /// Reads an identifier.
@@ -71,6 +103,23 @@ impl Kind {
             }
             _ => Raw::read(self, section, field).map(|_| ()),
         }
+    }
+
+    /// Whether a number is in range.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn allows(self, number: u32) -> bool {
+        match self {
+            Self::Flag | Self::MaximumQos => number <= 1,
+            Self::PositiveShort | Self::PositiveLong => number >= 1,
+            Self::PositiveVarint => number >= 1 && self.fits(number),
+            _ => true,
+        }
+    }
+
+    /// Whether a number has a form in bytes, be it right or wrong.
+    #[inline(always)]
+    fn fits(self, number: u32) -> bool {
+        self != Self::PositiveVarint || number as usize <= VARINT_MAX
     }
 
     /// What is behind a value at the front of bytes that were validated.
@@ -100,45 +149,19 @@ impl<'a> Raw<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(kind: Kind, section: &mut Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
         let start = section.offset();
-        let right = |section: &mut Reader<'a, '_, M>, right, number| {
-            section.require(M::TRUSTED || right, ErrorKind::PropertyValue, field, start, number)
+        let number = match kind {
+            Kind::Flag | Kind::MaximumQos => section.u8(field)?.into(),
+            Kind::Short | Kind::PositiveShort => section.u16(field)?.into(),
+            Kind::Long | Kind::PositiveLong => section.u32(field)?,
+            Kind::PositiveVarint => section.varint(field)?,
+            Kind::Text => return section.str(field).map(Self::Text),
+            Kind::Topic => return section.topic(field).map(Self::Text),
+            Kind::Binary => return section.binary(field).map(Self::Binary),
+            Kind::Pair => return section.pair(field).map(|(name, value)| Self::Pair(name, value)),
         };
-        Ok(match kind {
-            Kind::Flag => {
-                let flag = section.u8(field)?;
-                right(section, flag <= 1, flag)?;
-                Self::Flag(flag == 1)
-            }
-            Kind::MaximumQos => {
-                let qos = section.u8(field)?;
-                right(section, qos <= 1, qos)?;
-                Self::MaximumQos(Qos::from_number(qos).unwrap_or_default())
-            }
-            Kind::Short => Self::Short(section.u16(field)?),
-            Kind::PositiveShort => {
-                let number = section.u16(field)?;
-                right(section, number > 0, 0)?;
-                Self::PositiveShort(number)
-            }
-            Kind::Long => Self::Long(section.u32(field)?),
-            Kind::PositiveLong => {
-                let number = section.u32(field)?;
-                right(section, number > 0, 0)?;
-                Self::PositiveLong(number)
-            }
-            Kind::PositiveVarint => {
-                let number = section.varint(field)?;
-                right(section, number > 0, 0)?;
-                Self::PositiveVarint(number)
-            }
-            Kind::Text => Self::Text(section.str(field)?),
-            Kind::Topic => Self::Topic(section.topic(field)?),
-            Kind::Binary => Self::Binary(section.binary(field)?),
-            Kind::Pair => {
-                let (name, value) = section.pair(field)?;
-                Self::Pair(name, value)
-            }
-        })
+        let right = M::TRUSTED || kind.allows(number);
+        section.require(right, ErrorKind::PropertyValue, field, start, number as u8)?;
+        Ok(Self::Number(number))
     }
 
     /// Takes a value off the front of bytes that were validated.
@@ -153,76 +176,56 @@ impl<'a> Raw<'a> {
             return Some(value);
         }
         Some(match kind {
-            Kind::Flag => Self::Flag(array(bytes)? != [0]),
-            Kind::MaximumQos => {
-                let [qos] = array(bytes)?;
-                Self::MaximumQos(Qos::from_number(qos)?)
+            Kind::Flag | Kind::MaximumQos => {
+                let [number] = array(bytes)?;
+                Self::Number(number.into())
             }
-            Kind::Short => Self::Short(u16::from_be_bytes(array(bytes)?)),
-            Kind::PositiveShort => Self::PositiveShort(u16::from_be_bytes(array(bytes)?)),
-            Kind::Long => Self::Long(u32::from_be_bytes(array(bytes)?)),
-            Kind::PositiveLong => Self::PositiveLong(u32::from_be_bytes(array(bytes)?)),
+            Kind::Short | Kind::PositiveShort => Self::Number(u16::from_be_bytes(array(bytes)?).into()),
+            Kind::Long | Kind::PositiveLong => Self::Number(u32::from_be_bytes(array(bytes)?)),
             Kind::PositiveVarint => {
                 let VarInt::Value(number, behind) = VarInt::read(bytes) else { return None };
                 *bytes = behind;
-                Self::PositiveVarint(number)
+                Self::Number(number)
             }
-            Kind::Text => Self::Text(text(bytes)?),
-            Kind::Topic => Self::Topic(text(bytes)?),
+            Kind::Text | Kind::Topic => Self::Text(text(bytes)?),
             Kind::Binary => Self::Binary(prefixed(bytes)?),
             Kind::Pair => Self::Pair(text(bytes)?, text(bytes)?),
         })
     }
 
-    /// A number, if it is one.
-    pub(super) fn number(self) -> Option<u32> {
-        Some(match self {
-            Self::Flag(flag) => u32::from(flag),
-            Self::MaximumQos(qos) => u32::from(qos.number()),
-            Self::Short(number) | Self::PositiveShort(number) => u32::from(number),
-            Self::Long(number) | Self::PositiveLong(number) | Self::PositiveVarint(number) => number,
-            _ => return None,
-        })
-    }
-
     /// Checks a value of the caller's; gives the number of bytes that it takes.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn check(self, cx: Context, field: Field) -> Check {
-        let right = match self {
-            Self::Flag(_) => return Ok(1),
-            Self::Short(_) => return Ok(2),
-            Self::Long(_) => return Ok(4),
-            Self::Text(text) => return check_text(cx, field, text),
-            Self::Topic(topic) => return check_str(cx, field, topic, check_topic(topic)),
-            Self::Binary(bytes) => return check_binary(cx, field, bytes),
-            Self::Pair(name, value) => {
-                return Ok(check_text(cx, field, name)? + check_text(cx, field, value)?);
-            }
-            Self::MaximumQos(qos) if qos != Qos::ExactlyOnce => Some(1),
-            Self::PositiveShort(1..) => Some(2),
-            Self::PositiveLong(1..) => Some(4),
-            Self::PositiveVarint(number) if self.fits() && number >= 1 => Some(varint_len(number as usize)),
-            _ => None,
-        };
-        right.ok_or_else(|| invalid(cx, ErrorKind::PropertyValue, field))
+    pub(super) fn check(self, kind: Kind, cx: Context, field: Field) -> Check {
+        match self {
+            Self::Number(number) if kind.allows(number) => Ok(match kind {
+                Kind::Short | Kind::PositiveShort => 2,
+                Kind::Long | Kind::PositiveLong => 4,
+                Kind::PositiveVarint => varint_len(number as usize),
+                _ => 1,
+            }),
+            Self::Number(_) => Err(invalid(cx, ErrorKind::PropertyValue, field)),
+            Self::Text(topic) if kind == Kind::Topic => check_str(cx, field, topic, check_topic(topic)),
+            Self::Text(text) => check_text(cx, field, text),
+            Self::Binary(bytes) => check_binary(cx, field, bytes),
+            Self::Pair(name, value) => Ok(check_text(cx, field, name)? + check_text(cx, field, value)?),
+        }
     }
 
     /// Whether it has a form in bytes, be it right or wrong: no text is too long, and no number for a variable byte
     /// integer.
-    pub(super) fn fits(self) -> bool {
+    pub(super) fn fits(self, kind: Kind) -> bool {
         let fits = |len: usize| len <= usize::from(u16::MAX);
         match self {
-            Self::PositiveVarint(number) => number as usize <= VARINT_MAX,
-            Self::Text(text) | Self::Topic(text) => fits(text.len()),
+            Self::Number(number) => kind.fits(number),
+            Self::Text(text) => fits(text.len()),
             Self::Binary(bytes) => fits(bytes.len()),
             Self::Pair(name, value) => fits(name.len()) && fits(value.len()),
-            _ => true,
         }
     }
 
     /// Writes it behind its identifier.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn write<S: Sink + ?Sized>(self, id: PropertyId, out: &mut Writer<'_, S>) {
+    pub(super) fn write<S: Sink + ?Sized>(self, id: PropertyId, kind: Kind, out: &mut Writer<'_, S>) {
         let id = id.number();
         let mut prefixed = |bytes: &[u8]| {
             let [high, low] = (bytes.len() as u16).to_be_bytes();
@@ -230,21 +233,19 @@ impl<'a> Raw<'a> {
             out.bytes(bytes);
         };
         match self {
-            Self::Flag(flag) => out.bytes(&[id, u8::from(flag)]),
-            Self::MaximumQos(qos) => out.bytes(&[id, qos.number()]),
-            Self::Short(number) | Self::PositiveShort(number) => {
-                let [high, low] = number.to_be_bytes();
-                out.bytes(&[id, high, low]);
-            }
-            Self::Long(number) | Self::PositiveLong(number) => {
+            Self::Number(number) => {
                 let [a, b, c, d] = number.to_be_bytes();
-                out.bytes(&[id, a, b, c, d]);
+                match kind {
+                    Kind::Short | Kind::PositiveShort => out.bytes(&[id, c, d]),
+                    Kind::Long | Kind::PositiveLong => out.bytes(&[id, a, b, c, d]),
+                    Kind::PositiveVarint => {
+                        out.u8(id);
+                        out.varint(number as usize);
+                    }
+                    _ => out.bytes(&[id, d]),
+                }
             }
-            Self::PositiveVarint(number) => {
-                out.u8(id);
-                out.varint(number as usize);
-            }
-            Self::Text(text) | Self::Topic(text) => prefixed(text.as_bytes()),
+            Self::Text(text) => prefixed(text.as_bytes()),
             Self::Binary(bytes) => prefixed(bytes),
             Self::Pair(name, value) => {
                 prefixed(name.as_bytes());
