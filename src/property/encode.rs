@@ -1,5 +1,7 @@
 //! Property sections to be written.
 
+use core::slice;
+
 use super::raw::Kind;
 use super::set::Came;
 use super::{Properties, Property, PropertyId, Raw, Row};
@@ -41,9 +43,8 @@ impl<'a> Joined<'a> {
         Self { before: &[], callers, behind: &[] }
     }
 
-    fn pieces(&self) -> impl Iterator<Item = Piece<'a>> + use<'a> {
-        let own = |own: &'a [Option<Property<'a>>]| own.iter().copied().flatten().map(Piece::Given);
-        own(self.before).chain(Piece::all(self.callers)).chain(own(self.behind))
+    fn pieces(&self) -> Pieces<'a> {
+        Pieces { before: self.before.iter(), callers: self.callers.iter(), behind: self.behind.iter() }
     }
 
     /// Whether there is nothing but the caller's: before 5.0 there is nothing at all.
@@ -60,6 +61,23 @@ impl<'a> Joined<'a> {
     #[inline(never)]
     fn write_all<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
         self.pieces().for_each(|piece| piece.write(out));
+    }
+}
+
+/// All of them, in order.
+struct Pieces<'a> {
+    before: slice::Iter<'a, Option<Property<'a>>>,
+    callers: Iter<'a, Property<'a>>,
+    behind: slice::Iter<'a, Option<Property<'a>>>,
+}
+
+impl<'a> Iterator for Pieces<'a> {
+    type Item = Piece<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Piece<'a>> {
+        let own = |own: &mut slice::Iter<'a, Option<Property<'a>>>| own.find_map(|own| own.map(Piece::Given));
+        own(&mut self.before).or_else(|| Piece::next(&mut self.callers)).or_else(|| own(&mut self.behind))
     }
 }
 
