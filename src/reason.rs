@@ -25,13 +25,18 @@ pub struct ReasonCode(u8);
 
 /// What is said of a code, but for its name: who never asks for that has no text in the program.
 struct Row {
-    code: u8,
     /// Packets that carry it, that only a client or only a server sends with it, and that nobody should send with it
     /// but whose receivers put up with it: sets of scopes.
     packets: u16,
     client_only: u16,
     server_only: u16,
     tolerated: u16,
+}
+
+/// The packets that a client sends with a code, and those that a server does.
+struct Senders {
+    client: u16,
+    server: u16,
 }
 
 macro_rules! reasons {
@@ -51,13 +56,18 @@ macro_rules! reasons {
             }
         }
 
-        static TABLE: [Row; ReasonCode::ALL.len()] = [$(Row {
-            code: $number,
-            packets: scopes!($($packet)*),
-            client_only: scopes!($($($client)+)?),
-            server_only: scopes!($($($server)+)?),
-            tolerated: scopes!($($($tolerated)+)?),
+        /// For each code of [`ALL`](ReasonCode::ALL).
+        static TABLE: [Senders; ReasonCode::ALL.len()] = [$(Senders {
+            client: scopes!($($packet)*) & !scopes!($($($server)+)?),
+            server: scopes!($($packet)*) & !scopes!($($($client)+)?),
         },)+];
+
+        impl ReasonCode {
+            const fn tolerated(self) -> u16 {
+                $($(if self.0 == $number { return scopes!($($tolerated)+); })?)+
+                0
+            }
+        }
     };
 }
 
@@ -222,13 +232,18 @@ impl ReasonCode {
         code.permitted(cx, true).map(|()| code)
     }
 
-    const fn row(self) -> Option<&'static Row> {
-        let mut rows: &[Row] = &TABLE;
-        while let [row, rest @ ..] = rows {
-            if row.code == self.0 {
-                return Some(row);
+    const fn row(self) -> Option<Row> {
+        let (mut codes, mut table): (&[Self], &[Senders]) = (Self::ALL, &TABLE);
+        while let ([code, codes_behind @ ..], [Senders { client, server }, behind @ ..]) = (codes, table) {
+            if code.0 == self.0 {
+                return Some(Row {
+                    packets: *client | *server,
+                    client_only: *client & !*server,
+                    server_only: *server & !*client,
+                    tolerated: self.tolerated(),
+                });
             }
-            rows = rest;
+            (codes, table) = (codes_behind, behind);
         }
         None
     }

@@ -54,7 +54,7 @@ DEFAULTS = [
     ("u8::try_from(number).ok().and_then(Row::of)", "(PropertyId::UserProperty, Kind::Pair)"),
     ("TABLE.get", "&TABLE[0x26]"),
     ("right", "1"),
-    ("self.row()", '&Row { code: 0, packets: !0, client_only: 0, server_only: 0, tolerated: 0 }'),
+    ("self.row()", 'Row { packets: !0, client_only: 0, server_only: 0, tolerated: 0 }'),
     ("Self::from_return_code", "Self::SUCCESS"),
     ("Self::from_raw", 'Self::UserProperty("", "")'),
     ("self.rest.split_at_checked", "(self.rest, &[][..])"),
