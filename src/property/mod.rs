@@ -17,13 +17,10 @@ use raw::{Kind, Raw, Typed};
 pub use set::PropertySet;
 
 struct Row {
-    id: Option<PropertyId>,
+    id: PropertyId,
     kind: Kind,
-    /// Where it may stand, may be repeated, and only one side may send it: sets of scopes.
+    /// Where it may stand: a set of scopes.
     scopes: u16,
-    repeatable: u16,
-    client_only: u16,
-    server_only: u16,
 }
 
 /// The Rust type of a value.
@@ -136,26 +133,38 @@ macro_rules! properties {
         }
 
         /// The rows by identifier.
-        static TABLE: [Row; 0x2B] = {
-            let mut table = [const { Row::NONE }; 0x2B];
-            $(table[$number] = Row {
-                id: Some(PropertyId::$variant),
+        static TABLE: [Option<Row>; 0x2B] = {
+            let mut table = [const { None }; 0x2B];
+            $(table[$number] = Some(Row {
+                id: PropertyId::$variant,
                 kind: Kind::$kind,
                 scopes: scopes!($($scope)+),
-                repeatable: scopes!($($($many)+)?),
-                client_only: scopes!($($($client)+)?),
-                server_only: scopes!($($($server)+)?),
-            };)+
+            });)+
             // Every packet with properties may carry these, as often as it likes.
-            table[0x26] = Row {
-                id: Some(PropertyId::UserProperty),
-                kind: Kind::Pair,
-                scopes: EVERYWHERE,
-                repeatable: EVERYWHERE,
-                ..Row::NONE
-            };
+            table[0x26] = Some(Row { id: PropertyId::UserProperty, kind: Kind::Pair, scopes: EVERYWHERE });
             table
         };
+
+        /// Exceptions, of which a table would be full of nothing.
+        impl PropertyId {
+            /// Where it may be repeated.
+            const fn repeatable(self) -> u16 {
+                $($(if self as u8 == $number { return scopes!($($many)+); })?)+
+                if self as u8 == 0x26 { EVERYWHERE } else { 0 }
+            }
+
+            /// Where only a client may send it.
+            const fn client_only(self) -> u16 {
+                $($(if self as u8 == $number { return scopes!($($client)+); })?)+
+                0
+            }
+
+            /// Where only a server may send it.
+            const fn server_only(self) -> u16 {
+                $($(if self as u8 == $number { return scopes!($($server)+); })?)+
+                0
+            }
+        }
     };
 }
 
@@ -237,6 +246,15 @@ impl PropertyId {
         self as u8
     }
 
+    /// Where it may stand: a set of scopes.
+    #[inline(always)]
+    const fn scopes(self) -> u16 {
+        match TABLE.split_at_checked(self as usize) {
+            Some((_, [Some(row), ..])) => row.scopes,
+            _ => 0,
+        }
+    }
+
     /// What it is hidden with, if it ever is.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) const fn group(self) -> Unseen {
@@ -252,14 +270,11 @@ impl PropertyId {
 }
 
 impl Row {
-    const NONE: Self =
-        Self { id: None, kind: Kind::Flag, scopes: 0, repeatable: 0, client_only: 0, server_only: 0 };
-
     /// The property with this identifier, and its kind.
     #[inline(always)]
     fn of(number: u8) -> Option<(PropertyId, Kind)> {
-        let row = TABLE.get(usize::from(number))?;
-        Some((row.id?, row.kind))
+        let row = TABLE.get(usize::from(number))?.as_ref()?;
+        Some((row.id, row.kind))
     }
 }
 
@@ -271,7 +286,7 @@ mod tests {
     #[test]
     fn a_server_may_send_whatever_stands_in_a_message() {
         let here = scopes!(PUBLISH);
-        let barred = PropertyId::ALL.iter().filter(|id| TABLE[id.number() as usize].client_only & here != 0);
+        let barred = PropertyId::ALL.iter().filter(|id| id.client_only() & here != 0);
         assert_eq!(barred.count(), 0);
     }
 }

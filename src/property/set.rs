@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-use super::{PropertyId, TABLE};
+use super::PropertyId;
 use crate::error::ErrorKind;
 use crate::version::Sender;
 use crate::wire::{Context, Scope};
@@ -103,18 +103,17 @@ impl Came {
 
 #[cfg_attr(not(feature = "small"), cold, inline(never))]
 fn check(id: PropertyId, cx: Context, came: PropertySet) -> Result<(), ErrorKind> {
-    let Some(row) = TABLE.get(id as usize) else { return Err(ErrorKind::UnknownProperty) };
     let here = cx.scope.bit();
-    if row.scopes & here == 0 {
+    if id.scopes() & here == 0 {
         return Err(ErrorKind::PropertyNotAllowed);
     }
-    if came.contains(id) && row.repeatable & here == 0 {
+    if came.contains(id) && id.repeatable() & here == 0 {
         return Err(ErrorKind::DuplicateProperty);
     }
     let forbidden = match cx.sender {
         None => 0,
-        Some(Sender::Client) => row.server_only,
-        Some(Sender::Server) => row.client_only,
+        Some(Sender::Client) => id.server_only(),
+        Some(Sender::Server) => id.client_only(),
     };
     if forbidden & here != 0 { Err(ErrorKind::Sender) } else { Ok(()) }
 }
@@ -142,17 +141,18 @@ impl Usual {
 #[expect(clippy::indexing_slicing, reason = "the compiler does it")]
 static USUAL: [Usual; 16] = {
     let mut table = [Usual::NOTHING; 16];
-    let mut id = 0;
-    while id < TABLE.len() {
-        let row = &TABLE[id];
+    let mut i = 0;
+    while i < PropertyId::ALL.len() {
+        let id = PropertyId::ALL[i];
+        let once = id.scopes() & !id.client_only() & !id.server_only();
+        let often = once & id.repeatable();
         let mut scope = 0;
         while scope < 16 {
-            let here = (row.scopes & !row.client_only & !row.server_only) >> scope & 1;
-            table[scope].once.0 |= (here as u64) << id;
-            table[scope].often.0 |= ((here & row.repeatable >> scope) as u64) << id;
+            table[scope].once.0 |= ((once >> scope & 1) as u64) << id as u8;
+            table[scope].often.0 |= ((often >> scope & 1) as u64) << id as u8;
             scope += 1;
         }
-        id += 1;
+        i += 1;
     }
     table
 };
