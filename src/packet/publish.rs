@@ -496,7 +496,7 @@ impl<'f> Iterator for Pieces<'f> {
         while let Some(piece) = Piece::next(&mut self.source) {
             if piece.id() == PropertyId::MessageExpiryInterval {
                 let own = self.expiry.take().map(Property::MessageExpiryInterval);
-                return Some(own.map_or(piece, Piece::Given));
+                return Some(own.map_or(piece, Piece::given));
             }
             if !of_connection(piece.id()) {
                 return Some(piece);
@@ -505,7 +505,7 @@ impl<'f> Iterator for Pieces<'f> {
         let expiry = self.expiry.take().map(Property::MessageExpiryInterval);
         let identifier = || self.identifiers.next().copied().map(Property::SubscriptionIdentifier);
         let alias = || self.alias.take().map(Property::TopicAlias);
-        expiry.or_else(identifier).or_else(alias).map(Piece::Given)
+        expiry.or_else(identifier).or_else(alias).map(Piece::given)
     }
 }
 

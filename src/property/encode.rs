@@ -7,7 +7,7 @@ use super::set::Came;
 use super::{Properties, Property, PropertyId, Raw, Row};
 use crate::error::{ErrorKind, Field};
 use crate::version::Version;
-use crate::wire::{Check, Context, Element, Iter, Scope, Sink, Writer, invalid, sum, varint_len};
+use crate::wire::{Check, Context, Iter, Scope, Sink, Writer, invalid, sum, varint_len};
 
 /// A property section to be written: its length first, as the fixed header needs it, then its bytes.
 pub(crate) trait Section {
@@ -76,7 +76,7 @@ impl<'a> Iterator for Pieces<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Piece<'a>> {
-        let own = |own: &mut slice::Iter<'a, Option<Property<'a>>>| own.find_map(|own| own.map(Piece::Given));
+        let own = |own: &mut slice::Iter<'a, Option<Property<'a>>>| own.find_map(|own| own.map(Piece::given));
         own(&mut self.before).or_else(|| Piece::next(&mut self.callers)).or_else(|| own(&mut self.behind))
     }
 }
@@ -153,22 +153,30 @@ pub(crate) fn section_len(cx: Context, property_len: usize) -> usize {
     if cx.version.is_5() { varint_len(property_len) + property_len } else { 0 }
 }
 
-/// A property to be written: one that was received is not looked at but copied.
+/// A property to be written: one that was received is not looked at but copied. Where code has to be small, there is one way
+/// for both.
 #[derive(Clone, Copy)]
 pub(crate) enum Piece<'a> {
     /// The identifier, and the bytes with it.
+    #[cfg(not(feature = "small"))]
     Received(PropertyId, &'a [u8]),
-    Given(Property<'a>),
+    Given(PropertyId, Kind, Raw<'a>),
 }
 
 impl<'a> Piece<'a> {
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn given(property: Property<'a>) -> Self {
+        let (kind, raw) = property.raw();
+        Self::Given(property.id(), kind, raw)
+    }
+
     /// The next one of `list`.
     pub(crate) fn next(list: &mut Iter<'a, Property<'a>>) -> Option<Self> {
         if cfg!(not(feature = "v5")) {
             return None;
         }
         loop {
-            let piece = list.pass(Self::split, |property| Self::Given(*property))?;
+            let piece = list.pass(Self::split, |property| Self::given(*property))?;
             if !list.hidden().meets(piece.id().group()) {
                 return Some(piece);
             }
@@ -180,9 +188,17 @@ impl<'a> Piece<'a> {
     fn split(section: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let mut value = section;
         let (id, kind) = Self::row(&mut value)?;
-        let behind = kind.skip(value)?;
-        let bytes = section.get(..section.len() - behind.len())?;
-        Some((Self::Received(id, bytes), behind))
+        #[cfg(not(feature = "small"))]
+        {
+            let behind = kind.skip(value)?;
+            let bytes = section.get(..section.len() - behind.len())?;
+            Some((Self::Received(id, bytes), behind))
+        }
+        #[cfg(feature = "small")]
+        {
+            let raw = Raw::again(kind, &mut value)?;
+            Some((Self::Given(id, kind, raw), value))
+        }
     }
 
     /// Takes an identifier off the front.
@@ -197,11 +213,12 @@ impl<'a> Piece<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn raw(self) -> Option<Raw<'a>> {
         match self {
+            #[cfg(not(feature = "small"))]
             Self::Received(_, mut bytes) => {
                 let (_, kind) = Self::row(&mut bytes)?;
                 Raw::again(kind, &mut bytes)
             }
-            Self::Given(property) => Some(property.raw().1),
+            Self::Given(_, _, raw) => Some(raw),
         }
     }
 
@@ -214,8 +231,9 @@ impl<'a> Piece<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn id(&self) -> PropertyId {
         match self {
+            #[cfg(not(feature = "small"))]
             Self::Received(id, _) => *id,
-            Self::Given(property) => property.id(),
+            Self::Given(id, ..) => *id,
         }
     }
 
@@ -228,8 +246,9 @@ impl<'a> Piece<'a> {
             let id = piece.id();
             came.add(id, cx).map_err(|kind| invalid(cx, kind, Field::Property(id)))?;
             match piece {
+                #[cfg(not(feature = "small"))]
                 Self::Received(_, bytes) => Ok(bytes.len()),
-                Self::Given(property) => property.check(cx),
+                Self::Given(_, kind, raw) => Ok(1 + raw.check(*kind, cx, Field::Property(id))?),
             }
         })?;
         match came.missing(cx.scope) {
@@ -241,8 +260,9 @@ impl<'a> Piece<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
         match self {
+            #[cfg(not(feature = "small"))]
             Self::Received(_, bytes) => out.bytes(bytes),
-            Self::Given(property) => property.write(out),
+            Self::Given(id, kind, raw) => raw.write(*id, *kind, out),
         }
     }
 }

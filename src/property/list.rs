@@ -178,7 +178,7 @@ impl<'a> Element<'a> for Property<'a> {
     }
 
     fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
-        Piece::check_all(list.map(Piece::Given), cx)
+        Piece::check_all(list.map(Piece::given), cx)
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]

@@ -12,7 +12,7 @@ use crate::wire::{
 
 /// The wire type of a value with the rule for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A byte, 0 or 1.
     Flag,
     /// A byte, 0 or 1: QoS 2 is said by leaving the property out.
@@ -39,7 +39,7 @@ pub(super) enum Kind {
 
 /// A value without its identifier.
 #[derive(Clone, Copy)]
-pub(super) enum Raw<'a> {
+pub(crate) enum Raw<'a> {
     Number(u32),
     Text(&'a str),
     Binary(&'a [u8]),
@@ -123,13 +123,9 @@ impl Kind {
     }
 
     /// What is behind a value at the front of bytes that were validated.
-    #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn skip(self, mut bytes: &[u8]) -> Option<&[u8]> {
-        // Where code has to be small, there is one way to read.
-        if cfg!(feature = "small") {
-            let value = Raw::again(self, &mut bytes);
-            return value.map(|_| bytes);
-        }
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    pub(super) fn skip(self, bytes: &[u8]) -> Option<&[u8]> {
         match self {
             Self::Flag | Self::MaximumQos => bytes.get(1..),
             Self::Short | Self::PositiveShort => bytes.get(2..),
