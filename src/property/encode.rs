@@ -166,8 +166,7 @@ pub(crate) enum Piece<'a> {
 impl<'a> Piece<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn given(property: Property<'a>) -> Self {
-        let (kind, raw) = property.raw();
-        Self::Given(property.id(), kind, raw)
+        Self::Given(property.id(), property.kind(), property.raw())
     }
 
     /// The next one of `list`.

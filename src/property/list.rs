@@ -173,8 +173,7 @@ impl<'a> Element<'a> for Property<'a> {
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn check(&self, cx: Context) -> Check {
-        let (kind, raw) = self.raw();
-        Ok(1 + raw.check(kind, cx, Field::Property(self.id()))?)
+        Ok(1 + self.raw().check(self.kind(), cx, Field::Property(self.id()))?)
     }
 
     fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
@@ -183,15 +182,13 @@ impl<'a> Element<'a> for Property<'a> {
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
-        let (kind, raw) = self.raw();
-        raw.write(self.id(), kind, out);
+        self.raw().write(self.id(), self.kind(), out);
     }
 }
 
 impl Property<'_> {
     /// Whether it has a form in bytes, be its value right or wrong.
     pub(crate) fn can_be_written(&self) -> bool {
-        let (kind, raw) = self.raw();
-        raw.fits(kind)
+        self.raw().fits(self.kind())
     }
 }
