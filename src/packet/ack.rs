@@ -32,8 +32,7 @@ pub struct Ack<'a> {
 
 impl<'a> Ack<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { packet_id, reason, properties })

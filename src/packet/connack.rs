@@ -31,8 +31,7 @@ pub struct Connack<'a> {
 
 impl<'a> Connack<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let start = reader.offset();
         let flags = reader.flags(Field::AcknowledgeFlags)?;
         let known = if reader.cx.version.is_3_1() { 0 } else { 1 };

@@ -145,8 +145,7 @@ impl<'a> Connect<'a> {
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let version = protocol(reader, Some(reader.cx.version))?;
         let start = reader.offset();
         let flags = reader.flags(Field::ConnectFlags)?;

@@ -113,12 +113,15 @@ pub(super) fn decode<M: Mode, const TYPE: u8>(
     if fixed_header(&mut reader, header).is_err() {
         return Err(mode.error());
     }
-    // The whole result is built where the caller wants it, for a packet is large.
+    // The whole result is built where the caller wants it, for a packet is large. Packets of one shape are read by one.
     macro_rules! done {
-        ($packet:ident $read:expr) => {
-            if const { TYPE == ANY || TYPE == PacketType::$packet as u8 } {
+        ($last:ident $($packet:ident)* = $read:expr) => {
+            if const { TYPE == ANY || TYPE == PacketType::$last as u8 $(|| TYPE == PacketType::$packet as u8)* } {
                 if let Ok(packet) = $read {
-                    return Ok(Packet::$packet(packet));
+                    return Ok(match header.packet_type {
+                        $(PacketType::$packet => Packet::$packet(packet),)*
+                        _ => Packet::$last(packet),
+                    });
                 }
             }
         };
@@ -131,21 +134,23 @@ pub(super) fn decode<M: Mode, const TYPE: u8>(
     let client = sender != Some(Sender::Server);
     let server = sender != Some(Sender::Client);
     match header.packet_type {
-        PacketType::Publish => done!(Publish Publish::read(reader, header)),
-        PacketType::Puback => done!(Puback Ack::read(reader)),
-        PacketType::Pubrec => done!(Pubrec Ack::read(reader)),
-        PacketType::Pubrel => done!(Pubrel Ack::read(reader)),
-        PacketType::Pubcomp => done!(Pubcomp Ack::read(reader)),
-        PacketType::Connect if client => done!(Connect Connect::read(reader)),
-        PacketType::Subscribe if client => done!(Subscribe Subscribe::read(reader)),
-        PacketType::Unsubscribe if client => done!(Unsubscribe Unsubscribe::read(reader)),
+        PacketType::Publish => done!(Publish = Publish::read(&mut reader, header)),
+        PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
+            done!(Puback Pubrec Pubrel Pubcomp = Ack::read(&mut reader))
+        }
+        PacketType::Connect if client => done!(Connect = Connect::read(&mut reader)),
+        PacketType::Subscribe if client => done!(Subscribe = Subscribe::read(&mut reader)),
+        PacketType::Unsubscribe if client => done!(Unsubscribe = Unsubscribe::read(&mut reader)),
         PacketType::Pingreq if client => done!(Pingreq),
-        PacketType::Connack if server => done!(Connack Connack::read(reader)),
-        PacketType::Suback if server => done!(Suback Suback::read(reader)),
-        PacketType::Unsuback if server => done!(Unsuback Suback::read(reader)),
+        PacketType::Connack if server => done!(Connack = Connack::read(&mut reader)),
+        PacketType::Suback | PacketType::Unsuback if server => {
+            done!(Suback Unsuback = Suback::read(&mut reader))
+        }
         PacketType::Pingresp if server => done!(Pingresp),
-        PacketType::Disconnect if client || version.is_5() => done!(Disconnect Disconnect::read(reader)),
-        PacketType::Auth if version.is_5() => done!(Auth Auth::read(reader)),
+        PacketType::Disconnect if client || version.is_5() => {
+            done!(Disconnect = Disconnect::read(&mut reader))
+        }
+        PacketType::Auth if version.is_5() => done!(Auth = Auth::read(&mut reader)),
         other => {
             let unknown = other == PacketType::Auth;
             let kind = if unknown { ErrorKind::PacketType } else { ErrorKind::Sender };

@@ -26,8 +26,7 @@ pub struct Disconnect<'a> {
 
 impl<'a> Disconnect<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { reason, properties })
     }
@@ -63,8 +62,7 @@ pub struct Auth<'a> {
 
 impl<'a> Auth<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
-        let reader = &mut reader;
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { reason, properties })
     }

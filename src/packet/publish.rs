@@ -296,8 +296,7 @@ impl<'a> Publish<'a> {
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>, header: Header) -> Decoded<Self> {
-        let reader = &mut reader;
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>, header: Header) -> Decoded<Self> {
         let PublishHead { dup, retain, delivery, topic, properties, .. } = PublishHead::read(reader, header)?;
         let start = reader.offset();
         let payload = reader.rest();

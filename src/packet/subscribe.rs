@@ -69,9 +69,9 @@ const RETAIN_HANDLING: u8 = 0x30;
 
 impl<'a> Subscribe<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
-        let properties = Properties::decode(&mut reader, Scope::SUBSCRIBE)?;
+        let properties = Properties::decode(reader, Scope::SUBSCRIBE)?;
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }
@@ -213,10 +213,10 @@ pub struct Suback<'a> {
 
 impl<'a> Suback<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
         let scope = reader.cx.scope;
-        let properties = Properties::decode(&mut reader, scope)?;
+        let properties = Properties::decode(reader, scope)?;
         let reasons = if has_reasons(reader.cx) {
             Seq::read(reader, Field::ReasonCode)?
         } else {

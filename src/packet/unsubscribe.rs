@@ -31,9 +31,9 @@ pub type Unsuback<'a> = Suback<'a>;
 
 impl<'a> Unsubscribe<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn read<M: Mode>(mut reader: Reader<'a, '_, M>) -> Decoded<Self> {
+    pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
-        let properties = Properties::decode(&mut reader, Scope::UNSUBSCRIBE)?;
+        let properties = Properties::decode(reader, Scope::UNSUBSCRIBE)?;
         let filters = Seq::read(reader, Field::TopicFilter)?;
         Ok(Self { packet_id, properties, filters })
     }

@@ -88,7 +88,7 @@ impl<'a> Properties<'a> {
         reader.cx.scope = scope;
         let len = reader.varint(Field::PropertyLength)? as usize;
         reader.cx.scope = packet;
-        let section = reader.section(len, Field::Properties, scope)?;
+        let mut section = reader.section(len, Field::Properties, scope)?;
         let bytes = section.peek();
         if !M::TRUSTED {
             // Where there is no property, one may be missing.

@@ -49,7 +49,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
 
     /// Calls what makes a [`part`](Self::part) of it again: a reader that is handed to a function stays in memory.
     #[inline(always)]
-    pub(crate) fn apart<T>(self, read: impl FnOnce(&'a [u8], usize, Context, &'m mut M) -> T) -> T {
+    pub(crate) fn apart<T>(&mut self, read: impl FnOnce(&'a [u8], usize, Context, &mut M) -> T) -> T {
         read(self.rest, self.end, self.cx, self.mode)
     }
 

@@ -165,7 +165,7 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 
     /// Reads elements, at least one, to the end of `reader`.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(crate) fn read<M: Mode>(mut reader: Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
+    pub(crate) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
         let (bytes, cx) = (reader.peek(), reader.cx);
         reader.require(!bytes.is_empty(), ErrorKind::EmptyList, field, reader.offset(), 0)?;
         if !M::TRUSTED {
