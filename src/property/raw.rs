@@ -145,18 +145,23 @@ impl<'a> Raw<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(kind: Kind, section: &mut Reader<'a, '_, M>, field: Field) -> Decoded<Self> {
         let start = section.offset();
-        let number = match kind {
-            Kind::Flag | Kind::MaximumQos => section.u8(field)?.into(),
-            Kind::Short | Kind::PositiveShort => section.u16(field)?.into(),
-            Kind::Long | Kind::PositiveLong => section.u32(field)?,
-            Kind::PositiveVarint => section.varint(field)?,
+        let positive = |number: u32| (number, number > 0);
+        let (number, right) = match kind {
+            Kind::Flag | Kind::MaximumQos => {
+                let byte = section.u8(field)?;
+                (byte.into(), byte <= 1)
+            }
+            Kind::Short => (section.u16(field)?.into(), true),
+            Kind::PositiveShort => positive(section.u16(field)?.into()),
+            Kind::Long => (section.u32(field)?, true),
+            Kind::PositiveLong => positive(section.u32(field)?),
+            Kind::PositiveVarint => positive(section.varint(field)?),
             Kind::Text => return section.str(field).map(Self::Text),
             Kind::Topic => return section.topic(field).map(Self::Text),
             Kind::Binary => return section.binary(field).map(Self::Binary),
             Kind::Pair => return section.pair(field).map(|(name, value)| Self::Pair(name, value)),
         };
-        let right = M::TRUSTED || kind.allows(number);
-        section.require(right, ErrorKind::PropertyValue, field, start, number as u8)?;
+        section.require(M::TRUSTED || right, ErrorKind::PropertyValue, field, start, number as u8)?;
         Ok(Self::Number(number))
     }
 
