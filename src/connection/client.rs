@@ -174,10 +174,10 @@ impl<S: Store, A: Aliases> Client<S, A> {
     }
 
     /// CONNACK came.
-    fn connack<'i>(&mut self, connack: Connack<'i>) -> Flow<Option<Event<'i>>> {
+    fn connack<'i>(&mut self, connack: &Connack<'i>) -> Flow<Option<Event<'i>>> {
         if connack.reason != ReasonCode::SUCCESS {
             self.close(Cause::Refused(connack.reason), Farewell::None);
-            return Ok(Some(Event::Refused(connack)));
+            return Ok(Some(Event::Refused(*connack)));
         }
         let properties = connack.properties;
         // First of all, since whatever else is wrong, what is said of it has to fit.
@@ -207,7 +207,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         if let Some(seconds) = properties.server_keep_alive() {
             self.keep_alive = seconds;
         }
-        Ok(Some(Event::Connected(connack)))
+        Ok(Some(Event::Connected(*connack)))
     }
 
     /// SUBACK or UNSUBACK came, with a reason code for each topic filter; before 5.0 an UNSUBACK has none.
@@ -260,16 +260,16 @@ impl Side for ClientRole {
         packet: &Packet<'i>,
         _: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
-        match *packet {
-            Packet::Auth(ref auth) => connection.authenticated(auth),
+        match packet {
+            Packet::Auth(auth) => connection.authenticated(auth),
             Packet::Connack(connack) => connection.connack(connack),
             Packet::Suback(suback) => {
-                connection.filters_answered(&suback, Answer::Suback, Scope::SUBACK)?;
-                Ok(Some(Event::Suback(suback)))
+                connection.filters_answered(suback, Answer::Suback, Scope::SUBACK)?;
+                Ok(Some(Event::Suback(*suback)))
             }
             Packet::Unsuback(unsuback) => {
-                connection.filters_answered(&unsuback, Answer::Unsuback, Scope::UNSUBACK)?;
-                Ok(Some(Event::Unsuback(unsuback)))
+                connection.filters_answered(unsuback, Answer::Unsuback, Scope::UNSUBACK)?;
+                Ok(Some(Event::Unsuback(*unsuback)))
             }
             Packet::Pingresp => {
                 // No answer to a PINGREQ that has not been sent.
@@ -281,7 +281,7 @@ impl Side for ClientRole {
             }
             Packet::Disconnect(disconnect) => {
                 connection.close(Cause::Peer(disconnect.reason), Farewell::None);
-                Ok(Some(Event::Disconnect(disconnect)))
+                Ok(Some(Event::Disconnect(*disconnect)))
             }
             // Not permitted, or dealt with before.
             _ => Ok(None),

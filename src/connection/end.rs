@@ -2,12 +2,11 @@
 
 use super::output::fitting;
 use super::{Aliases, Cause, Connection, Farewell, Front, Phase, ProtocolError, Role, Stop, UsageError};
-use crate::packet::{Connack, Disconnect};
-use crate::property::Properties;
+use crate::packet::{Disconnect, first_byte};
 use crate::reason::ReasonCode;
 use crate::session::{Session, Store};
 use crate::version::Sender;
-use crate::wire::{Context, PacketType, Scope, Sink, Unseen, encode};
+use crate::wire::{PacketType, Scope, Sink, Unseen};
 
 impl<R, S, A> Connection<R, S, A> {
     /// Why the connection is over, if it is.
@@ -107,12 +106,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.active = self.now;
         self.sent = false;
         // It must not be in the middle of a payload, nor larger than the peer takes.
-        let size = match farewell {
-            Farewell::None => 0,
-            Farewell::Disconnect(_) => 3,
-            Farewell::Connack(_) => 5,
+        let fits = |size| self.payload_left() == 0 && size <= self.peer.maximum_packet_size;
+        let allowed = |reason: ReasonCode, packet| reason.is_allowed_in(packet, self.version);
+        let right = match farewell {
+            Farewell::None => true,
+            Farewell::Disconnect(ReasonCode::SUCCESS) => fits(2),
+            Farewell::Disconnect(reason) => fits(3) && allowed(reason, PacketType::Disconnect),
+            Farewell::Connack(reason) => fits(5) && allowed(reason, PacketType::Connack),
         };
-        let right = self.payload_left() == 0 && size <= self.peer.maximum_packet_size;
         self.farewell = if right { farewell } else { Farewell::None };
         self.phase = Phase::Closing;
         self.deadline = self.now.plus_millis(self.ping_timeout);
@@ -121,18 +122,24 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[cold]
     #[inline(never)]
     pub(super) fn say_farewell(&mut self, out: &mut (impl Sink + ?Sized)) -> Stop {
-        let cx = |scope| Context { version: self.version, sender: None, scope };
-        let written = match self.farewell {
-            Farewell::None => Ok(0),
-            Farewell::Disconnect(reason) => {
-                encode(&Disconnect { reason, properties: Properties::EMPTY }, cx(Scope::DISCONNECT), out)
+        let first = |scope| first_byte(self.context(scope));
+        let farewell: &[u8] = match self.farewell {
+            Farewell::None => &[],
+            // Which is a server's.
+            Farewell::Connack(_) if matches!(R::SENDER, Sender::Client) => &[],
+            Farewell::Disconnect(ReasonCode::SUCCESS) => &[first(Scope::DISCONNECT), 0],
+            Farewell::Disconnect(reason) => &[first(Scope::DISCONNECT), 1, reason.get()],
+            Farewell::Connack(reason) if self.version.is_5() => {
+                &[first(Scope::CONNACK), 3, 0, reason.get(), 0]
             }
             Farewell::Connack(reason) => {
-                encode(&Connack { reason, ..Connack::default() }, cx(Scope::CONNACK), out)
+                &[first(Scope::CONNACK), 2, 0, reason.return_code().unwrap_or_default()]
             }
         };
-        if let (Err(crate::EncodeError::NoRoom { needed }), Phase::Closing) = (written, self.phase) {
-            return Stop::Write(needed);
+        if farewell.is_empty() || out.reserve(farewell.len()) {
+            out.put(farewell);
+        } else if self.phase == Phase::Closing {
+            return Stop::Write(farewell.len());
         }
         self.farewell = Farewell::None;
         self.phase = Phase::Closed;
