@@ -233,7 +233,7 @@ pub struct Agreement {
 
 /// Refuses properties that only the [`Config`] gives.
 pub(super) fn not_yours(properties: Properties<'_>) -> Result<(), UsageError> {
-    let own = properties.ids().iter().find(|id| {
+    let own = properties.find(|id| {
         matches!(
             id,
             PropertyId::ReceiveMaximum

@@ -534,7 +534,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Packet::Auth(auth) => auth.properties,
             _ => return Ok(()),
         };
-        let problem = properties.ids().iter().find(|id| id.group().meets(Unseen::PROBLEM));
+        let problem = properties.find(|id| id.group().meets(Unseen::PROBLEM));
         match problem {
             Some(id) if matches!(R::SENDER, Sender::Client) => {
                 let scope = Scope::of(packet.packet_type());

@@ -38,6 +38,11 @@ impl<'a> Properties<'a> {
         ids
     }
 
+    /// The identifier of the first one that `is` so.
+    pub(crate) fn find(&self, is: impl Fn(PropertyId) -> bool) -> Option<PropertyId> {
+        Piece::all(*self).map(|piece| piece.id()).find(|id| is(*id))
+    }
+
     /// The value of the first one with this identifier.
     #[inline(never)]
     pub(super) fn first(&self, id: PropertyId) -> Option<Raw<'a>> {
