@@ -219,6 +219,9 @@ const fn lanes(byte: u8) -> u64 {
 /// The place of the first wildcard.
 #[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) fn find_wildcard(bytes: &[u8]) -> Option<usize> {
+    if cfg!(feature = "small") {
+        return bytes.iter().position(|&byte| is_wildcard(byte));
+    }
     let mut rest = bytes;
     while let Some((word, behind)) = rest.split_first_chunk() {
         // Wildcards become zeros, and the lowest high bit is that of the first of them.
