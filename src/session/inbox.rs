@@ -84,7 +84,9 @@ impl Inbox {
         }
         slots.iter_mut().for_each(|slot| slot.bucket = 0);
         self.free = List::default();
-        for handle in 1..=len {
+        // The code of a range with its end is longer.
+        for before in 0..len {
+            let handle = before + 1;
             match slot(slots, handle).map(|slot| (slot.arrival, slot.id)) {
                 Some((Some(_), id)) => Self::chain(slots, handle, id),
                 Some((None, _)) => self.free.push(slots, handle),
@@ -267,7 +269,8 @@ impl Inbox {
         if self.len == 0 {
             return;
         }
-        for handle in 1..=len {
+        for before in 0..len {
+            let handle = before + 1;
             match slot(slots, handle).and_then(|slot| slot.arrival) {
                 Some(Arrival::Received | Arrival::Owed2) if goes_on => {
                     self.set(slots, handle, Arrival::Received, ReasonCode::SUCCESS);

@@ -54,13 +54,13 @@ fn run() -> bool {
     let now = Instant::from_millis(1);
     let connect = Connect { client_id: "probe", ..Connect::default() };
     let mut well = client.connect(now, &connect, &mut out).is_ok();
-    let (answers, all_sent) = black_box(TAPE);
-    let (mut answers, mut events) = (answers.into_iter(), 0);
+    let (answers, all_sent) = black_box(&TAPE);
+    let (mut answers, mut events) = (answers.iter(), 0);
     for sent in all_sent {
         let left = out.len();
-        well &= buffer.get(..64 - left) == Some(sent);
+        well &= buffer.get(..64 - left) == Some(*sent);
         out = &mut buffer[..];
-        let mut input = answers.next().unwrap_or_default();
+        let mut input = answers.next().copied().unwrap_or_default();
         loop {
             match client.handle(now, &mut input, &mut out) {
                 Step::Event(Event::Connected(_)) => {
