@@ -215,7 +215,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         let id = answer.packet_id;
         self.answered(id, by, packet)?;
         let counts = by == Answer::Suback || self.version.is_5();
-        let count = answer.reasons.iter().count();
+        let count = answer.reasons.len();
         if counts && !self.session.outbox.has_filters(self.session.store.outgoing(), id, count) {
             return Err(self.violation(ErrorKind::ReasonCount, Field::ReasonCode, packet));
         }

@@ -9,6 +9,7 @@ use super::reader::{Decoded, Reader};
 use super::sink::{Check, Sink, Writer, invalid};
 use super::varint;
 use crate::error::{ErrorKind, Field};
+use crate::reason::ReasonCode;
 use crate::version::Sender;
 
 /// A list in a packet: received bytes that `decode` has validated, or a slice that the caller built.
@@ -267,6 +268,16 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     #[inline(never)]
     fn write_iter<S: Sink + ?Sized>(list: Iter<'a, T>, out: &mut Writer<'_, S>) {
         list.for_each(|element| element.write(out));
+    }
+}
+
+/// Each of them is a byte.
+impl Seq<'_, ReasonCode> {
+    pub(crate) const fn len(&self) -> usize {
+        match self.0 {
+            Inner::Wire { bytes, .. } => bytes.len(),
+            Inner::List(list, _) => list.len(),
+        }
     }
 }
 
