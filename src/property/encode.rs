@@ -166,7 +166,8 @@ pub(crate) enum Piece<'a> {
 impl<'a> Piece<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn given(property: Property<'a>) -> Self {
-        Self::Given(property.id(), property.kind(), property.raw())
+        let raw = property.raw();
+        Self::Given(property.id(), property.kind(), raw)
     }
 
     /// The next one of `list`.
