@@ -221,7 +221,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn varint(&mut self, field: Field) -> Decoded<u32> {
         match self.rest.split_first() {
-            Some((&byte, rest)) if byte < 0x80 => {
+            Some((&byte, rest)) if byte < 0x80 && !cfg!(feature = "small") => {
                 self.rest = rest;
                 self.show(field, self.offset() - 1, Value::Number(u32::from(byte)));
                 Ok(u32::from(byte))

@@ -125,7 +125,7 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn varint(&mut self, value: usize) {
-        if value < 0x80 { self.u8(value as u8) } else { self.long_varint(value) }
+        if value < 0x80 && !cfg!(feature = "small") { self.u8(value as u8) } else { self.long_varint(value) }
     }
 
     /// A fixed header, and the two bytes that nearly every body begins with.

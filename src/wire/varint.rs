@@ -18,7 +18,9 @@ impl<'a> VarInt<'a> {
     pub(crate) fn read(bytes: &'a [u8]) -> Self {
         // Nearly every length is one byte.
         match bytes.split_first() {
-            Some((&byte, rest)) if byte < 0x80 => Self::Value(u32::from(byte), rest),
+            Some((&byte, rest)) if byte < 0x80 && !cfg!(feature = "small") => {
+                Self::Value(u32::from(byte), rest)
+            }
             _ => Self::read_long(bytes),
         }
     }
@@ -27,13 +29,15 @@ impl<'a> VarInt<'a> {
     fn read_long(bytes: &'a [u8]) -> Self {
         let mut value = 0;
         let mut rest = bytes;
-        for shift in [0, 7, 14, 21] {
+        let mut shift = 0;
+        while shift < 28 {
             let Some((&byte, behind)) = rest.split_first() else { return Self::Incomplete };
             value |= u32::from(byte & 0x7F) << shift;
             if byte < 0x80 {
                 return Self::Value(value, behind);
             }
             rest = behind;
+            shift += 7;
         }
         Self::TooLong
     }
