@@ -132,8 +132,10 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn start(&mut self, first: u8, body: usize, [a, b]: [u8; 2]) {
         match body {
-            0..=127 => self.bytes(&[first, body as u8, a, b]),
-            128..=16_383 => self.bytes(&[first, body as u8 | 0x80, (body >> 7) as u8, a, b]),
+            0..=127 if !cfg!(feature = "small") => self.bytes(&[first, body as u8, a, b]),
+            128..=16_383 if !cfg!(feature = "small") => {
+                self.bytes(&[first, body as u8 | 0x80, (body >> 7) as u8, a, b])
+            }
             _ => {
                 self.u8(first);
                 self.varint(body);
