@@ -30,8 +30,10 @@ macro_rules! kinds {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            const fn reason(self) -> ReasonCode {
-                match self { $(Self::$variant => ReasonCode::$reason,)+ }
+            /// A table of bytes: a `match` becomes a jump for each kind.
+            fn reason(self) -> ReasonCode {
+                const REASONS: &[ReasonCode] = &[$(ReasonCode::$reason,)+];
+                REASONS.get(self as usize).copied().unwrap_or(ReasonCode::PROTOCOL_ERROR)
             }
         }
     };
