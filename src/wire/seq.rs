@@ -10,7 +10,7 @@ use super::sink::{Check, Sink, Writer, invalid};
 use super::varint;
 use crate::error::{ErrorKind, Field};
 use crate::reason::ReasonCode;
-use crate::version::Sender;
+use crate::version::{Sender, Version};
 
 /// A list in a packet: received bytes that `decode` has validated, or a slice that the caller built.
 ///
@@ -25,16 +25,16 @@ use crate::version::Sender;
 /// assert_eq!(properties.message_expiry_interval(), Some(60));
 /// assert_eq!(properties, Seq::from(&list[..]));
 /// ```
-pub struct Seq<'a, T>(Inner<'a, T>);
+pub struct Seq<'a, T> {
+    inner: Inner<'a, T>,
+    /// What received bytes were validated for.
+    cx: Context,
+    hidden: Unseen,
+}
 
 enum Inner<'a, T> {
-    /// Validated for this version, packet and sender.
-    Wire {
-        bytes: &'a [u8],
-        cx: Context,
-        hidden: Unseen,
-    },
-    List(&'a [T], Unseen),
+    Wire(&'a [u8]),
+    List(&'a [T]),
 }
 
 /// Kinds of elements that a list has and does not show: a set.
@@ -120,25 +120,26 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
 
 impl<'a, T> Seq<'a, T> {
     /// The empty list.
-    pub const EMPTY: Self = Self(Inner::List(&[], Unseen::NOTHING));
+    pub const EMPTY: Self = Self::from_slice(&[]);
 
     /// The list of the elements of `slice`.
     pub const fn from_slice(slice: &'a [T]) -> Self {
-        Self(Inner::List(slice, Unseen::NOTHING))
+        let cx = Context { version: Version::NEWEST, sender: None, scope: Scope::LOG };
+        Self { inner: Inner::List(slice), cx, hidden: Unseen::NOTHING }
     }
 
     #[inline(always)]
     pub(crate) const fn wire(bytes: &'a [u8], cx: Context) -> Self {
-        Self(Inner::Wire { bytes, cx, hidden: Unseen::NOTHING })
+        Self { inner: Inner::Wire(bytes), cx, hidden: Unseen::NOTHING }
     }
 
     /// Whether there is no element.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn is_empty(&self) -> bool {
-        match self.0 {
-            Inner::Wire { bytes, .. } => bytes.is_empty(),
+        match self.inner {
+            Inner::Wire(bytes) => bytes.is_empty(),
             // A list that does not show all it has shows something.
-            Inner::List(list, _) => list.is_empty(),
+            Inner::List(list) => list.is_empty(),
         }
     }
 }
@@ -148,20 +149,16 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     /// The elements, in order.
     #[inline]
     pub fn iter(&self) -> Iter<'a, T> {
-        match self.0 {
-            Inner::Wire { bytes, cx, hidden } => {
-                Iter { source: Source::Wire { rest: bytes, cx, element: PhantomData }, hidden }
-            }
-            Inner::List(list, hidden) => Iter { source: Source::List(list.iter()), hidden },
+        let Self { inner, cx, hidden } = *self;
+        match inner {
+            Inner::Wire(rest) => Iter { source: Source::Wire { rest, cx, element: PhantomData }, hidden },
+            Inner::List(list) => Iter { source: Source::List(list.iter()), hidden },
         }
     }
 
     /// The same list without some more kinds of its elements.
     pub(crate) fn hide(self, more: Unseen) -> Self {
-        Self(match self.0 {
-            Inner::Wire { bytes, cx, hidden } => Inner::Wire { bytes, cx, hidden: hidden.with(more) },
-            Inner::List(list, hidden) => Inner::List(list, hidden.with(more)),
-        })
+        Self { hidden: self.hidden.with(more), ..self }
     }
 
     /// Reads elements, at least one, to the end of `reader`.
@@ -193,8 +190,9 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     /// counts.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn known_good(&self, cx: Context) -> Option<&'a [u8]> {
-        match self.0 {
-            Inner::Wire { bytes, cx: from, hidden: Unseen::NOTHING }
+        let from = self.cx;
+        match (self.inner, self.hidden) {
+            (Inner::Wire(bytes), Unseen::NOTHING)
                 if from.version == cx.version
                     && from.scope == cx.scope
                     && (cx.sender.is_none()
@@ -211,9 +209,9 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     /// All of its bytes, if there are any and none is hidden.
     #[inline(always)]
     pub(crate) fn whole(&self) -> Option<&'a [u8]> {
-        match self.0 {
-            Inner::Wire { bytes, hidden: Unseen::NOTHING, .. } => Some(bytes),
-            Inner::List(&[], _) => Some(&[]),
+        match (self.inner, self.hidden) {
+            (Inner::Wire(bytes), Unseen::NOTHING) => Some(bytes),
+            (Inner::List(&[]), _) => Some(&[]),
             _ => None,
         }
     }
@@ -221,9 +219,9 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     /// Checks the list for a packet, and gives its length in bytes.
     #[inline(always)]
     pub(crate) fn check(&self, cx: Context) -> Check {
-        match self.0 {
+        match (self.inner, self.hidden) {
             // The usual list is the caller's, and a slice is walked more easily than either.
-            Inner::List(list, Unseen::NOTHING) => Self::check_list(list, cx),
+            (Inner::List(list), Unseen::NOTHING) => Self::check_list(list, cx),
             _ => match self.known_good(cx) {
                 Some(bytes) => Ok(bytes.len()),
                 None => Self::check_iter(self.iter(), cx),
@@ -250,9 +248,9 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     /// Writes the list, which was checked for `cx`.
     #[inline(always)]
     pub(crate) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut Writer<'_, S>) {
-        match self.0 {
-            Inner::List(&[], _) => {}
-            Inner::List(list, Unseen::NOTHING) => Self::write_list(list, out),
+        match (self.inner, self.hidden) {
+            (Inner::List(&[]), _) => {}
+            (Inner::List(list), Unseen::NOTHING) => Self::write_list(list, out),
             _ => match self.known_good(cx) {
                 Some(bytes) => out.bytes(bytes),
                 None => Self::write_iter(self.iter(), out),
@@ -274,9 +272,9 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
 /// Each of them is a byte.
 impl Seq<'_, ReasonCode> {
     pub(crate) const fn len(&self) -> usize {
-        match self.0 {
-            Inner::Wire { bytes, .. } => bytes.len(),
-            Inner::List(list, _) => list.len(),
+        match self.inner {
+            Inner::Wire(bytes) => bytes.len(),
+            Inner::List(list) => list.len(),
         }
     }
 }
