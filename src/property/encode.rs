@@ -166,8 +166,8 @@ pub(crate) enum Piece<'a> {
 impl<'a> Piece<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn given(property: Property<'a>) -> Self {
-        let raw = property.raw();
-        Self::Given(property.id(), property.kind(), raw)
+        let (kind, raw) = property.raw();
+        Self::Given(property.id(), kind, raw)
     }
 
     /// The next one of `list`.

@@ -178,7 +178,8 @@ impl<'a> Element<'a> for Property<'a> {
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn check(&self, cx: Context) -> Check {
-        Ok(1 + self.raw().check(self.kind(), cx, Field::Property(self.id()))?)
+        let (kind, raw) = self.raw();
+        Ok(1 + raw.check(kind, cx, Field::Property(self.id()))?)
     }
 
     fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
@@ -187,13 +188,15 @@ impl<'a> Element<'a> for Property<'a> {
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
-        self.raw().write(self.id(), self.kind(), out);
+        let (kind, raw) = self.raw();
+        raw.write(self.id(), kind, out);
     }
 }
 
 impl Property<'_> {
     /// Whether it has a form in bytes, be its value right or wrong.
     pub(crate) fn can_be_written(&self) -> bool {
-        self.raw().fits(self.kind())
+        let (kind, raw) = self.raw();
+        raw.fits(kind)
     }
 }

@@ -84,19 +84,11 @@ macro_rules! properties {
                 }
             }
 
-            #[inline(always)]
-            const fn kind(&self) -> Kind {
-                match self {
-                    $(Self::$variant(_) => Kind::$kind,)+
-                    Self::UserProperty(..) => Kind::Pair,
-                }
-            }
-
             #[cfg_attr(not(feature = "small"), inline(always))]
-            fn raw(&self) -> Raw<'a> {
+            fn raw(&self) -> (Kind, Raw<'a>) {
                 match *self {
-                    $(Self::$variant(value) => value.raw(),)+
-                    Self::UserProperty(name, value) => Raw::Pair(name, value),
+                    $(Self::$variant(value) => (Kind::$kind, value.raw()),)+
+                    Self::UserProperty(name, value) => (Kind::Pair, Raw::Pair(name, value)),
                 }
             }
 
