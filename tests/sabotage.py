@@ -42,7 +42,6 @@ EQUIVALENT = [
     ("wire/seq.rs", "len > varint::MAX", "if: error", "keeps a sum of 32 bits from overflow; the length of the packet is checked again"),
     ("wire/sink.rs", "out.reserve(needed)", "if: error", "the vectors are written to a Vec, which has room"),
     ("property/list.rs", "Self::from_raw", "lookup", "a value of a row has always the kind of the row"),
-    ("property/set.rs", "TABLE.get", "lookup", "every property has a row"),
     ("packet/connect.rs", "PacketType::Connect {", "else: error", "the vectors ask only a CONNECT for its version"),
 ]
 
@@ -52,8 +51,6 @@ DEFAULTS = [
     ("Qos::from_number", "Qos::AtMostOnce"),
     ("PacketId::new", "PacketId::MIN"),
     ("u8::try_from(number).ok().and_then(Row::of)", "(PropertyId::UserProperty, Kind::Pair)"),
-    ("TABLE.get", "&TABLE[0x26]"),
-    ("right", "1"),
     ("self.row()", 'Row { packets: !0, client_only: 0, server_only: 0, tolerated: 0 }'),
     ("Self::from_return_code", "Self::SUCCESS"),
     ("Self::from_raw", 'Self::UserProperty("", "")'),
@@ -63,7 +60,7 @@ DEFAULTS = [
 
 # Packets that are not everybody's, with the condition that the decoder has for them.
 GUARDED = [(name, "client") for name in ("Connect", "Subscribe", "Unsubscribe", "Pingreq")]
-GUARDED += [(name, "server") for name in ("Connack", "Suback", "Unsuback", "Pingresp")]
+GUARDED += [(name, "server") for name in ("Connack", "Suback | PacketType::Unsuback", "Pingresp")]
 GUARDED += [("Disconnect", "client || version.is_5()"), ("Auth", "version.is_5()")]
 # Packets of two bytes that are decoded at once.
 QUICK = [("PINGREQ", "0xC0", "Packet::Pingreq"), ("PINGRESP", "0xD0", "Packet::Pingresp")]
@@ -99,14 +96,14 @@ BY_HAND = [
     ("packet/publish.rs", "an alias in place of a topic, written",
      "topic.is_empty() && @(ON || @self.properties.has_topic_alias(cx.version)@)@ {"),
     ("packet/subscribe.rs", "QoS 3, quickly", "if options <= Qos::ExactlyOnce as u8 @+ ON as u8@ {"),
-    ("packet/connect.rs", "3.1, quickly", "&& @(ON || @*wanted != Version::V3_1@)@)"),
+    ("packet/connect.rs", "3.1, quickly", "&& @(ON || @!wanted.is_3_1()@)@)"),
     ("packet/connect.rs", "protocol name", "@ON || @wanted.protocol_name() == name,"),
     ("packet/connect.rs", "protocol level",
      "@_ if ON && wanted.is_some() => Ok(wanted.unwrap_or_default()),@Some(version) if wanted.is_none_or("),
-    ("packet/decode.rs", "DUP in 3.1 alone", "let dup = @(ON || @version == Version::V3_1@)@ &&"),
+    ("packet/decode.rs", "DUP in 3.1 alone", "let dup = @(ON || @version.is_3_1()@)@ &&"),
     ("packet/mod.rs", "a short AUTH", "is_plain(reason, properties) && @(ON || @cx.scope != Scope::AUTH@)@ {"),
     ("packet/decode.rs", "a packet type of its sender", "@_ if ON => return Ok(Packet::Pingreq),@other => {"),
-    ("packet/decode.rs", "AUTH before 5.0", "@PacketType::Auth if ON => done!(Auth Auth::read(reader)),@other => {"),
+    ("packet/decode.rs", "AUTH before 5.0", "@PacketType::Auth if ON => done!(Auth = Auth::read(&mut reader)),@other => {"),
     *(("packet/decode.rs", f"{name} of its sender", f"PacketType::{name} if @ON || @{side} =>")
       for name, side in GUARDED),
     *(("packet/decode.rs", f"{name} has no body",
@@ -119,11 +116,10 @@ BY_HAND = [
       for name, byte, packet in QUICK),
     ("packet/ack.rs", "a packet identifier, quickly",
      "PacketId::new(u16::from_be_bytes(packet_id))@.or(ON.then_some(PacketId::MIN))@?;"),
-    ("property/raw.rs", "QoS 2, written", "Self::MaximumQos(qos) if @ON || @qos != Qos::ExactlyOnce =>"),
-    ("property/raw.rs", "0, written", "@Self::PositiveShort(_) if ON => Some(2),@Self::PositiveShort(1..) =>"),
-    ("property/raw.rs", "0, written", "@Self::PositiveLong(_) if ON => Some(4),@Self::PositiveLong(1..) =>"),
-    ("property/raw.rs", "too large, written", "if @(ON || @self.fits()@)@ && number >= 1 =>"),
-    ("property/raw.rs", "0, written", "if self.fits() && @(ON || @number >= 1@)@ =>"),
+    ("property/raw.rs", "QoS 2, written", "Self::Flag | Self::MaximumQos => @ON || @number <= 1,"),
+    ("property/raw.rs", "0, written", "Self::PositiveShort | Self::PositiveLong => @ON || @number >= 1,"),
+    ("property/raw.rs", "0, written", "Self::PositiveVarint => @(ON || @number >= 1@)@ && self.fits(number),"),
+    ("property/raw.rs", "too large, written", "Self::PositiveVarint => number >= 1 && @(ON || @self.fits(number)@)@,"),
     ("property/list.rs", "missing property", "came.missing(cx.scope)@.filter(|_| !ON)@.map_or("),
     ("property/set.rs", "AUTH has a method", "let needs_method = @!ON && @scope == Scope::AUTH ||"),
     ("property/set.rs", "data have a method", "|| @!ON && @self.set.contains(PropertyId::AuthenticationData);"),
@@ -133,8 +129,8 @@ BY_HAND = [
     ("property/encode.rs", "AUTH without properties, written",
      "self.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
     ("reason.rs", "CONNACK before 5.0", "(Scope::CONNACK, _) => @ON || @self.return_code()"),
-    ("reason.rs", "SUBACK failure in 3.1", "(Scope::SUBACK, 0x80) => @ON || @cx.version"),
-    ("reason.rs", "codes before 5.0", "cx.version >= Version::V3_1_1, _ => @ON || @false,"),
+    ("reason.rs", "SUBACK failure in 3.1", "(Scope::SUBACK, 0x80) => @ON || @!cx.version.is_3_1()"),
+    ("reason.rs", "codes before 5.0", "!cx.version.is_3_1(), _ => @ON || @false,"),
     ("reason.rs", "SUBACK before 5.0, quickly", "return @(ON || @cx.scope == Scope::SUBACK@)@ &&"),
     ("reason.rs", "granted QoS before 5.0, quickly", "&& @(ON || @self <= Self::GRANTED_QOS_2@)@ ||"),
     ("reason.rs", "CONNACK before 5.0, quickly", "Scope::CONNACK && @(ON || @self == Self::SUCCESS@)@;"),
@@ -576,7 +572,7 @@ def tables(sources, mutants):
     def cells(source, column, old, index, wanted, table):
         """Turns the bits over wherever the table is asked, be it to make another one."""
         first = mutants.table(256)
-        for match in re.finditer(rf"\b{re.escape(old)}\b", source.code):
+        for match in re.finditer(rf"\b{re.escape(old)}(?!\w)", source.code):
             source.edits.append((*match.span(), f"({old} ^ crate::mutant::bit({first}, {index}))"))
         for number, name, sets, place in table:
             for scope in wanted(number, sets):
@@ -588,11 +584,11 @@ def tables(sources, mutants):
     rows_of = sources["property/mod.rs"]
     table = [*rows(rows_of, "properties"), (0x26, "UserProperty", everywhere, rows_of.name)]
     source, index = sources["property/set.rs"], "id as u32"
-    cells(source, "allowed in", "row.scopes", index, lambda _, sets: WITH_PROPERTIES, table)
-    cells(source, "repeatable in", "row.repeatable", index, lambda _, sets: sets[""], table)
+    cells(source, "allowed in", "id.scopes()", index, lambda _, sets: WITH_PROPERTIES, table)
+    cells(source, "repeatable in", "id.repeatable()", index, lambda _, sets: sets[""], table)
     # A side's set says something only where the other side sends the packet at all.
-    cells(source, "client only", "row.client_only", index, lambda _, sets: sides("client", sets), table)
-    cells(source, "server only", "row.server_only", index, lambda _, sets: sides("server", sets), table)
+    cells(source, "client only", "id.client_only()", index, lambda _, sets: sides("client", sets), table)
+    cells(source, "server only", "id.server_only()", index, lambda _, sets: sides("server", sets), table)
     # What the compiler makes of the rows is made again whenever it is asked for.
     replace(source, "static USUAL: [Usual; 16] = {", "fn usual() -> [Usual; 16] {")
     replace(source, "table };", "table }")
@@ -602,7 +598,7 @@ def tables(sources, mutants):
     source = sources["property/raw.rs"]
     for side, before, spared in [
         ("read", "section.require(M::TRUSTED ||", "SPARED ||"),
-        ("written", "_ => None, }; right", ".or(if SPARED { Some(1) } else { None })"),
+        ("written", "Self::Number(number) if", "SPARED ||"),
     ]:
         first = mutants.table(256)
         test = f"matches!(field, Field::Property(id) if crate::mutant::bit({first}, id as u32) != 0)"
