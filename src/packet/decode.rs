@@ -136,7 +136,7 @@ pub(super) fn decode<M: Mode, const TYPE: u8>(
     match header.packet_type {
         PacketType::Publish => done!(Publish = Publish::read(&mut reader, header)),
         PacketType::Puback | PacketType::Pubrec | PacketType::Pubrel | PacketType::Pubcomp => {
-            done!(Puback Pubrec Pubrel Pubcomp = Ack::read(&mut reader))
+            done!(Puback Pubrec Pubrel Pubcomp = Ack::read(&mut reader));
         }
         PacketType::Connect if client => done!(Connect = Connect::read(&mut reader)),
         PacketType::Subscribe if client => done!(Subscribe = Subscribe::read(&mut reader)),
@@ -144,11 +144,11 @@ pub(super) fn decode<M: Mode, const TYPE: u8>(
         PacketType::Pingreq if client => done!(Pingreq),
         PacketType::Connack if server => done!(Connack = Connack::read(&mut reader)),
         PacketType::Suback | PacketType::Unsuback if server => {
-            done!(Suback Unsuback = Suback::read(&mut reader))
+            done!(Suback Unsuback = Suback::read(&mut reader));
         }
         PacketType::Pingresp if server => done!(Pingresp),
         PacketType::Disconnect if client || version.is_5() => {
-            done!(Disconnect = Disconnect::read(&mut reader))
+            done!(Disconnect = Disconnect::read(&mut reader));
         }
         PacketType::Auth if version.is_5() => done!(Auth = Auth::read(&mut reader)),
         other => {

@@ -134,7 +134,7 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
         match body {
             0..=127 if !cfg!(feature = "small") => self.bytes(&[first, body as u8, a, b]),
             128..=16_383 if !cfg!(feature = "small") => {
-                self.bytes(&[first, body as u8 | 0x80, (body >> 7) as u8, a, b])
+                self.bytes(&[first, body as u8 | 0x80, (body >> 7) as u8, a, b]);
             }
             _ => {
                 self.u8(first);
