@@ -398,7 +398,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         (free && wanted && self.session.message(id).is_none()).then_some(id)
     }
 
-    /// Sends again the message that [`Wait::Resend`] asks for.
+    /// Sends again the message that [`Wait::Resend`](super::Wait::Resend) asks for.
     ///
     /// # Errors
     ///
@@ -432,7 +432,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         Ok(())
     }
 
-    /// Gives up the message that [`Wait::Resend`] asks for. Its [`Event::Dropped`](super::Event::Dropped) comes next.
+    /// Gives up the message that [`Wait::Resend`](super::Wait::Resend) asks for. Its [`Event::Dropped`](super::Event::Dropped) comes next.
     ///
     /// # Errors
     ///
