@@ -21,7 +21,7 @@ mod losses;
 mod tests;
 mod versions;
 
-use tests::{NEW, OLD, World, all, named, to};
+use tests::{NEW, OLD, World, all, named, stay, to};
 
 pub struct Machine {
     broker: Broker,
@@ -107,12 +107,6 @@ fn replace(world: &mut World, settings: Settings) {
     world.machine.broker.restore(Box::new(Sqlite::open(directory, false).unwrap())).unwrap();
     world.machine.links.clear();
     world.input.clear();
-}
-
-/// A client whose session stays for a minute.
-fn stay(client_id: &str) -> Connect<'_> {
-    const KEEP: &[Property<'_>] = &[Property::SessionExpiryInterval(60)];
-    Connect { clean_start: false, properties: Properties::from(KEEP), ..named(client_id) }
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use sans_mqtt::*;
 
-use super::{Machine, stay};
+use super::Machine;
 
 /// A broker, and the packets of its clients, which all speak by hand.
 #[derive(Default)]
@@ -104,6 +104,12 @@ const ONCE: Delivery = Delivery::AtLeastOnce(PacketId::MIN);
 
 pub fn named(client_id: &str) -> Connect<'_> {
     Connect { client_id, keep_alive: 0, ..Connect::default() }
+}
+
+/// A client whose session stays for a minute.
+pub fn stay(client_id: &str) -> Connect<'_> {
+    const KEEP: &[Property<'_>] = &[Property::SessionExpiryInterval(60)];
+    Connect { clean_start: false, properties: Properties::from(KEEP), ..named(client_id) }
 }
 
 pub fn to<'a>(topic: &'a str, payload: &'a str) -> Publish<'a> {
