@@ -262,22 +262,22 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         Ok(bytes)
     }
 
-    /// Well-formed text that passes `check`, not shown to the observer.
+    /// Well-formed text that keeps `rule`, not shown to the observer.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn text(&mut self, field: Field, check: impl FnOnce(&str) -> Result<(), Flaw>) -> Decoded<&'a str> {
+    fn text(&mut self, field: Field, rule: Rule) -> Decoded<&'a str> {
         let bytes = self.prefixed(field)?;
         let checked = match text::utf8(bytes) {
             Ok(text) if M::TRUSTED => return Ok(text),
-            Ok(text) => check(text).map(|()| text),
+            Ok(text) => rule.check(text, self.cx.version).map(|()| text),
             Err(flaw) => Err(flaw),
         };
         checked.map_err(|flaw| self.flawed(flaw, bytes, field))
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
-    fn checked(&mut self, field: Field, check: impl FnOnce(&str) -> Result<(), Flaw>) -> Decoded<&'a str> {
+    fn checked(&mut self, field: Field, rule: Rule) -> Decoded<&'a str> {
         let start = self.offset();
-        let text = self.text(field, check)?;
+        let text = self.text(field, rule)?;
         self.show(field, start, Value::Text(text));
         Ok(text)
     }
@@ -286,8 +286,8 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn pair(&mut self, field: Field) -> Decoded<(&'a str, &'a str)> {
         let start = self.offset();
-        let name = self.text(field, text::check_text)?;
-        let value = self.text(field, text::check_text)?;
+        let name = self.text(field, Rule::Text)?;
+        let value = self.text(field, Rule::Text)?;
         self.show(field, start, Value::Pair(name, value));
         Ok((name, value))
     }
@@ -295,26 +295,25 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     /// Text without U+0000.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn str(&mut self, field: Field) -> Decoded<&'a str> {
-        self.checked(field, text::check_text)
+        self.checked(field, Rule::Text)
     }
 
     /// A topic name.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn topic(&mut self, field: Field) -> Decoded<&'a str> {
-        self.checked(field, text::check_topic)
+        self.checked(field, Rule::Topic)
     }
 
     /// A topic name, or the empty text that a topic alias stands for.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn topic_or_empty(&mut self, field: Field) -> Decoded<&'a str> {
-        self.checked(field, |text| if text.is_empty() { Ok(()) } else { text::check_topic(text) })
+        self.checked(field, Rule::TopicOrEmpty)
     }
 
     /// A topic filter.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn filter(&mut self, field: Field) -> Decoded<&'a str> {
-        let version = self.cx.version;
-        self.checked(field, |text| text::check_filter(text, version))
+        self.checked(field, Rule::Filter)
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
@@ -379,6 +378,27 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     #[inline(always)]
     fn flawed(&mut self, flaw: Flaw, bytes: &[u8], field: Field) -> Failed {
         self.bad(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
+    }
+}
+
+/// What a text has to be.
+#[derive(Clone, Copy)]
+enum Rule {
+    Text,
+    Topic,
+    TopicOrEmpty,
+    Filter,
+}
+
+impl Rule {
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn check(self, text: &str, version: Version) -> Result<(), Flaw> {
+        match self {
+            Self::Text => text::check_text(text),
+            Self::TopicOrEmpty if text.is_empty() => Ok(()),
+            Self::Topic | Self::TopicOrEmpty => text::check_topic(text),
+            Self::Filter => text::check_filter(text, version),
+        }
     }
 }
 
