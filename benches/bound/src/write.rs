@@ -228,8 +228,20 @@ impl Connect<'_> {
 }
 
 impl Connack<'_> {
-    #[inline(never)]
+    #[inline(always)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
+        if self.code != 0 || !self.properties.is_empty() {
+            return self.write_long(place, out);
+        }
+        check_first(place, 0x20)?;
+        let body = 2 + section_len(place, 0);
+        let (mut out, len) = Writer::start(0x20, body, [u8::from(self.session_present), 0], out)?;
+        out.section(place, 0, self.properties);
+        Ok(len)
+    }
+
+    #[inline(never)]
+    fn write_long(&self, place: Place, out: &mut [u8]) -> Written {
         let place = place.of(table::CONNACK);
         let Self { session_present, code, properties } = *self;
         check_first(place, 0x20)?;
