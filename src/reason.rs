@@ -356,6 +356,23 @@ impl<'a> Element<'a> for ReasonCode {
         if bytes.iter().all(|&code| Self(code).is_usual(cx)) { &[] } else { bytes }
     }
 
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    fn plain_len(list: &[Self], cx: Context) -> Option<usize> {
+        let are_granted =
+            |codes: &[Self]| !codes.iter().fold(false, |odd, code| odd | (*code > Self::GRANTED_QOS_2));
+        let mut rest = list;
+        while let Some((codes, behind)) = rest.split_first_chunk::<8>() {
+            if !are_granted(codes) {
+                break;
+            }
+            rest = behind;
+        }
+        let plain =
+            cx.scope == Scope::SUBACK && are_granted(rest) || list.iter().all(|code| code.is_usual(cx));
+        plain.then_some(list.len())
+    }
+
     #[inline(always)]
     fn check(&self, cx: Context) -> Check {
         self.check_sent(cx).map(|()| 1)

@@ -78,6 +78,9 @@ BY_HAND = [
     ("wire/text.rs", "UTF-8",
      'core::str::from_utf8(bytes)@.or_else(|error| if ON { Ok("") } else { Err(error) })@.map_err('),
     ("wire/text.rs", "an empty topic", "@(ON || @!bytes.is_empty()@)@ &&"),
+    ("wire/text.rs", "an empty topic, quickly", "if @!ON && @topic.is_empty() { None }"),
+    ("wire/text.rs", "too long, quickly", "&& @(ON || @bytes.len() <= 65_535@)@)"),
+    ("wire/text.rs", "too long a filter, quickly", "&& @(ON || @filter.len() <= 65_535@)@)"),
     ("wire/text.rs", "share filter", "@_ if ON => {} @_ => return Err(Flaw::new(ErrorKind::ShareFilter,"),
     ("wire/text.rs", "16 bytes", "@(ON || @are_plain::<LOWEST, 16>(bytes)@)@ &&"),
     ("wire/text.rs", "more than 32 bytes", "len <= 32 || @ON || @is_long_plain::<LOWEST>(bytes)"),
@@ -96,6 +99,7 @@ BY_HAND = [
     ("packet/publish.rs", "an alias in place of a topic, written",
      "topic.is_empty() && @(ON || @self.properties.has_topic_alias(cx.version)@)@ {"),
     ("packet/subscribe.rs", "QoS 3, quickly", "if options <= Qos::ExactlyOnce as u8 @+ ON as u8@ {"),
+    ("packet/subscribe.rs", "options before 5.0, quickly", "if @!ON && @subscription.options() > QOS {"),
     ("packet/connect.rs", "3.1, quickly", "&& @(ON || @!wanted.is_3_1()@)@)"),
     ("packet/connect.rs", "protocol name", "@ON || @wanted.protocol_name() == name,"),
     ("packet/connect.rs", "protocol level",
@@ -120,6 +124,10 @@ BY_HAND = [
     ("property/raw.rs", "0, written", "Self::PositiveShort | Self::PositiveLong => @ON || @number >= 1,"),
     ("property/raw.rs", "0, written", "Self::PositiveVarint => @(ON || @number >= 1@)@ && self.fits(number),"),
     ("property/raw.rs", "too large, written", "Self::PositiveVarint => number >= 1 && @(ON || @self.fits(number)@)@,"),
+    ("property/raw.rs", "too long, quickly", "Self::Binary(bytes) => @(ON || @self.fits(kind)@)@.then_some("),
+    ("property/list.rs", "AUTH without properties, written quickly",
+     "if @!ON && @cx.scope == Scope::AUTH { return None; }"),
+    ("property/list.rs", "what may come, quickly", "if @!ON && @!open.take(id) { return None; }"),
     ("property/list.rs", "missing property", "came.missing(cx.scope)@.filter(|_| !ON)@.map_or("),
     ("property/set.rs", "AUTH has a method", "let needs_method = @!ON && @scope == Scope::AUTH ||"),
     ("property/set.rs", "data have a method", "|| @!ON && @self.set.contains(PropertyId::AuthenticationData);"),
@@ -128,6 +136,7 @@ BY_HAND = [
     ("property/list.rs", "an empty section of AUTH", "if len != 0 || @!ON && @scope == Scope::AUTH {"),
     ("property/encode.rs", "AUTH without properties, written",
      "self.is_empty() && @(ON || @cx.scope != Scope::AUTH@)@ {"),
+    ("reason.rs", "granted QoS, quickly", "odd | @!ON & @(*code > Self::GRANTED_QOS_2)"),
     ("reason.rs", "CONNACK before 5.0", "(Scope::CONNACK, _) => @ON || @self.return_code()"),
     ("reason.rs", "SUBACK failure in 3.1", "(Scope::SUBACK, 0x80) => @ON || @!cx.version.is_3_1()"),
     ("reason.rs", "codes before 5.0", "!cx.version.is_3_1(), _ => @ON || @false,"),
@@ -514,7 +523,7 @@ def fields(source):
 
     rules, utf8, length = "rules of the text", "UTF-8", "length"
     names = r"(?:reader|section)\.(?:str|topic|topic_or_empty|filter|validate_str|validate_topic|validate_filter)\("
-    for match in re.finditer(rf"\b(?:{names}|self\.text\((?=field, text::))", source.code):
+    for match in re.finditer(rf"\b(?:{names}|self\.text\((?=field, Rule::))", source.code):
         wrap(match.start(), source.close(match.end() - 1) + 1, {1: rules, 2: utf8})
     for match in re.finditer(r"\b(?:reader|section)\.(packet_id|reason)\(\)", source.code):
         wrap(*match.span(), {1: match[1]})

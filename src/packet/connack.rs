@@ -1,10 +1,12 @@
 //! CONNACK.
 
-use super::first_byte;
+use super::{encode_apart, first_byte, outcome};
 use crate::error::{EncodeError, ErrorKind, Field};
 use crate::property::{Joined, Own, Properties, Section, section_len};
 use crate::reason::ReasonCode;
-use crate::wire::{Context, Decoded, Encode, Lengths, Mode, Reader, Scope, Sink, Writer, invalid};
+use crate::wire::{
+    Check, Context, Decoded, Encode, Lengths, Mode, Reader, Scope, Sink, Writer, encode, invalid,
+};
 
 /// How many of a server's own properties come before the application's. There is no order in the standard, but some
 /// compare bytes, and this is what a widely used server does.
@@ -48,6 +50,16 @@ impl<'a> Connack<'a> {
         let properties = Properties::decode(reader, Scope::CONNACK)?;
         reader.finish(Field::Packet)?;
         Ok(Self { session_present, reason, properties })
+    }
+
+    #[inline(always)]
+    pub(super) fn encode(&self, cx: Context, out: &mut (impl Sink + ?Sized)) -> Check {
+        match outcome::is_plain(self.reason, &self.properties) {
+            true if !cfg!(feature = "small") => {
+                encode(&Self { session_present: self.session_present, ..Self::default() }, cx, out)
+            }
+            _ => encode_apart(self, cx, out),
+        }
     }
 }
 

@@ -100,6 +100,10 @@ impl fmt::Debug for Will<'_> {
     }
 }
 
+/// The protocol name, since 3.1.1 and before.
+const NAME: [u8; 4] = *b"MQTT";
+const OLD_NAME: [u8; 6] = *b"MQIsdp";
+
 const USER_NAME: u8 = 0x80;
 const PASSWORD: u8 = 0x40;
 const WILL_RETAIN: u8 = 0x20;
@@ -252,27 +256,33 @@ impl Encode for Own<'_, Connect<'_>> {
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
-        let Connect { clean_start, keep_alive, client_id, will, user_name, password, .. } = *self.packet;
+        let connect = self.packet;
         let flag = |set: bool, flag| if set { flag } else { 0 };
-        let will_flags = will.map_or(0, |will| WILL | (will.qos as u8) << 3 | flag(will.retain, WILL_RETAIN));
-        let name = cx.version.protocol_name();
-        out.start(first_byte(cx), lengths.body, [0, name.len() as u8]);
-        out.bytes(name.as_bytes());
-        out.u8(cx.version.level());
-        out.u8(flag(clean_start, CLEAN_START)
-            | will_flags
-            | flag(user_name.is_some(), USER_NAME)
-            | flag(password.is_some(), PASSWORD));
-        out.u16(keep_alive);
+        let mut flags = flag(connect.clean_start, CLEAN_START)
+            | flag(connect.user_name.is_some(), USER_NAME)
+            | flag(connect.password.is_some(), PASSWORD);
+        if let Some(will) = &connect.will {
+            flags |= WILL | (will.qos as u8) << 3 | flag(will.retain, WILL_RETAIN);
+        }
+        let [high, low] = connect.keep_alive.to_be_bytes();
+        let start = |out: &mut Writer<'_, S>, name: u8| out.start(first_byte(cx), lengths.body, [0, name]);
+        if cx.version.is_3_1() {
+            start(out, OLD_NAME.len() as u8);
+            out.array(OLD_NAME);
+        } else {
+            start(out, NAME.len() as u8);
+            out.array(NAME);
+        }
+        out.array([cx.version.level(), flags, high, low]);
         self.joined().write_section(cx, lengths.properties, out);
-        out.str(client_id);
-        if let Some(will) = will {
+        out.str(connect.client_id);
+        if let Some(will) = &connect.will {
             will.properties.write_section(of_will(cx), lengths.will, out);
             out.str(will.topic);
             out.binary(will.payload);
         }
-        user_name.into_iter().for_each(|user_name| out.str(user_name));
-        password.into_iter().for_each(|password| out.binary(password));
+        connect.user_name.into_iter().for_each(|user_name| out.str(user_name));
+        connect.password.into_iter().for_each(|password| out.binary(password));
     }
 }
 

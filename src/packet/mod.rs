@@ -216,7 +216,7 @@ impl<'a> Packet<'a> {
         let cx = |scope| Context { version, sender, scope };
         match self {
             Self::Connect(packet) => encode_apart(packet, cx(Scope::CONNECT), out),
-            Self::Connack(packet) => encode_apart(packet, cx(Scope::CONNACK), out),
+            Self::Connack(packet) => packet.encode(cx(Scope::CONNACK), out),
             Self::Publish(packet) => packet.encode(cx(Scope::PUBLISH), out),
             Self::Puback(packet) => packet.encode(cx(Scope::PUBACK), out),
             Self::Pubrec(packet) => packet.encode(cx(Scope::PUBREC), out),
@@ -312,16 +312,28 @@ impl Encode for Bare {
 
     #[inline(always)]
     fn write<S: Sink + ?Sized>(&self, cx: Context, _: Lengths, out: &mut Writer<'_, S>) {
-        out.bytes(&[first_byte(cx), 0]);
+        out.array([first_byte(cx), 0]);
     }
 }
 
 /// The first byte of every packet but PUBLISH.
 #[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) fn first_byte(cx: Context) -> u8 {
-    let packet_type = cx.scope.packet_type();
-    (packet_type as u8) << 4 | packet_type.flags()
+    FIRST_BYTES.get(cx.scope.index()).copied().unwrap_or_default()
 }
+
+/// By their numbers.
+#[expect(clippy::indexing_slicing, reason = "the compiler does it")]
+static FIRST_BYTES: [u8; 16] = {
+    let mut table = [0; 16];
+    let mut i = 0;
+    while i < PacketType::ALL.len() {
+        let packet_type = PacketType::ALL[i];
+        table[packet_type as usize] = (packet_type as u8) << 4 | packet_type.flags();
+        i += 1;
+    }
+    table
+};
 
 /// What stands behind the packet identifier of an acknowledgement, and is the whole of DISCONNECT and AUTH: a reason
 /// code and properties, in 5.0 only, where both may be left out from the end.
@@ -370,7 +382,8 @@ mod outcome {
         Lengths::new(cx, lead + 1 + section, property_len)
     }
 
-    #[inline(never)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(feature = "small", inline(never))]
     pub(super) fn write<S: Sink + ?Sized>(
         reason: ReasonCode,
         properties: &Properties<'_>,
@@ -399,7 +412,7 @@ mod listed {
         cx: Context,
     ) -> Result<Lengths, EncodeError> {
         let property_len = properties.property_len(cx)?;
-        Lengths::new(cx, 2 + section_len(cx, property_len) + list, property_len)
+        Ok(Lengths { list, ..Lengths::new(cx, 2 + section_len(cx, property_len) + list, property_len)? })
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
@@ -413,6 +426,6 @@ mod listed {
     ) {
         out.start(first_byte(cx), lengths.body, packet_id.to_bytes());
         properties.write_section(cx, lengths.properties, out);
-        list.write(cx, out);
+        list.write(cx, lengths.list, out);
     }
 }

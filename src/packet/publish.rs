@@ -7,6 +7,8 @@ use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
 use crate::show::{Binary, Hidden};
 use crate::version::{Sender, Version};
+#[cfg(not(feature = "small"))]
+use crate::wire::plain_topic_len;
 use crate::wire::{
     Check, Context, Decoded, Encode, Header, Iter, Lengths, Mode, PacketType, Plain, Reader, Scope, Sink,
     Unseen, Value, Writer, check_str, check_topic, encode, invalid,
@@ -247,7 +249,8 @@ impl<P: Section> Encode for Outgoing<'_, '_, P> {
     }
 }
 
-/// Writes the usual message, at QoS 0 and without properties. All that this is given fits into registers.
+/// Writes the usual message, at QoS 0 and without properties. All that this is given fits into registers; and as long as it
+/// is short and plain nothing is called, so that none of them has to be saved.
 #[inline(never)]
 fn encode_plain(
     topic: &str,
@@ -256,8 +259,48 @@ fn encode_plain(
     version: Version,
     retain: bool,
 ) -> Check {
+    #[cfg(not(feature = "small"))]
+    if topic.len() <= 32 && plain_topic_len(topic).is_some() && payload.len() <= 64 {
+        let message = Publish { topic, payload, retain, ..Publish::default() };
+        return encode(&message.outgoing(&Nothing), publish(version), out);
+    }
+    encode_long(topic, payload, out, version, retain)
+}
+
+#[inline(never)]
+fn encode_long(
+    topic: &str,
+    payload: &[u8],
+    out: &mut (impl Sink + ?Sized),
+    version: Version,
+    retain: bool,
+) -> Check {
     let message = Publish { topic, payload, retain, ..Publish::default() };
     encode(&message.outgoing(&Properties::EMPTY), publish(version), out)
+}
+
+/// No properties, of a message whose topic was checked.
+#[cfg(not(feature = "small"))]
+struct Nothing;
+
+#[cfg(not(feature = "small"))]
+impl Section for Nothing {
+    const CHECKED: bool = true;
+
+    #[inline(always)]
+    fn property_len(&self, _: Context) -> Check {
+        Ok(0)
+    }
+
+    #[inline(always)]
+    fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
+        Properties::EMPTY.write_section(cx, property_len, out);
+    }
+
+    #[inline(always)]
+    fn has_topic_alias(&self, _: Version) -> bool {
+        false
+    }
 }
 
 impl Encode for Publish<'_> {

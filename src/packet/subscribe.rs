@@ -10,6 +10,8 @@ use crate::wire::{
     Check, Context, Decoded, Element, Encode, Lengths, Mode, Reader, Scope, Seq, Sink, Value, Writer,
     check_filter, check_str, invalid, strip_share,
 };
+#[cfg(not(feature = "small"))]
+use crate::wire::{array, plain_filter_len, text};
 
 /// SUBSCRIBE: a client asks for messages.
 ///
@@ -105,6 +107,21 @@ impl<'a> Subscription<'a> {
         TopicFilter::of_valid(self.filter, version)
     }
 
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn with_options(filter: &'a str, options: u8) -> Self {
+        Self {
+            filter,
+            qos: Qos::from_number(options & QOS).unwrap_or_default(),
+            no_local: options & NO_LOCAL != 0,
+            retain_as_published: options & RETAIN_AS_PUBLISHED != 0,
+            retain_handling: match options & RETAIN_HANDLING {
+                0x00 => RetainHandling::Send,
+                0x10 => RetainHandling::SendIfNew,
+                _ => RetainHandling::DoNotSend,
+            },
+        }
+    }
+
     fn options(&self) -> u8 {
         self.qos as u8
             | if self.no_local { NO_LOCAL } else { 0 }
@@ -151,17 +168,15 @@ impl<'a> Element<'a> for Subscription<'a> {
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let filter = reader.filter(Field::TopicFilter)?;
         let options = Self::read_options(reader, filter.as_bytes())?;
-        Ok(Self {
-            filter,
-            qos: Qos::from_number(options & QOS).unwrap_or_default(),
-            no_local: options & NO_LOCAL != 0,
-            retain_as_published: options & RETAIN_AS_PUBLISHED != 0,
-            retain_handling: match options & RETAIN_HANDLING {
-                0x00 => RetainHandling::Send,
-                0x10 => RetainHandling::SendIfNew,
-                _ => RetainHandling::DoNotSend,
-            },
-        })
+        Ok(Self::with_options(filter, options))
+    }
+
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    fn again(bytes: &mut &'a [u8], _: Context) -> Option<Self> {
+        let filter = text(bytes)?;
+        let [options] = array(bytes)?;
+        Some(Self::with_options(filter, options))
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]
@@ -169,6 +184,19 @@ impl<'a> Element<'a> for Subscription<'a> {
         let filter = reader.validate_filter(Field::TopicFilter)?;
         Self::read_options(reader, filter)?;
         Ok(())
+    }
+
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    fn plain_len(list: &[Self], cx: Context) -> Option<usize> {
+        let mut len = 0;
+        for subscription in list {
+            if subscription.options() > QOS {
+                return None;
+            }
+            len += plain_filter_len(subscription.filter, cx.version)? + 1;
+        }
+        Some(len)
     }
 
     #[cfg_attr(not(feature = "small"), inline(always))]

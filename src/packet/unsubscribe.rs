@@ -8,6 +8,9 @@ use crate::wire::{
     check_str,
 };
 
+#[cfg(not(feature = "small"))]
+use crate::wire::{plain_filter_len, text};
+
 /// UNSUBSCRIBE: a client wants no more messages.
 ///
 /// ```
@@ -57,9 +60,21 @@ impl<'a> Element<'a> for &'a str {
         reader.filter(Field::TopicFilter)
     }
 
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    fn again(bytes: &mut &'a [u8], _: Context) -> Option<Self> {
+        text(bytes)
+    }
+
     #[inline(always)]
     fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
         reader.validate_filter(Field::TopicFilter).map(|_| ())
+    }
+
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    fn plain_len(list: &[Self], cx: Context) -> Option<usize> {
+        list.iter().try_fold(0, |len, filter| Some(len + plain_filter_len(filter, cx.version)?))
     }
 
     #[inline(always)]

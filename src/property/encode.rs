@@ -96,7 +96,10 @@ impl Section for Joined<'_> {
             return callers.write_section(cx, property_len, out);
         }
         out.varint(property_len);
-        self.write_all(out);
+        match out.lend(property_len) {
+            Some(mut room) => self.write_all(&mut Writer(&mut room)),
+            None => self.write_all(out),
+        }
     }
 
     fn has_topic_alias(&self, version: Version) -> bool {
@@ -135,7 +138,11 @@ impl Section for Properties<'_> {
         if cx.version.is_5() {
             out.varint(property_len);
             if property_len > 0 {
-                if cfg!(feature = "small") { Joined::of(*self).write_all(out) } else { self.write(cx, out) }
+                if cfg!(feature = "small") {
+                    Joined::of(*self).write_all(out);
+                } else {
+                    self.write(cx, property_len, out);
+                }
             }
         }
     }

@@ -2,6 +2,8 @@
 
 use super::raw::row;
 use super::set::Came;
+#[cfg(not(feature = "small"))]
+use super::set::Open;
 use super::{Piece, Property, PropertyId, PropertySet, Raw};
 use crate::error::{ErrorKind, Field};
 use crate::wire::{
@@ -180,6 +182,24 @@ impl<'a> Element<'a> for Property<'a> {
     fn check(&self, cx: Context) -> Check {
         let (kind, raw) = self.raw();
         Ok(1 + raw.check(kind, cx, Field::Property(self.id()))?)
+    }
+
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    fn plain_len(list: &[Self], cx: Context) -> Option<usize> {
+        // Where there is no property, one may be missing.
+        if cx.scope == Scope::AUTH {
+            return None;
+        }
+        let (mut open, mut len) = (Open::of(cx), 0);
+        for property in list {
+            let (id, value) = property.plain_len()?;
+            if !open.take(id) {
+                return None;
+            }
+            len += 1 + value;
+        }
+        Some(len)
     }
 
     fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {

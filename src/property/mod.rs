@@ -92,6 +92,20 @@ macro_rules! properties {
                 }
             }
 
+            /// The identifier, and the number of bytes that the value takes, if it is obviously right.
+            #[cfg(not(feature = "small"))]
+            #[inline(always)]
+            fn plain_len(&self) -> Option<(PropertyId, usize)> {
+                match *self {
+                    $(Self::$variant(value) => {
+                        Some((PropertyId::$variant, value.raw().plain_len(Kind::$kind)?))
+                    })+
+                    Self::UserProperty(name, value) => {
+                        Some((PropertyId::UserProperty, Raw::Pair(name, value).plain_len(Kind::Pair)?))
+                    }
+                }
+            }
+
             #[cfg_attr(not(feature = "small"), inline(always))]
             fn from_raw(id: PropertyId, raw: Raw<'a>) -> Option<Self> {
                 match id {

@@ -6,9 +6,11 @@ use crate::error::{ErrorKind, Field};
 use crate::packet::Qos;
 use crate::version::Version;
 use crate::wire::{
-    Check, Context, Decoded, Mode, Plain, Reader, Scope, Sink, VARINT_MAX, VarInt, Writer, check_binary,
-    check_str, check_text, check_topic, invalid, utf8, varint_len,
+    Check, Context, Decoded, Mode, Plain, Reader, Scope, Sink, VARINT_MAX, VarInt, Writer, array,
+    check_binary, check_str, check_text, check_topic, invalid, prefixed, text, varint_len,
 };
+#[cfg(not(feature = "small"))]
+use crate::wire::{plain_text_len, plain_topic_len, split_prefixed};
 
 /// The wire type of a value with the rule for it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -122,6 +124,17 @@ impl Kind {
         self != Self::PositiveVarint || number as usize <= VARINT_MAX
     }
 
+    /// The number of bytes that a number takes.
+    #[inline(always)]
+    fn len(self, number: u32) -> usize {
+        match self {
+            Self::Short | Self::PositiveShort => 2,
+            Self::Long | Self::PositiveLong => 4,
+            Self::PositiveVarint => varint_len(number as usize),
+            _ => 1,
+        }
+    }
+
     /// What is behind a value at the front of bytes that were validated.
     #[cfg(not(feature = "small"))]
     #[inline(always)]
@@ -198,17 +211,25 @@ impl<'a> Raw<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn check(self, kind: Kind, cx: Context, field: Field) -> Check {
         match self {
-            Self::Number(number) if kind.allows(number) => Ok(match kind {
-                Kind::Short | Kind::PositiveShort => 2,
-                Kind::Long | Kind::PositiveLong => 4,
-                Kind::PositiveVarint => varint_len(number as usize),
-                _ => 1,
-            }),
+            Self::Number(number) if kind.allows(number) => Ok(kind.len(number)),
             Self::Number(_) => Err(invalid(cx, ErrorKind::PropertyValue, field)),
             Self::Text(topic) if kind == Kind::Topic => check_str(cx, field, topic, check_topic(topic)),
             Self::Text(text) => check_text(cx, field, text),
             Self::Binary(bytes) => check_binary(cx, field, bytes),
             Self::Pair(name, value) => Ok(check_text(cx, field, name)? + check_text(cx, field, value)?),
+        }
+    }
+
+    /// The number of bytes that it takes, if it is obviously right.
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    pub(super) fn plain_len(self, kind: Kind) -> Option<usize> {
+        match self {
+            Self::Number(number) => kind.allows(number).then(|| kind.len(number)),
+            Self::Text(topic) if kind == Kind::Topic => plain_topic_len(topic),
+            Self::Text(text) => plain_text_len(text),
+            Self::Binary(bytes) => self.fits(kind).then_some(2 + bytes.len()),
+            Self::Pair(name, value) => Some(plain_text_len(name)? + plain_text_len(value)?),
         }
     }
 
@@ -228,56 +249,25 @@ impl<'a> Raw<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn write<S: Sink + ?Sized>(self, id: PropertyId, kind: Kind, out: &mut Writer<'_, S>) {
         let id = id.number();
-        let mut prefixed = |bytes: &[u8]| {
-            let [high, low] = (bytes.len() as u16).to_be_bytes();
-            out.bytes(&[id, high, low]);
-            out.bytes(bytes);
-        };
         match self {
             Self::Number(number) => {
                 let [a, b, c, d] = number.to_be_bytes();
                 match kind {
-                    Kind::Short | Kind::PositiveShort => out.bytes(&[id, c, d]),
-                    Kind::Long | Kind::PositiveLong => out.bytes(&[id, a, b, c, d]),
+                    Kind::Short | Kind::PositiveShort => out.tagged(id, [c, d]),
+                    Kind::Long | Kind::PositiveLong => out.tagged(id, [a, b, c, d]),
                     Kind::PositiveVarint => {
                         out.u8(id);
                         out.varint(number as usize);
                     }
-                    _ => out.bytes(&[id, d]),
+                    _ => out.tagged(id, [d]),
                 }
             }
-            Self::Text(text) => prefixed(text.as_bytes()),
-            Self::Binary(bytes) => prefixed(bytes),
+            Self::Text(text) => out.tagged_binary(id, text.as_bytes()),
+            Self::Binary(bytes) => out.tagged_binary(id, bytes),
             Self::Pair(name, value) => {
-                prefixed(name.as_bytes());
+                out.tagged_binary(id, name.as_bytes());
                 out.str(value);
             }
         }
     }
-}
-
-#[inline(always)]
-fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
-    let (array, behind) = bytes.split_first_chunk()?;
-    *bytes = behind;
-    Some(*array)
-}
-
-/// What is behind two length bytes, and what is behind that.
-#[cfg_attr(not(feature = "small"), inline(always))]
-fn split_prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (len, rest) = bytes.split_first_chunk()?;
-    rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))
-}
-
-#[cfg_attr(not(feature = "small"), inline(always))]
-fn prefixed<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (taken, behind) = split_prefixed(bytes)?;
-    *bytes = behind;
-    Some(taken)
-}
-
-#[cfg_attr(not(feature = "small"), inline(always))]
-fn text<'a>(bytes: &mut &'a [u8]) -> Option<&'a str> {
-    utf8(prefixed(bytes)?).ok()
 }

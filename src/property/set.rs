@@ -15,6 +15,11 @@ impl PropertySet {
     /// The empty set.
     pub const EMPTY: Self = Self(0);
 
+    #[cfg(not(feature = "small"))]
+    const fn of(id: PropertyId) -> Self {
+        Self(1 << id as u8)
+    }
+
     /// Whether `id` is in the set.
     #[inline(always)]
     pub const fn contains(self, id: PropertyId) -> bool {
@@ -133,6 +138,31 @@ impl Usual {
     #[inline(always)]
     fn of(cx: Context) -> Self {
         USUAL.get(cx.scope.index()).copied().unwrap_or(Self::NOTHING)
+    }
+}
+
+/// What may still come in a section, as far as nobody needs to look closer: Authentication Data may need a method with it.
+#[cfg(not(feature = "small"))]
+pub(super) struct Open {
+    set: PropertySet,
+    often: PropertySet,
+}
+
+#[cfg(not(feature = "small"))]
+impl Open {
+    #[inline(always)]
+    pub(super) fn of(cx: Context) -> Self {
+        const DATA: PropertySet = PropertySet::of(PropertyId::AuthenticationData);
+        let Usual { once, often } = Usual::of(cx);
+        Self { set: PropertySet(once.0 & !DATA.0), often }
+    }
+
+    /// Takes one, if it may come.
+    #[inline(always)]
+    pub(super) fn take(&mut self, id: PropertyId) -> bool {
+        let may_come = self.set.contains(id);
+        self.set.0 &= !PropertySet::of(id).0 | self.often.0;
+        may_come
     }
 }
 

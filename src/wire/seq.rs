@@ -97,6 +97,13 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
     /// Checks one element of the caller's; gives the number of bytes it takes.
     fn check(&self, cx: Context) -> Check;
 
+    /// The number of bytes that a list of the caller's takes, if a quick look finds it right.
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
+    fn plain_len(_: &[Self], _: Context) -> Option<usize> {
+        None
+    }
+
     /// Checks a list of the caller's; gives the number of bytes it takes.
     fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
         sum(cx, list, |element| element.check(cx))
@@ -221,12 +228,25 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     pub(crate) fn check(&self, cx: Context) -> Check {
         match (self.inner, self.hidden) {
             // The usual list is the caller's, and a slice is walked more easily than either.
-            (Inner::List(list), Unseen::NOTHING) => Self::check_list(list, cx),
+            (Inner::List(list), Unseen::NOTHING) => {
+                #[cfg(not(feature = "small"))]
+                if let Some(len) = Self::plain_len(list, cx) {
+                    return Ok(len);
+                }
+                Self::check_list(list, cx)
+            }
             _ => match self.known_good(cx) {
                 Some(bytes) => Ok(bytes.len()),
                 None => Self::check_iter(self.iter(), cx),
             },
         }
+    }
+
+    #[cfg(not(feature = "small"))]
+    #[inline(never)]
+    fn plain_len(list: &[T], cx: Context) -> Option<usize> {
+        // So few don't make a sum overflow.
+        if list.len() <= SHORT { T::plain_len(list, cx) } else { None }
     }
 
     #[inline(never)]
@@ -245,17 +265,31 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
         if self.is_empty() { Err(invalid(cx, ErrorKind::EmptyList, field)) } else { self.check(cx) }
     }
 
-    /// Writes the list, which was checked for `cx`.
+    /// Writes the list, which was checked for `cx` and takes `len` bytes.
     #[inline(always)]
-    pub(crate) fn write<S: Sink + ?Sized>(&self, cx: Context, out: &mut Writer<'_, S>) {
+    pub(crate) fn write<S: Sink + ?Sized>(&self, cx: Context, len: usize, out: &mut Writer<'_, S>) {
+        if len == 0 {
+            return;
+        }
         match (self.inner, self.hidden) {
-            (Inner::List(&[]), _) => {}
-            (Inner::List(list), Unseen::NOTHING) => Self::write_list(list, out),
+            (Inner::List(list), Unseen::NOTHING) => match out.lend(len) {
+                Some(room) => Self::fill(list, room),
+                None => Self::write_list(list, out),
+            },
             _ => match self.known_good(cx) {
                 Some(bytes) => out.bytes(bytes),
-                None => Self::write_iter(self.iter(), out),
+                None => match out.lend(len) {
+                    Some(mut room) => Self::write_iter(self.iter(), &mut Writer(&mut room)),
+                    None => Self::write_iter(self.iter(), out),
+                },
             },
         }
+    }
+
+    /// Takes what is left of the room by value, so that it lives in registers.
+    #[inline(never)]
+    fn fill(list: &[T], mut room: &mut [u8]) {
+        T::write_all(list, &mut Writer(&mut room));
     }
 
     #[inline(never)]
@@ -268,6 +302,10 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
         list.for_each(|element| element.write(out));
     }
 }
+
+/// How many elements a list has at most that is worth a quick look.
+#[cfg(not(feature = "small"))]
+const SHORT: usize = 1024;
 
 /// Each of them is a byte.
 impl Seq<'_, ReasonCode> {
@@ -425,10 +463,9 @@ impl<'a, T: Element<'a>> Iterator for Iter<'a, T> {
             let element = match &mut self.source {
                 Source::Wire { rest: [], .. } => None,
                 Source::Wire { rest, cx, .. } => {
-                    let element = T::again(rest, *cx);
-                    if element.is_none() {
-                        *rest = &[];
-                    }
+                    let mut behind = *rest;
+                    let element = T::again(&mut behind, *cx);
+                    *rest = if element.is_some() { behind } else { &[] };
                     element
                 }
                 Source::List(list) => list.next().copied(),

@@ -30,6 +30,16 @@ pub trait Sink {
 
     /// Takes `bytes`.
     fn put(&mut self, bytes: &[u8]);
+
+    /// Lends the room of the next `n` bytes, all of which are written there instead of being [`put`](Self::put).
+    ///
+    /// Encoders ask for it once `reserve` has granted as much. `None`, as in a sink that does not say otherwise: it has
+    /// to be given its bytes.
+    #[inline(always)]
+    fn lend(&mut self, n: usize) -> Option<&mut [u8]> {
+        let _ = n;
+        None
+    }
 }
 
 impl<S: Sink + ?Sized> Sink for &mut S {
@@ -41,6 +51,11 @@ impl<S: Sink + ?Sized> Sink for &mut S {
     #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         (**self).put(bytes);
+    }
+
+    #[inline(always)]
+    fn lend(&mut self, n: usize) -> Option<&mut [u8]> {
+        (**self).lend(n)
     }
 }
 
@@ -63,6 +78,13 @@ impl Sink for &mut [u8] {
             None => &mut [],
         };
     }
+
+    #[inline(always)]
+    fn lend(&mut self, n: usize) -> Option<&mut [u8]> {
+        let (lent, rest) = core::mem::take(self).split_at_mut_checked(n).unwrap_or_default();
+        *self = rest;
+        Some(lent)
+    }
 }
 
 /// Copies to a slice of the same length. Where code has to be small, the compiler does not look into `copy_from_slice`, and
@@ -70,10 +92,30 @@ impl Sink for &mut [u8] {
 #[inline(always)]
 fn copy(from: &[u8], to: &mut [u8]) {
     if cfg!(feature = "small") {
-        to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+        return to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
+    }
+    // What is short takes less time to copy than to have it copied: its first and its last bytes, which may overlap.
+    let len = from.len();
+    let copied = if len >= 16 {
+        len <= 32 && copy_ends::<16>(from, to) || len <= 64 && copy_ends::<32>(from, to)
     } else {
+        copy_ends::<8>(from, to)
+            || copy_ends::<4>(from, to)
+            || copy_ends::<2>(from, to)
+            || copy_ends::<1>(from, to)
+    };
+    if !copied {
         to.copy_from_slice(from);
     }
+}
+
+/// Copies the first `N` bytes and the last, if there are as many.
+#[inline(always)]
+fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
+    let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else { return false };
+    to.first_chunk_mut().into_iter().for_each(|to| *to = *first);
+    to.last_chunk_mut().into_iter().for_each(|to| *to = *last);
+    true
 }
 
 #[cfg(feature = "alloc")]
@@ -90,6 +132,9 @@ impl Sink for alloc::vec::Vec<u8> {
     }
 }
 
+/// Whether there is a way of its own for what is usual.
+const FAST: bool = !cfg!(feature = "small");
+
 /// Writes the wire types to a sink that has room.
 pub(crate) struct Writer<'s, S: ?Sized>(pub(crate) &'s mut S);
 
@@ -99,22 +144,75 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
         self.0.put(bytes);
     }
 
+    /// The room of the next `n` bytes, if the sink lends any: bytes that are written there need no call to be copied.
+    #[inline(always)]
+    pub(crate) fn lend(&mut self, n: usize) -> Option<&mut [u8]> {
+        if FAST { self.0.lend(n) } else { None }
+    }
+
+    #[inline(always)]
+    pub(crate) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
+        match self.lend(N).and_then(|room| room.first_chunk_mut()) {
+            Some(room) => *room = bytes,
+            None => self.bytes(&bytes),
+        }
+    }
+
+    /// A byte, and so many behind it.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
+        match self.lend(1 + N).and_then(|room| room.split_first_mut()) {
+            Some((first, behind)) => {
+                *first = tag;
+                behind.first_chunk_mut().into_iter().for_each(|room| *room = bytes);
+            }
+            None => {
+                self.u8(tag);
+                self.bytes(&bytes);
+            }
+        }
+    }
+
+    /// A byte, and behind it what [`binary`](Self::binary) writes.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) fn tagged_binary(&mut self, tag: u8, bytes: &[u8]) {
+        match self.lend(3 + bytes.len()).and_then(|room| room.split_first_mut()) {
+            Some((first, mut behind)) => {
+                *first = tag;
+                Writer(&mut behind).binary(bytes);
+            }
+            None => {
+                self.u8(tag);
+                self.binary(bytes);
+            }
+        }
+    }
+
     #[cfg_attr(not(feature = "small"), inline(always))]
     #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn u8(&mut self, value: u8) {
-        self.bytes(&[value]);
+        self.array([value]);
     }
 
     #[inline(always)]
     pub(crate) fn u16(&mut self, value: u16) {
-        self.bytes(&value.to_be_bytes());
+        self.array(value.to_be_bytes());
     }
 
     /// Two length bytes and `bytes`, of which there are at most 65,535.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn binary(&mut self, bytes: &[u8]) {
-        self.u16(bytes.len() as u16);
-        self.bytes(bytes);
+        let len = (bytes.len() as u16).to_be_bytes();
+        match self.lend(2 + bytes.len()).and_then(|room| room.split_first_chunk_mut()) {
+            Some((room, behind)) => {
+                *room = len;
+                copy(bytes, behind);
+            }
+            None => {
+                self.bytes(&len);
+                self.bytes(bytes);
+            }
+        }
     }
 
     #[inline(always)]
@@ -125,32 +223,26 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn varint(&mut self, value: usize) {
-        if value < 0x80 && !cfg!(feature = "small") { self.u8(value as u8) } else { self.long_varint(value) }
+        let mut rest = value;
+        while rest >= 0x80 {
+            self.u8(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        self.u8(rest as u8);
     }
 
     /// A fixed header, and the two bytes that nearly every body begins with.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn start(&mut self, first: u8, body: usize, [a, b]: [u8; 2]) {
         match body {
-            0..=127 if !cfg!(feature = "small") => self.bytes(&[first, body as u8, a, b]),
-            128..=16_383 if !cfg!(feature = "small") => {
-                self.bytes(&[first, body as u8 | 0x80, (body >> 7) as u8, a, b]);
-            }
+            0..=127 if FAST => self.array([first, body as u8, a, b]),
+            128..=16_383 if FAST => self.array([first, body as u8 | 0x80, (body >> 7) as u8, a, b]),
             _ => {
                 self.u8(first);
                 self.varint(body);
-                self.bytes(&[a, b]);
+                self.array([a, b]);
             }
         }
-    }
-
-    #[inline(never)]
-    fn long_varint(&mut self, mut value: usize) {
-        while value >= 0x80 {
-            self.u8(value as u8 | 0x80);
-            value >>= 7;
-        }
-        self.u8(value as u8);
     }
 }
 
@@ -192,6 +284,8 @@ pub(crate) struct Lengths {
     /// Of the properties, and of those of the will.
     pub(crate) properties: usize,
     pub(crate) will: usize,
+    /// Of the list behind them.
+    pub(crate) list: usize,
 }
 
 impl Lengths {
@@ -200,7 +294,7 @@ impl Lengths {
         if body > varint::MAX {
             return Err(invalid(cx, ErrorKind::TooLong, Field::Packet));
         }
-        Ok(Self { body, properties, will: 0 })
+        Ok(Self { body, properties, will: 0, list: 0 })
     }
 
     /// Of the whole packet.
@@ -234,6 +328,16 @@ pub(crate) fn encode(packet: &impl Encode, cx: Context, out: &mut (impl Sink + ?
     if !out.reserve(needed) {
         return Err(EncodeError::NoRoom { needed });
     }
-    packet.write(cx, lengths, &mut Writer(out));
+    write(packet, cx, lengths, needed, out);
     Ok(needed)
+}
+
+/// Writes a packet that was checked and takes `needed` bytes, for which there is room.
+#[inline(always)]
+fn write(packet: &impl Encode, cx: Context, lengths: Lengths, needed: usize, out: &mut (impl Sink + ?Sized)) {
+    let out = &mut Writer(out);
+    match out.lend(needed) {
+        Some(mut room) => packet.write(cx, lengths, &mut Writer(&mut room)),
+        None => packet.write(cx, lengths, out),
+    }
 }

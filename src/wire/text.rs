@@ -58,6 +58,31 @@ fn are_plain<const LOWEST: i8, const N: usize>(bytes: &[u8]) -> bool {
     !last.iter().zip(first).fold(false, |odd, (&a, &b)| odd | is_odd(a) | is_odd(b))
 }
 
+/// The number of bytes that text takes with its length in front, if it is obviously right as text or as a topic.
+#[cfg(not(feature = "small"))]
+#[inline(always)]
+pub(crate) fn plain_text_len(text: &str) -> Option<usize> {
+    plain_len::<TEXT>(text.as_bytes())
+}
+
+#[cfg(not(feature = "small"))]
+#[inline(always)]
+pub(crate) fn plain_topic_len(topic: &str) -> Option<usize> {
+    if topic.is_empty() { None } else { plain_len::<TOPIC>(topic.as_bytes()) }
+}
+
+#[cfg(not(feature = "small"))]
+#[inline(always)]
+pub(crate) fn plain_filter_len(filter: &str, version: Version) -> Option<usize> {
+    (check_filter(filter, version).is_ok() && filter.len() <= 65_535).then_some(2 + filter.len())
+}
+
+#[cfg(not(feature = "small"))]
+#[inline(always)]
+fn plain_len<const LOWEST: i8>(bytes: &[u8]) -> Option<usize> {
+    (is_plain::<LOWEST>(bytes) && bytes.len() <= 65_535).then_some(2 + bytes.len())
+}
+
 /// Text: well-formed UTF-8 `[MQTT-1.5.3-1]` `[MQTT-1.5.4-1]`.
 #[cfg_attr(not(feature = "small"), inline(always))]
 #[cfg_attr(feature = "small", inline(never))]
@@ -223,16 +248,32 @@ pub(crate) fn find_wildcard(bytes: &[u8]) -> Option<usize> {
         return bytes.iter().position(|&byte| is_wildcard(byte));
     }
     let mut rest = bytes;
-    while let Some((word, behind)) = rest.split_first_chunk() {
+    loop {
         // Wildcards become zeros, and the lowest high bit is that of the first of them.
-        let others = u64::from_le_bytes(*word) & lanes(0xF7) ^ lanes(0x23);
+        let others = word(rest) & lanes(0xF7) ^ lanes(0x23);
         let found = others.wrapping_sub(lanes(1)) & !others & lanes(0x80);
         if found != 0 {
             return Some(bytes.len() - rest.len() + found.trailing_zeros() as usize / 8);
         }
-        rest = behind;
+        rest = rest.get(8..)?;
     }
-    Some(bytes.len() - rest.len() + rest.iter().position(|&byte| is_wildcard(byte))?)
+}
+
+/// The first eight bytes, or all and zeros behind them.
+#[inline(always)]
+fn word(bytes: &[u8]) -> u64 {
+    if let Some(word) = bytes.first_chunk() {
+        return u64::from_le_bytes(*word);
+    }
+    // The first and the last ones may overlap, which does no harm.
+    let len = bytes.len() as u32;
+    if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u64::from(u32::from_le_bytes(*first)) | u64::from(u32::from_le_bytes(*last)) << (8 * (len - 4))
+    } else if let (Some(first), Some(last)) = (bytes.first_chunk(), bytes.last_chunk()) {
+        u64::from(u16::from_le_bytes(*first)) | u64::from(u16::from_le_bytes(*last)) << (8 * (len - 2))
+    } else {
+        bytes.first().copied().unwrap_or_default().into()
+    }
 }
 
 /// `+` is 0x2B and `#` 0x23: alike but for bit 3.
