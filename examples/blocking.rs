@@ -198,7 +198,9 @@ impl App<'_> {
                 if client.session().flight(id) == Some(Flight::Released) {
                     return Ok(true);
                 }
-                client.requeue(id, out)?;
+                client
+                    .requeue(id, out)
+                    .map_err(|why| Failure::Final(format!("the message can't be sent again: {why}")))?;
             }
             (Event::Connected(connack), Task::Subscribe { filter, .. })
                 if !(connack.session_present && self.subscribed) =>

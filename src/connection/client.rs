@@ -15,7 +15,8 @@ use crate::time::Instant;
 use crate::version::{Sender, Version};
 use crate::wire::{Encode, Frame, Scope, Seq, Sink};
 
-/// The client's side of a connection.
+/// The client's side of a connection. What both sides have (`handle`, `publish`, `ack`, `disconnect`, `poll_timeout` and
+/// more) is in [`Connection`].
 ///
 /// ```
 /// use sans_mqtt::{Client, Config, Connect, Event, Fixed, Instant, Session, Step, Version, Wait};
@@ -66,6 +67,9 @@ impl<S: Store, A: Aliases> Client<S, A> {
     }
 
     /// Sends CONNECT, once. The limits of the [`Config`] are added to its properties, where they must not be.
+    ///
+    /// Without Clean Start a server of 5.0 that has a session while this client's does not
+    /// [exist](Session::exists) ends the connection `[MQTT-3.2.2-4]`.
     ///
     /// # Errors
     ///

@@ -22,7 +22,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.eof = true;
     }
 
-    /// Says farewell and closes, without waiting for anything.
+    /// Says farewell and closes, without waiting for anything: write out the sink and close the transport. Nothing can be
+    /// sent any more, and another `disconnect` is [`UsageError::NotConnected`].
     ///
     /// The time of the end, from which the session and the delay of a will are counted, is the last that was told: after a
     /// silence, tell the present with [`handle_timeout`](Self::handle_timeout) first.

@@ -274,7 +274,7 @@ impl Event<'_> {
     }
 }
 
-/// A message that came.
+/// A message that came. Its topic, for which an alias may stand, is told by [`Connection::topic`](crate::Connection::topic).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Incoming<'i> {
     pub(crate) topic: &'i str,

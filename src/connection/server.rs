@@ -16,7 +16,8 @@ use crate::time::Instant;
 use crate::version::{Sender, Version};
 use crate::wire::{Frame, PacketType, Scope, Seq, Sink, Unseen};
 
-/// The server's side of a connection with one client.
+/// The server's side of a connection with one client. What both sides have (`handle`, `publish`, `ack`, `disconnect`,
+/// `poll_timeout` and more) is in [`Connection`].
 ///
 /// ```
 /// use sans_mqtt::{Config, Event, Heap, Instant, Properties, Server, Session, Step, Wait};
