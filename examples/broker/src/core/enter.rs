@@ -40,6 +40,7 @@ impl Broker {
         let will = connect.will.map(|will| Testament::new(&will)).transpose()?;
         link.entry = Some(Box::new(Entry {
             name: connect.client_id.into(),
+            user: connect.user_name.map(Into::into),
             clean_start: connect.clean_start,
             will,
             method: connect.properties.authentication_method().map(Into::into),
@@ -90,7 +91,8 @@ impl Broker {
             Verdict::Accept(admitted) if is_open => self.admit_again(link, admitted),
             Verdict::Accept(admitted) => return self.enter(id, link, admitted),
             Verdict::Reject(reason) => {
-                info!(address = link.peer.shown(), client_id = entry.name, %reason, "refused");
+                let (address, user) = (link.peer.shown(), entry.user.as_deref());
+                info!(address, client_id = entry.name, user, %reason, "refused");
                 link.end(reason, self.now);
             }
             Verdict::Continue(_, exchange) => entry.exchange = Some(exchange),
@@ -118,7 +120,8 @@ impl Broker {
         let access = self.gate.access(&admitted.who, &entry.name);
         let will = entry.will.as_ref();
         if let Some(reason) = will.and_then(|will| self.refusal(&access, &will.frame.message())) {
-            info!(address = link.peer.shown(), client_id = entry.name, %reason, "refused because of its will");
+            let (address, user) = (link.peer.shown(), admitted.who.user.as_deref());
+            info!(address, client_id = entry.name, user, %reason, "refused because of its will");
             link.end(reason, self.now);
             return Ok(());
         }
@@ -144,6 +147,7 @@ impl Broker {
         info!(
             address = link.peer.shown(),
             client_id = &*known.name,
+            user = known.who.user.as_deref(),
             version = %server.version(),
             keep_alive = server.keep_alive(),
             resumed = server.agreement().is_some_and(|it| it.session_present),

@@ -45,6 +45,8 @@ pub struct Link {
 #[derive(Default)]
 pub struct Entry {
     pub name: String,
+    /// What it says: nobody has vouched for it yet.
+    pub user: Option<String>,
     pub clean_start: bool,
     pub will: Option<Testament>,
     /// How it authenticates.
