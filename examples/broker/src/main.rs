@@ -1,6 +1,6 @@
 //! The program: options, logs, listeners, signals.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -54,12 +54,21 @@ fn start(options: &Options) -> Result<(), Failure> {
 }
 
 fn passwd(user: &str, kind: HashKind) -> Result<(), Failure> {
-    let mut password = String::new();
-    let read = io::stdin().read_line(&mut password);
-    read.map_err(|error| Failure::System(format!("can't read the password: {error}")))?;
+    let password =
+        read_password().map_err(|error| Failure::System(format!("can't read the password: {error}")))?;
     let entry = entry(user, password.trim_end_matches(['\n', '\r']), kind).map_err(Failure::Options)?;
     let written = writeln!(io::stdout(), "{entry}");
     written.map_err(|error| Failure::System(format!("can't write the line: {error}")))
+}
+
+/// Reads a line, which is not shown at a terminal.
+fn read_password() -> io::Result<String> {
+    if io::stdin().is_terminal() {
+        eprint!("Password: ");
+        return rpassword::read_password();
+    }
+    let mut line = String::new();
+    io::stdin().read_line(&mut line).map(|_| line)
 }
 
 async fn run(options: &Options, tls: Option<Arc<Tls>>) -> Result<(), Failure> {
