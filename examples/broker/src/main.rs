@@ -17,7 +17,7 @@ use broker::options::{Options, Task};
 use clap::Parser;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
-use tracing::{error, info};
+use tracing::{error, info, warn};
 
 /// Why the broker can't work.
 enum Failure {
@@ -76,6 +76,7 @@ async fn run(options: &Options, tls: Option<Arc<Tls>>) -> Result<(), Failure> {
         Signals::new().map_err(|error| Failure::System(format!("can't hear signals: {error}")))?;
     let clock = Clock::default();
     let gate = Gate::new(&options.access).map_err(|error| Failure::Options(error.to_string()))?;
+    let is_open = gate.is_open();
     let mut broker = Broker::new(options.settings(), gate, clock.now());
     if let Some(directory) = &options.sessions.persistence {
         let disk = Sqlite::open(directory, options.sessions.sync);
@@ -91,6 +92,10 @@ async fn run(options: &Options, tls: Option<Arc<Tls>>) -> Result<(), Failure> {
         let address = listener.address().map_err(failed)?;
         // Other programs wait for this line. If nobody reads it, that is fine, too.
         let _ = writeln!(io::stdout(), "listening on {address}");
+        let needs_certificate = address.scheme.is_tls() && options.tls.require_client_certificate;
+        if is_open && !address.is_loopback() && !needs_certificate {
+            warn!(%address, "anybody who gets here may do everything: see --password-file and --acl-file");
+        }
         listeners.push(listener);
     }
     // When this is dropped, nobody is let in any more.

@@ -112,6 +112,11 @@ impl Gate {
         }
     }
 
+    /// Whether anybody may come in, and do everything.
+    pub fn is_open(&self) -> bool {
+        self.0.admits_anonymous() && self.0.acl.is_none()
+    }
+
     /// Decides on a CONNECT: looks at its client identifier, user name, password, Authentication Method and Data.
     ///
     /// A user name counts only if somebody vouches for it: a password, a token, or a certificate. Whoever fails is told the same,

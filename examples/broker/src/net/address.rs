@@ -1,6 +1,7 @@
 //! Where to listen, as it is written on the command line.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 
 /// What is spoken on a listener below MQTT.
@@ -33,6 +34,11 @@ pub struct Address {
 impl Address {
     pub fn local(port: u16) -> Self {
         Self { scheme: Scheme::Tcp, host: "127.0.0.1".into(), port }
+    }
+
+    /// Whether only programs of this machine reach it. Of a name that is not known.
+    pub fn is_loopback(&self) -> bool {
+        self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 }
 
@@ -85,6 +91,21 @@ impl fmt::Display for Address {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_this_machine_alone_is_known() {
+        for (text, expected) in [
+            ("1883", true),
+            ("tls://127.1.2.3", true),
+            ("[::1]", true),
+            ("[::ffff:127.0.0.1]", true),
+            ("0.0.0.0", false),
+            ("[::]", false),
+            ("192.0.2.1", false),
+        ] {
+            assert_eq!(text.parse::<Address>().unwrap().is_loopback(), expected, "{text}");
+        }
+    }
 
     #[test]
     fn addresses_are_read_and_written() {
