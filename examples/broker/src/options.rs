@@ -12,7 +12,7 @@ use crate::net::address::Address;
 
 /// An MQTT broker for 3.1, 3.1.1 and 5.0.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "broker", max_term_width = 100, args_conflicts_with_subcommands = true)]
+#[command(name = "broker", version, max_term_width = 100, args_conflicts_with_subcommands = true)]
 pub struct Options {
     #[command(subcommand)]
     pub task: Option<Task>,
@@ -274,10 +274,14 @@ impl Options {
     ///
     /// A sentence that says what does not.
     pub fn check(&self) -> Result<(), String> {
-        let tls = self.addresses.iter().find(|address| address.scheme.is_tls());
-        match tls.filter(|_| self.tls.cert.is_none()) {
-            Some(address) => Err(format!("{address} needs --cert FILE and --key FILE")),
-            None => Ok(()),
+        let Self { tls, access, .. } = self;
+        match self.addresses.iter().find(|address| address.scheme.is_tls()) {
+            Some(address) if tls.cert.is_none() => Err(format!("{address} needs --cert FILE and --key FILE")),
+            address if access.use_identity_as_username && address.and(tls.client_ca.as_ref()).is_none() => {
+                Err("--use-identity-as-username needs --client-ca FILE, and an ADDRESS with tls:// or wss://"
+                    .into())
+            }
+            _ => Ok(()),
         }
     }
 }

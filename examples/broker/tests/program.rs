@@ -138,7 +138,7 @@ fn an_option_that_can_t_work_is_told_in_a_sentence() {
         (&["::1"], "brackets"),
         (&["tls://127.0.0.1:0"], "--cert"),
         (&["--cert", "a.pem"], "--key"),
-        (&["--cert", "no-such-file", "--key", "no-such-file"], "no-such-file"),
+        (&["--cert", "no-such-file", "--key", "Cargo.toml"], "--cert no-such-file: No such file"),
         (&["--cert", "Cargo.toml", "--key", "Cargo.toml"], "no certificate"),
         (&["--client-ca", "a.pem"], "--cert"),
         (&["--max-qos", "3"], "0, 1 or 2"),
@@ -146,7 +146,11 @@ fn an_option_that_can_t_work_is_told_in_a_sentence() {
         (&["--protocol-versions", "3.1,4"], "3.1.1"),
         (&["--retain-available", "maybe"], "true"),
         (&["--sync", "true"], "--persistence"),
+        (&["--use-identity-as-username", "true"], "--client-ca"),
+        (&["--use-identity-as-username", "true", "--cert", "a", "--key", "a", "--client-ca", "a"], "tls://"),
         (&["--log", "info,broker=loud"], "loud"),
+        (&["--log", "chatty"], "chatty"),
+        (&["--log", "broker::nett=debug"], "broker::nett"),
         (&["--no-such-option"], "--no-such-option"),
     ] {
         let Output { status, stdout, stderr } = broker(arguments).output().unwrap();
@@ -159,9 +163,40 @@ fn an_option_that_can_t_work_is_told_in_a_sentence() {
     }
     // That is no fault of the options.
     let mut first = Running::start(&["0"]);
-    let taken = broker(&[&first.address()]).output().unwrap();
-    assert_eq!(taken.status.code(), Some(1));
-    assert!(String::from_utf8(taken.stderr).unwrap().contains("can't listen"));
+    for (arguments, word) in [(&[&first.address()[..]][..], "can't listen"), (&["paswd", "anna"], "passwd")] {
+        let failed = broker(arguments).output().unwrap();
+        assert_eq!(failed.status.code(), Some(1), "{arguments:?}");
+        assert!(String::from_utf8(failed.stderr).unwrap().contains(word), "{arguments:?}");
+    }
+}
+
+#[test]
+fn it_tells_its_version() {
+    let output = broker(&["--version"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout, concat!("broker ", env!("CARGO_PKG_VERSION"), "\n").as_bytes());
+}
+
+#[test]
+fn it_warns_if_anybody_may_do_everything() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let file = file.to_str().unwrap();
+    for (arguments, warns) in [
+        (&["0.0.0.0:0"][..], true),
+        (&["[::]:0"], true),
+        (&["127.0.0.1:0", "[::1]:0"], false),
+        (&["0.0.0.0:0", "--password-file", file], false),
+        (&["0.0.0.0:0", "--password-file", file, "--allow-anonymous", "true"], true),
+        (&["0.0.0.0:0", "--acl-file", file], false),
+    ] {
+        let mut broker = Running::start(&[arguments, &["--log", "warn"]].concat());
+        broker.address();
+        broker.signal("TERM");
+        let (code, log) = broker.end();
+        assert_eq!((code, log.contains("anybody")), (Some(0), warns), "{arguments:?}: {log}");
+    }
 }
 
 /// `IDLE_CONNECTIONS=10000 cargo test -p broker --test program idle -- --nocapture` measures it with more.
@@ -226,5 +261,13 @@ fn passwords_that_it_writes_let_users_in() {
         [("anna", "pencil", 0), ("anna", "rubber", 5), ("bert", "rubber", 0), ("carl", "pencil", 5)]
     {
         assert_eq!(log_in(&address, user, password).1, code, "{user}");
+    }
+    broker.signal("TERM");
+    let (_, log) = broker.end();
+    for (what, user) in
+        [("connected", "anna"), ("refused", "anna"), ("connected", "bert"), ("refused", "carl")]
+    {
+        let is_it = |line: &str| line.contains(what) && line.contains(&format!("user=\"{user}\""));
+        assert!(log.lines().any(is_it), "{what} {user}: {log}");
     }
 }

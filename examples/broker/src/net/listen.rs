@@ -42,7 +42,15 @@ impl Listener {
     /// Those of the system.
     pub async fn bind(address: &Address) -> io::Result<Self> {
         let mut result = Err(io::Error::new(io::ErrorKind::NotFound, "the name has no address"));
-        for socket_address in lookup_host((&address.host[..], address.port)).await? {
+        // What is neither an option nor a command is an address: it may have been meant otherwise.
+        let unknown = |error: io::Error| {
+            let what = format!(
+                "{error}; {:?} is taken for the name of a host, the only command is passwd",
+                address.host
+            );
+            io::Error::new(error.kind(), what)
+        };
+        for socket_address in lookup_host((&address.host[..], address.port)).await.map_err(unknown)? {
             result = listen(socket_address);
             if result.is_ok() {
                 break;

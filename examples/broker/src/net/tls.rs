@@ -1,6 +1,7 @@
 //! TLS: certificates from files, and who a client is by its own.
 
 use std::fmt::Display;
+use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -67,8 +68,9 @@ impl Tls {
 fn read(options: &TlsOptions) -> Result<ServerConfig, String> {
     let (cert, key) =
         options.cert.as_deref().zip(options.key.as_deref()).ok_or("TLS needs --cert and --key")?;
-    let chain = certificates(cert)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(key, error))?;
+    let chain = certificates("--cert", cert)?;
+    let private = PrivateKeyDer::from_pem_slice(&content("--key", key)?);
+    let private = private.map_err(|error| unusable("--key", key, error))?;
     let provider = Arc::new(ring::default_provider());
     let builder = ServerConfig::builder_with_provider(provider.clone())
         .with_safe_default_protocol_versions()
@@ -77,15 +79,16 @@ fn read(options: &TlsOptions) -> Result<ServerConfig, String> {
         None => builder.with_no_client_auth(),
         Some(file) => {
             let mut roots = RootCertStore::empty();
-            for certificate in certificates(file)? {
-                roots.add(certificate).map_err(|error| unreadable(file, error))?;
+            let unusable = |error: &dyn Display| unusable("--client-ca", file, error);
+            for certificate in certificates("--client-ca", file)? {
+                roots.add(certificate).map_err(|error| unusable(&error))?;
             }
             let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider);
             let verifier = match options.require_client_certificate {
                 true => verifier,
                 false => verifier.allow_unauthenticated(),
             };
-            builder.with_client_cert_verifier(verifier.build().map_err(|error| unreadable(file, error))?)
+            builder.with_client_cert_verifier(verifier.build().map_err(|error| unusable(&error))?)
         }
     };
     builder
@@ -93,14 +96,18 @@ fn read(options: &TlsOptions) -> Result<ServerConfig, String> {
         .map_err(|error| format!("{} and {} do not go together: {error}", cert.display(), key.display()))
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let read = CertificateDer::pem_file_iter(file).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    let all = read.map_err(|error| unreadable(file, error))?;
-    if all.is_empty() { Err(format!("{} has no certificate", file.display())) } else { Ok(all) }
+fn certificates(option: &str, file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let read = CertificateDer::pem_slice_iter(&content(option, file)?).collect::<Result<Vec<_>, _>>();
+    let all = read.map_err(|error| unusable(option, file, error))?;
+    if all.is_empty() { Err(unusable(option, file, "it has no certificate")) } else { Ok(all) }
 }
 
-fn unreadable(file: &Path, error: impl Display) -> String {
-    format!("can't use {}: {error}", file.display())
+fn content(option: &str, file: &Path) -> Result<Vec<u8>, String> {
+    fs::read(file).map_err(|error| unusable(option, file, error))
+}
+
+fn unusable(option: &str, file: &Path, error: impl Display) -> String {
+    format!("can't use {option} {}: {error}", file.display())
 }
 
 fn common_name(certificate: &CertificateDer<'_>) -> Option<String> {
