@@ -180,9 +180,16 @@ fn it_tells_its_version() {
 #[test]
 fn it_warns_if_anybody_may_do_everything() {
     let directory = tempfile::tempdir().unwrap();
-    let file = directory.path().join("file");
-    std::fs::write(&file, "").unwrap();
-    let file = file.to_str().unwrap();
+    let file = |name: &str, content: &str| {
+        let path = directory.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let certified = rcgen::generate_simple_self_signed(["localhost".into()]).unwrap();
+    let cert = &file("cert.pem", &certified.cert.pem());
+    let key = &file("key.pem", &certified.signing_key.serialize_pem());
+    let file = &file("empty", "");
+    let tls = ["tls://0.0.0.0:0", "--cert", cert, "--key", key, "--client-ca", cert];
     for (arguments, warns) in [
         (&["0.0.0.0:0"][..], true),
         (&["[::]:0"], true),
@@ -190,6 +197,8 @@ fn it_warns_if_anybody_may_do_everything() {
         (&["0.0.0.0:0", "--password-file", file], false),
         (&["0.0.0.0:0", "--password-file", file, "--allow-anonymous", "true"], true),
         (&["0.0.0.0:0", "--acl-file", file], false),
+        (&tls, true),
+        (&[&tls[..], &["--require-client-certificate", "true"]].concat(), false),
     ] {
         let mut broker = Running::start(&[arguments, &["--log", "warn"]].concat());
         broker.address();
