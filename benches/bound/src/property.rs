@@ -3,7 +3,8 @@
 use crate::packet::{Element, Properties, Source};
 use crate::reader::Reader;
 use crate::table::{
-    AUTH, AUTHENTICATION_DATA, AUTHENTICATION_METHOD, Kind, Place, TOPIC_ALIAS, kind, repeatable,
+    AUTH, AUTHENTICATION_DATA, AUTHENTICATION_METHOD, Kind, Numbers, Place, TOPIC_ALIAS, kind, numbers,
+    repeatable,
 };
 use crate::text::{check_text, check_topic};
 use crate::writer::{VARINT_MAX, binary_len, text_len, topic_len, varint_len};
@@ -44,12 +45,14 @@ impl<'a> Element<'a> for Property<'a> {
 struct Open(u64);
 
 impl Open {
+    /// Takes a property whose kind is known.
     #[inline(always)]
     fn take(&mut self, id: u8, repeatable: u64) -> Checked<()> {
-        if id >= 64 || self.0 >> id & 1 == 0 {
+        let property = 1_u64.wrapping_shl(id.into());
+        if self.0 & property == 0 {
             return Err(Invalid);
         }
-        self.0 &= !(1 << id) | repeatable;
+        self.0 = self.0 & !property | repeatable;
         Ok(())
     }
 
@@ -70,7 +73,7 @@ impl Open {
 #[inline(never)]
 pub(crate) fn check_received(section: &[u8], place: Place) -> Checked<u64> {
     let mut open = Open(place.properties());
-    let repeatable = repeatable(place.scope());
+    let repeatable = repeatable(place.scope()) & place.properties();
     let mut reader = Reader(section);
     while let Some((&id, rest)) = reader.0.split_first() {
         reader.0 = rest;
@@ -136,24 +139,35 @@ impl<'a> Properties<'a> {
             return Err(Invalid);
         }
         let mut open = Open(place.properties());
-        let repeatable = repeatable(place.scope());
+        let repeatable = repeatable(place.scope()) & place.properties();
         let mut len = 0;
-        for Property { id, value } in list {
-            open.take(*id, repeatable)?;
-            len += 1 + match (kind(*id), *value) {
-                (Kind::Flag, Value::Number(0..=1)) => 1,
-                (Kind::Short, Value::Number(0..=0xFFFF))
-                | (Kind::PositiveShort, Value::Number(1..=0xFFFF)) => 2,
-                (Kind::Long, Value::Number(_)) | (Kind::PositiveLong, Value::Number(1..)) => 4,
-                (Kind::PositiveVarint, Value::Number(n @ 1..=VARINT_MAX)) => varint_len(n as usize),
-                (Kind::Text, Value::Text(text)) => text_len(text)?,
-                (Kind::Topic, Value::Text(topic)) => topic_len(topic)?,
-                (Kind::Binary, Value::Binary(bytes)) => binary_len(bytes)?,
-                (Kind::Pair, Value::Pair(name, value)) => text_len(name)? + text_len(value)?,
+        for &Property { id, value } in list {
+            open.take(id, repeatable)?;
+            len += 1 + match value {
+                Value::Number(number) => number_len(id, number)?,
+                Value::Text(text) if kind(id) == Kind::Text => text_len(text)?,
+                Value::Text(topic) if kind(id) == Kind::Topic => topic_len(topic)?,
+                Value::Binary(bytes) if kind(id) == Kind::Binary => binary_len(bytes)?,
+                Value::Pair(name, value) if kind(id) == Kind::Pair => text_len(name)? + text_len(value)?,
                 _ => return Err(Invalid),
             };
         }
         open.finish(place)?;
         Ok(len)
+    }
+}
+
+#[inline(always)]
+fn number_len(id: u8, number: u32) -> Checked<usize> {
+    let Numbers { least, most, len } = numbers(id);
+    if least <= number && number <= most { Ok(len.into()) } else { odd_number_len(id, number) }
+}
+
+#[cold]
+#[inline(never)]
+fn odd_number_len(id: u8, number: u32) -> Checked<usize> {
+    match (kind(id), number) {
+        (Kind::PositiveVarint, 1..=VARINT_MAX) => Ok(varint_len(number as usize)),
+        _ => Err(Invalid),
     }
 }

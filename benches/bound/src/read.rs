@@ -35,8 +35,15 @@ impl<'a> Packet<'a> {
             (table::PUBCOMP, &[high, low]) => Ok(Self::Pubcomp(Ack::short(high, low)?)),
             (table::PINGREQ, []) => Ok(Self::Pingreq),
             (table::PINGRESP, []) => Ok(Self::Pingresp),
+            (table::DISCONNECT, []) => Ok(Self::disconnect()),
             _ => Self::read(Reader(body), place),
         }
+    }
+
+    /// The usual one.
+    #[inline(never)]
+    fn disconnect() -> Self {
+        Self::Disconnect(Outcome { code: 0, properties: List::EMPTY })
     }
 
     #[inline(never)]

@@ -223,7 +223,7 @@ pub(crate) const fn repeatable(scope: u16) -> u64 {
 const EVERYWHERE: u16 = !set!(PINGREQ PINGRESP);
 
 /// What sort of value a property has.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Eq, PartialEq)]
 pub(crate) enum Kind {
     Flag,
     Short,
@@ -294,8 +294,8 @@ static PROPERTIES: [[u64; 16]; 4] = {
 };
 
 /// By identifier.
-static KINDS: [Kind; 64] = {
-    let mut table = [Kind::Unknown; 64];
+static KINDS: [Kind; 256] = {
+    let mut table = [Kind::Unknown; 256];
     let mut row = 0;
     while row < ROWS.len() {
         table[ROWS[row].0 as usize] = ROWS[row].1;
@@ -306,5 +306,38 @@ static KINDS: [Kind; 64] = {
 
 #[inline(always)]
 pub(crate) fn kind(id: u8) -> Kind {
-    KINDS.get(id as usize).copied().unwrap_or(Kind::Unknown)
+    KINDS[id as usize]
+}
+
+/// Numbers that take the same number of bytes.
+#[derive(Clone, Copy)]
+pub(crate) struct Numbers {
+    pub(crate) least: u32,
+    pub(crate) most: u32,
+    pub(crate) len: u8,
+}
+
+/// By identifier, the numbers that a property may have; of variable byte integers those of a byte.
+static NUMBERS: [Numbers; 256] = {
+    let mut table = [Numbers { least: 1, most: 0, len: 0 }; 256];
+    let mut id = 0;
+    while id < 256 {
+        let (least, most, len) = match KINDS[id] {
+            Flag => (0, 1, 1),
+            Short => (0, 0xFFFF, 2),
+            PositiveShort => (1, 0xFFFF, 2),
+            Long => (0, u32::MAX, 4),
+            PositiveLong => (1, u32::MAX, 4),
+            PositiveVarint => (1, 0x7F, 1),
+            Text | Topic | Binary | Pair | Unknown => (1, 0, 0),
+        };
+        table[id] = Numbers { least, most, len };
+        id += 1;
+    }
+    table
+};
+
+#[inline(always)]
+pub(crate) fn numbers(id: u8) -> Numbers {
+    NUMBERS[id as usize]
 }

@@ -48,6 +48,12 @@ fn check_odd_text(bytes: &[u8]) -> Checked<()> {
     if bytes.contains(&0) { Err(Invalid) } else { Ok(()) }
 }
 
+/// Whether this is a topic name, and a topic filter, without any doubt.
+#[inline(always)]
+pub(crate) fn is_plain_topic(bytes: &[u8]) -> bool {
+    is_plain::<TOPIC>(bytes) && !bytes.is_empty()
+}
+
 /// A topic name: not empty, no wildcard.
 #[inline(always)]
 pub(crate) fn check_topic(bytes: &[u8]) -> Checked<()> {
@@ -69,7 +75,7 @@ fn check_odd_topic(bytes: &[u8]) -> Checked<()> {
 /// A topic filter, in 5.0 of a shared subscription too.
 #[inline(always)]
 pub(crate) fn check_filter(bytes: &[u8], version: Version) -> Checked<()> {
-    if is_plain::<TOPIC>(bytes) && !bytes.is_empty() { Ok(()) } else { check_odd_filter(bytes, version) }
+    if is_plain_topic(bytes) { Ok(()) } else { check_odd_filter(bytes, version) }
 }
 
 #[inline(never)]

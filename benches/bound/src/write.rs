@@ -8,7 +8,7 @@ use crate::packet::{
 };
 use crate::read::check_options;
 use crate::table::{self, Place};
-use crate::text::check_filter;
+use crate::text::{check_filter, is_plain_topic};
 use crate::writer::{Writer, binary_len, section_len, text_len, topic_len};
 use crate::{Checked, Invalid, Refused, Sender, Version};
 
@@ -24,28 +24,32 @@ impl Packet<'_> {
     #[inline(always)]
     pub fn encode(&self, version: Version, sender: Sender, out: &mut [u8]) -> Written {
         let place = |scope| Place::new(version, sender, scope);
+        // Most packets are messages: they do not wait for the others to be told apart.
+        if let Self::Publish(packet) = self {
+            return packet.write_apart(version, sender, out);
+        }
         match self {
             Self::Publish(packet) => packet.write_apart(version, sender, out),
-            Self::Puback(packet) => packet.write(place(table::PUBACK), 0x40, out),
-            Self::Pubrec(packet) => packet.write(place(table::PUBREC), 0x50, out),
-            Self::Pubrel(packet) => packet.write(place(table::PUBREL), 0x62, out),
-            Self::Pubcomp(packet) => packet.write(place(table::PUBCOMP), 0x70, out),
+            Self::Puback(packet) => packet.write(place(table::PUBACK), out, 0x40),
+            Self::Pubrec(packet) => packet.write(place(table::PUBREC), out, 0x50),
+            Self::Pubrel(packet) => packet.write(place(table::PUBREL), out, 0x62),
+            Self::Pubcomp(packet) => packet.write(place(table::PUBCOMP), out, 0x70),
             Self::Connect(packet) => packet.write(place(table::CONNECT), out),
             Self::Connack(packet) => packet.write(place(table::CONNACK), out),
             Self::Subscribe(packet) => packet.write(place(table::SUBSCRIBE), out),
-            Self::Suback(packet) => packet.write(place(table::SUBACK), 0x90, out),
+            Self::Suback(packet) => packet.write(place(table::SUBACK), out, 0x90),
             Self::Unsubscribe(packet) => packet.write(place(table::UNSUBSCRIBE), out),
-            Self::Unsuback(packet) => packet.write(place(table::UNSUBACK), 0xB0, out),
-            Self::Pingreq => write_bare(place(table::PINGREQ), 0xC0, out),
-            Self::Pingresp => write_bare(place(table::PINGRESP), 0xD0, out),
-            Self::Disconnect(packet) => packet.write(place(table::DISCONNECT), 0xE0, out),
-            Self::Auth(packet) => packet.write(place(table::AUTH), 0xF0, out),
+            Self::Unsuback(packet) => packet.write(place(table::UNSUBACK), out, 0xB0),
+            Self::Pingreq => write_bare(place(table::PINGREQ), out, 0xC0),
+            Self::Pingresp => write_bare(place(table::PINGRESP), out, 0xD0),
+            Self::Disconnect(packet) => packet.write(place(table::DISCONNECT), out, 0xE0),
+            Self::Auth(packet) => packet.write_long(place(table::AUTH), out, 0xF0),
         }
     }
 }
 
 #[inline(always)]
-fn write_bare(place: Place, first: u8, out: &mut [u8]) -> Written {
+fn write_bare(place: Place, out: &mut [u8], first: u8) -> Written {
     check_first(place, first)?;
     Ok(Writer::start_bare(first, 0, out)?.1)
 }
@@ -77,8 +81,8 @@ impl Publish<'_> {
     /// Writes it with `id` as its packet identifier.
     #[inline(always)]
     pub(crate) fn write(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
-        if self.properties.is_empty() {
-            self.write_with(id, 0, topic_len(self.topic), place, out)
+        if self.properties.is_empty() && is_plain_topic(self.topic.as_bytes()) {
+            self.write_with(id, 0, binary_len(self.topic.as_bytes()), place, out)
         } else {
             self.write_long(id, place, out)
         }
@@ -105,7 +109,7 @@ impl Publish<'_> {
         let id_len = if id.is_none() { 0 } else { 2 };
         let body = topic_len? + id_len + section_len(place, property_len) + payload.len();
         let (mut out, len) = Writer::start(0x30 | flags.0, body, (topic.len() as u16).to_be_bytes(), out)?;
-        out.text(topic.as_bytes());
+        out.bytes(topic.as_bytes());
         if let Some(id) = id {
             out.u16(id.get());
         }
@@ -117,15 +121,15 @@ impl Publish<'_> {
 
 impl Ack<'_> {
     #[inline(always)]
-    fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+    fn write(&self, place: Place, out: &mut [u8], first: u8) -> Written {
         if self.code != 0 || !self.properties.is_empty() {
-            return self.write_long(place, first, out);
+            return self.write_long(place, out, first);
         }
         Ok(Writer::start(first, 2, self.packet_id.get().to_be_bytes(), out)?.1)
     }
 
     #[inline(never)]
-    fn write_long(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+    fn write_long(&self, place: Place, out: &mut [u8], first: u8) -> Written {
         let lens = outcome_len(self.code, self.properties, place)?;
         let (mut out, len) = Writer::start(first, 2 + lens.0, self.packet_id.get().to_be_bytes(), out)?;
         write_outcome(self.code, self.properties, lens, place, &mut out);
@@ -163,8 +167,16 @@ fn write_outcome(
 }
 
 impl Outcome<'_> {
+    #[inline(always)]
+    fn write(&self, place: Place, out: &mut [u8], first: u8) -> Written {
+        if self.code != 0 || !self.properties.is_empty() {
+            return self.write_long(place, out, first);
+        }
+        write_bare(place, out, first)
+    }
+
     #[inline(never)]
-    fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+    fn write_long(&self, place: Place, out: &mut [u8], first: u8) -> Written {
         check_first(place, first)?;
         let lens = outcome_len(self.code, self.properties, place)?;
         let (mut out, len) = Writer::start_bare(first, lens.0, out)?;
@@ -342,7 +354,7 @@ impl Unsubscribe<'_> {
 
 impl Suback<'_> {
     #[inline(never)]
-    fn write(&self, place: Place, first: u8, out: &mut [u8]) -> Written {
+    fn write(&self, place: Place, out: &mut [u8], first: u8) -> Written {
         check_first(place, first)?;
         let property_len = self.properties.check(place)?;
         let sent = place.sent();

@@ -89,22 +89,19 @@ impl<'o> Writer<'o> {
 
     #[inline(always)]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        if let Some((to, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(bytes.len()) {
-            to.copy_from_slice(bytes);
-            self.0 = rest;
-        }
+        self.parts([], [], bytes);
     }
 
-    /// The same of bytes of which there are few: copies that overlap are shorter than a call.
+    /// Writes three parts to room that is split off once.
     #[inline(always)]
-    pub(crate) fn text(&mut self, text: &[u8]) {
-        let Some((to, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(text.len()) else { return };
+    fn parts<const A: usize, const B: usize>(&mut self, a: [u8; A], b: [u8; B], c: &[u8]) {
+        let len = A + B + c.len();
+        let Some((room, rest)) = core::mem::take(&mut self.0).split_at_mut_checked(len) else { return };
         self.0 = rest;
-        let copied = text.len() <= 32
-            && (copy_ends::<16>(text, to) || copy_ends::<8>(text, to) || copy_ends::<4>(text, to));
-        if !copied {
-            to.copy_from_slice(text);
-        }
+        let Some((to_a, room)) = room.split_first_chunk_mut() else { return };
+        let Some((to_b, to_c)) = room.split_first_chunk_mut() else { return };
+        (*to_a, *to_b) = (a, b);
+        copy(c, to_c);
     }
 
     #[inline(always)]
@@ -120,8 +117,13 @@ impl<'o> Writer<'o> {
     /// Of at most 65,535 bytes.
     #[inline(always)]
     pub(crate) fn binary(&mut self, bytes: &[u8]) {
-        self.u16(bytes.len() as u16);
-        self.text(bytes);
+        self.parts([], (bytes.len() as u16).to_be_bytes(), bytes);
+    }
+
+    /// The same behind a byte.
+    #[inline(always)]
+    fn tagged(&mut self, tag: u8, bytes: &[u8]) {
+        self.parts([tag], (bytes.len() as u16).to_be_bytes(), bytes);
     }
 
     #[inline(always)]
@@ -131,7 +133,8 @@ impl<'o> Writer<'o> {
 
     #[inline(always)]
     fn long_varint(&mut self, value: usize) {
-        let [a, b, c, d] = [0, 7, 14, 21].map(|shift| (value >> shift) as u8 | 0x80);
+        let byte = |shift| (value >> shift) as u8 | 0x80;
+        let (a, b, c, d) = (byte(0), byte(7), byte(14), byte(21));
         match varint_len(value) {
             2 => self.array([a, b & 0x7F]),
             3 => self.array([a, b, c & 0x7F]),
@@ -156,6 +159,22 @@ impl<'o> Writer<'o> {
     }
 }
 
+/// Copies to a slice of the same length. Short copies that overlap are shorter than a call.
+#[inline(always)]
+fn copy(from: &[u8], to: &mut [u8]) {
+    let copied = if from.len() >= 16 {
+        from.len() <= 32 && copy_ends::<16>(from, to) || from.len() <= 64 && copy_ends::<32>(from, to)
+    } else {
+        copy_ends::<8>(from, to)
+            || copy_ends::<4>(from, to)
+            || copy_ends::<2>(from, to)
+            || copy_ends::<1>(from, to)
+    };
+    if !copied {
+        to.copy_from_slice(from);
+    }
+}
+
 /// Copies the first and the last bytes, if there are as many.
 #[inline(always)]
 fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
@@ -169,17 +188,24 @@ fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
 #[inline(never)]
 fn write_given<'o>(list: &[Property<'_>], room: &'o mut [u8]) -> &'o mut [u8] {
     let mut out = Writer(room);
-    for Property { id, value } in list {
-        out.u8(*id);
-        match (kind(*id), *value) {
-            (Kind::Flag, Value::Number(n)) => out.u8(n as u8),
-            (Kind::Short | Kind::PositiveShort, Value::Number(n)) => out.u16(n as u16),
-            (Kind::PositiveVarint, Value::Number(n)) => out.varint(n as usize),
-            (_, Value::Number(n)) => out.array(n.to_be_bytes()),
-            (_, Value::Text(text)) => out.binary(text.as_bytes()),
-            (_, Value::Binary(bytes)) => out.binary(bytes),
-            (_, Value::Pair(name, value)) => {
-                out.binary(name.as_bytes());
+    for &Property { id, value } in list {
+        match value {
+            Value::Number(n) => {
+                let [a, b, c, d] = n.to_be_bytes();
+                match kind(id) {
+                    Kind::Flag => out.parts([id], [d], &[]),
+                    Kind::Short | Kind::PositiveShort => out.parts([id], [c, d], &[]),
+                    Kind::PositiveVarint => {
+                        out.u8(id);
+                        out.varint(n as usize);
+                    }
+                    _ => out.parts([id], [a, b, c, d], &[]),
+                }
+            }
+            Value::Text(text) => out.tagged(id, text.as_bytes()),
+            Value::Binary(bytes) => out.tagged(id, bytes),
+            Value::Pair(name, value) => {
+                out.tagged(id, name.as_bytes());
                 out.binary(value.as_bytes());
             }
         }
