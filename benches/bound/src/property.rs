@@ -7,7 +7,9 @@ use crate::table::{
     repeatable,
 };
 use crate::text::{check_text, check_topic};
-use crate::writer::{VARINT_MAX, binary_len, text_len, topic_len, varint_len};
+use crate::writer::{
+    VARINT_MAX, binary_len, plain_text_len, plain_topic_len, text_len, topic_len, varint_len,
+};
 use crate::{Checked, Invalid};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -134,6 +136,46 @@ impl<'a> Properties<'a> {
 
     #[inline(never)]
     fn check_given(&self, place: Place) -> Checked<usize> {
+        if let Some(len) = self.plain_len(place) { Ok(len) } else { self.check_odd(place) }
+    }
+
+    /// The property length, if a quick look finds no doubt that the list is right.
+    #[inline(always)]
+    fn plain_len(&self, place: Place) -> Option<usize> {
+        let Source::Given(list) = self.0 else { return None };
+        if !place.is_5() || place.scope() == AUTH {
+            return None;
+        }
+        let (mut len, mut seen, mut twice) = (0, 0_u64, 0);
+        for property in list {
+            let id = property.id;
+            let bit = 1_u64.wrapping_shl(id.into());
+            twice |= seen & bit;
+            seen |= bit;
+            // Most properties are numbers: they do not wait for the others to be told apart.
+            if let Value::Number(number) = property.value {
+                len += number_len(id, number)?;
+                continue;
+            }
+            len += match (kind(id), property.value) {
+                (Kind::Text, Value::Text(text)) => 1 + plain_text_len(text)?,
+                (Kind::Topic, Value::Text(topic)) => 1 + plain_topic_len(topic)?,
+                (Kind::Binary, Value::Binary(bytes)) => 1 + binary_len(bytes).ok()?,
+                (Kind::Pair, Value::Pair(name, value)) => 1 + plain_text_len(name)? + plain_text_len(value)?,
+                _ => return None,
+            };
+        }
+        let allowed = place.properties();
+        // Authentication Data needs a method.
+        let sure = seen & !allowed == 0
+            && twice & !repeatable(place.scope()) == 0
+            && seen >> AUTHENTICATION_DATA & 1 == 0;
+        sure.then_some(len)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn check_odd(&self, place: Place) -> Checked<usize> {
         let Source::Given(list) = self.0 else { return Err(Invalid) };
         if !place.is_5() {
             return Err(Invalid);
@@ -143,12 +185,15 @@ impl<'a> Properties<'a> {
         let mut len = 0;
         for &Property { id, value } in list {
             open.take(id, repeatable)?;
-            len += 1 + match value {
-                Value::Number(number) => number_len(id, number)?,
-                Value::Text(text) if kind(id) == Kind::Text => text_len(text)?,
-                Value::Text(topic) if kind(id) == Kind::Topic => topic_len(topic)?,
-                Value::Binary(bytes) if kind(id) == Kind::Binary => binary_len(bytes)?,
-                Value::Pair(name, value) if kind(id) == Kind::Pair => text_len(name)? + text_len(value)?,
+            len += 1 + match (kind(id), value) {
+                (Kind::PositiveVarint, Value::Number(n @ 1..=VARINT_MAX)) => varint_len(n as usize),
+                (kind, Value::Number(n)) if kind != Kind::PositiveVarint => {
+                    number_len(id, n).ok_or(Invalid)? - 1
+                }
+                (Kind::Text, Value::Text(text)) => text_len(text)?,
+                (Kind::Topic, Value::Text(topic)) => topic_len(topic)?,
+                (Kind::Binary, Value::Binary(bytes)) => binary_len(bytes)?,
+                (Kind::Pair, Value::Pair(name, value)) => text_len(name)? + text_len(value)?,
                 _ => return Err(Invalid),
             };
         }
@@ -157,17 +202,9 @@ impl<'a> Properties<'a> {
     }
 }
 
+/// The number of bytes that a number takes with its identifier, if it is right; unknown of long variable byte integers.
 #[inline(always)]
-fn number_len(id: u8, number: u32) -> Checked<usize> {
-    let Numbers { least, most, len } = numbers(id);
-    if least <= number && number <= most { Ok(len.into()) } else { odd_number_len(id, number) }
-}
-
-#[cold]
-#[inline(never)]
-fn odd_number_len(id: u8, number: u32) -> Checked<usize> {
-    match (kind(id), number) {
-        (Kind::PositiveVarint, 1..=VARINT_MAX) => Ok(varint_len(number as usize)),
-        _ => Err(Invalid),
-    }
+fn number_len(id: u8, number: u32) -> Option<usize> {
+    let Numbers { least, count, len } = numbers(id);
+    (u64::from(number.wrapping_sub(least)) < count).then_some(len as usize)
 }

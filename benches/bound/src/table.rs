@@ -309,29 +309,29 @@ pub(crate) fn kind(id: u8) -> Kind {
     KINDS[id as usize]
 }
 
-/// Numbers that take the same number of bytes.
+/// What numbers a property may have: as many from `least` on. With the identifier they take `len` bytes.
 #[derive(Clone, Copy)]
 pub(crate) struct Numbers {
+    pub(crate) count: u64,
     pub(crate) least: u32,
-    pub(crate) most: u32,
-    pub(crate) len: u8,
+    pub(crate) len: u32,
 }
 
-/// By identifier, the numbers that a property may have; of variable byte integers those of a byte.
+/// By identifier; of variable byte integers those of a byte, and none where there is no number.
 static NUMBERS: [Numbers; 256] = {
-    let mut table = [Numbers { least: 1, most: 0, len: 0 }; 256];
+    let mut table = [Numbers { count: 0, least: 0, len: 0 }; 256];
     let mut id = 0;
     while id < 256 {
-        let (least, most, len) = match KINDS[id] {
-            Flag => (0, 1, 1),
-            Short => (0, 0xFFFF, 2),
-            PositiveShort => (1, 0xFFFF, 2),
-            Long => (0, u32::MAX, 4),
-            PositiveLong => (1, u32::MAX, 4),
-            PositiveVarint => (1, 0x7F, 1),
-            Text | Topic | Binary | Pair | Unknown => (1, 0, 0),
+        let (least, end, len) = match KINDS[id] {
+            Flag => (0, 2, 2),
+            Short => (0, 1 << 16, 3),
+            PositiveShort => (1, 1 << 16, 3),
+            Long => (0, 1 << 32, 5),
+            PositiveLong => (1, 1 << 32, 5),
+            PositiveVarint => (1, 1 << 7, 2),
+            Text | Topic | Binary | Pair | Unknown => (0, 0, 0),
         };
-        table[id] = Numbers { least, most, len };
+        table[id] = Numbers { count: end - least as u64, least, len };
         id += 1;
     }
     table

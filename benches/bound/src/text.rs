@@ -48,6 +48,12 @@ fn check_odd_text(bytes: &[u8]) -> Checked<()> {
     if bytes.contains(&0) { Err(Invalid) } else { Ok(()) }
 }
 
+/// Whether this is text without any doubt.
+#[inline(always)]
+pub(crate) fn is_plain_text(bytes: &[u8]) -> bool {
+    is_plain::<TEXT>(bytes)
+}
+
 /// Whether this is a topic name, and a topic filter, without any doubt.
 #[inline(always)]
 pub(crate) fn is_plain_topic(bytes: &[u8]) -> bool {

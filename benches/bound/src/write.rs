@@ -8,7 +8,7 @@ use crate::packet::{
 };
 use crate::read::check_options;
 use crate::table::{self, Place};
-use crate::text::{check_filter, is_plain_topic};
+use crate::text::check_filter;
 use crate::writer::{Writer, binary_len, section_len, text_len, topic_len};
 use crate::{Checked, Invalid, Refused, Sender, Version};
 
@@ -81,8 +81,8 @@ impl Publish<'_> {
     /// Writes it with `id` as its packet identifier.
     #[inline(always)]
     pub(crate) fn write(&self, id: Option<NonZeroU16>, place: Place, out: &mut [u8]) -> Written {
-        if self.properties.is_empty() && is_plain_topic(self.topic.as_bytes()) {
-            self.write_with(id, 0, binary_len(self.topic.as_bytes()), place, out)
+        if self.properties.is_empty() {
+            self.write_with(id, 0, topic_len(self.topic), place, out)
         } else {
             self.write_long(id, place, out)
         }

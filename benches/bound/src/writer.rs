@@ -2,8 +2,8 @@
 
 use crate::packet::{Properties, Source};
 use crate::property::{Property, Value};
-use crate::table::{Kind, Place, kind};
-use crate::text::{check_text, check_topic};
+use crate::table::{Place, numbers};
+use crate::text::{check_text, check_topic, is_plain_text, is_plain_topic};
 use crate::{Checked, Invalid, Refused};
 
 pub(crate) const VARINT_MAX: u32 = 0x0FFF_FFFF;
@@ -33,6 +33,17 @@ pub(crate) fn text_len(text: &str) -> Checked<usize> {
 pub(crate) fn topic_len(topic: &str) -> Checked<usize> {
     check_topic(topic.as_bytes())?;
     binary_len(topic.as_bytes())
+}
+
+/// The same, if the text is right without any doubt.
+#[inline(always)]
+pub(crate) fn plain_text_len(text: &str) -> Option<usize> {
+    if is_plain_text(text.as_bytes()) { binary_len(text.as_bytes()).ok() } else { None }
+}
+
+#[inline(always)]
+pub(crate) fn plain_topic_len(topic: &str) -> Option<usize> {
+    if is_plain_topic(topic.as_bytes()) { binary_len(topic.as_bytes()).ok() } else { None }
 }
 
 /// Writes fields to room that was found to be enough; if it were not, they would be left out.
@@ -188,20 +199,23 @@ fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
 #[inline(never)]
 fn write_given<'o>(list: &[Property<'_>], room: &'o mut [u8]) -> &'o mut [u8] {
     let mut out = Writer(room);
-    for &Property { id, value } in list {
-        match value {
-            Value::Number(n) => {
-                let [a, b, c, d] = n.to_be_bytes();
-                match kind(id) {
-                    Kind::Flag => out.parts([id], [d], &[]),
-                    Kind::Short | Kind::PositiveShort => out.parts([id], [c, d], &[]),
-                    Kind::PositiveVarint => {
-                        out.u8(id);
-                        out.varint(n as usize);
-                    }
-                    _ => out.parts([id], [a, b, c, d], &[]),
+    for property in list {
+        let id = property.id;
+        // Most properties are numbers: they do not wait for the others to be told apart.
+        if let Value::Number(n) = property.value {
+            let [a, b, c, d] = n.to_be_bytes();
+            match numbers(id).len {
+                5 => out.parts([id], [a, b, c, d], &[]),
+                3 => out.parts([id], [c, d], &[]),
+                _ => {
+                    out.u8(id);
+                    out.varint(n as usize);
                 }
             }
+            continue;
+        }
+        match property.value {
+            Value::Number(_) => {}
             Value::Text(text) => out.tagged(id, text.as_bytes()),
             Value::Binary(bytes) => out.tagged(id, bytes),
             Value::Pair(name, value) => {
