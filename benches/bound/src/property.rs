@@ -152,16 +152,14 @@ impl<'a> Properties<'a> {
             let bit = 1_u64.wrapping_shl(id.into());
             twice |= seen & bit;
             seen |= bit;
-            // Most properties are numbers: they do not wait for the others to be told apart.
-            if let Value::Number(number) = property.value {
-                len += number_len(id, number)?;
-                continue;
-            }
-            len += match (kind(id), property.value) {
-                (Kind::Text, Value::Text(text)) => 1 + plain_text_len(text)?,
-                (Kind::Topic, Value::Text(topic)) => 1 + plain_topic_len(topic)?,
-                (Kind::Binary, Value::Binary(bytes)) => 1 + binary_len(bytes).ok()?,
-                (Kind::Pair, Value::Pair(name, value)) => 1 + plain_text_len(name)? + plain_text_len(value)?,
+            len += match property.value {
+                Value::Number(number) => number_len(id, number)?,
+                Value::Text(text) if kind(id) == Kind::Text => 1 + plain_text_len(text)?,
+                Value::Text(topic) if kind(id) == Kind::Topic => 1 + plain_topic_len(topic)?,
+                Value::Binary(bytes) if kind(id) == Kind::Binary => 1 + binary_len(bytes).ok()?,
+                Value::Pair(name, value) if kind(id) == Kind::Pair => {
+                    1 + plain_text_len(name)? + plain_text_len(value)?
+                }
                 _ => return None,
             };
         }

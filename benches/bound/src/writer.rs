@@ -201,21 +201,18 @@ fn write_given<'o>(list: &[Property<'_>], room: &'o mut [u8]) -> &'o mut [u8] {
     let mut out = Writer(room);
     for property in list {
         let id = property.id;
-        // Most properties are numbers: they do not wait for the others to be told apart.
-        if let Value::Number(n) = property.value {
-            let [a, b, c, d] = n.to_be_bytes();
-            match numbers(id).len {
-                5 => out.parts([id], [a, b, c, d], &[]),
-                3 => out.parts([id], [c, d], &[]),
-                _ => {
-                    out.u8(id);
-                    out.varint(n as usize);
+        match property.value {
+            Value::Number(n) => {
+                let [a, b, c, d] = n.to_be_bytes();
+                match numbers(id).len {
+                    5 => out.parts([id], [a, b, c, d], &[]),
+                    3 => out.parts([id], [c, d], &[]),
+                    _ => {
+                        out.u8(id);
+                        out.varint(n as usize);
+                    }
                 }
             }
-            continue;
-        }
-        match property.value {
-            Value::Number(_) => {}
             Value::Text(text) => out.tagged(id, text.as_bytes()),
             Value::Binary(bytes) => out.tagged(id, bytes),
             Value::Pair(name, value) => {
