@@ -72,10 +72,12 @@ impl Publish<'_> {
     /// As there.
     #[inline(always)]
     pub fn encode(&self, version: Version, sender: Sender, out: &mut [u8]) -> Written {
-        if (self.flags.qos() == 0) != self.packet_id.is_none() {
-            return Err(Refused::Invalid);
+        let place = Place::new(version, sender, table::PUBLISH);
+        match (self.flags.qos(), self.packet_id) {
+            (0, None) => self.write(None, place, out),
+            (1.., Some(id)) => self.write(Some(id), place, out),
+            _ => Err(Refused::Invalid),
         }
-        self.write(self.packet_id, Place::new(version, sender, table::PUBLISH), out)
     }
 
     /// Writes it with `id` as its packet identifier.
@@ -189,53 +191,76 @@ impl Connect<'_> {
     #[inline(never)]
     fn write(&self, place: Place, out: &mut [u8]) -> Written {
         let place = place.of(table::CONNECT);
-        let Self { clean_start, keep_alive, properties, client_id, will, user_name, password } = *self;
+        self.write_with(self.check(place)?, place, out)
+    }
+
+    /// The lengths of the body, of the properties and of those of the will.
+    #[inline(always)]
+    fn check(&self, place: Place) -> Checked<(usize, usize, usize)> {
         check_first(place, 0x10)?;
         if !place.is_5()
-            && (client_id.is_empty() && !clean_start || password.is_some() && user_name.is_none())
+            && (self.client_id.is_empty() && !self.clean_start
+                || self.password.is_some() && self.user_name.is_none())
         {
-            return Err(Refused::Invalid);
+            return Err(Invalid);
         }
-        let will_place = place.of(table::WILL);
-        let property_len = properties.check(place)?;
+        let property_len = self.properties.check(place)?;
         let mut will_property_len = 0;
-        let mut flags = u8::from(clean_start) << 1;
-        let mut body = 10 + section_len(place, property_len) + text_len(client_id)?;
-        if let Some(will) = &will {
+        let mut body = 10 + section_len(place, property_len) + text_len(self.client_id)?;
+        if let Some(will) = &self.will {
+            let place = place.of(table::WILL);
             if will.qos > 2 {
-                return Err(Refused::Invalid);
+                return Err(Invalid);
             }
-            flags |= 4 | will.qos << 3 | u8::from(will.retain) << 5;
-            will_property_len = will.properties.check(will_place)?;
+            will_property_len = will.properties.check(place)?;
             body +=
                 section_len(place, will_property_len) + topic_len(will.topic)? + binary_len(will.payload)?;
         }
-        if let Some(user_name) = user_name {
-            flags |= 0x80;
+        if let Some(user_name) = self.user_name {
             body += text_len(user_name)?;
         }
-        if let Some(password) = password {
-            flags |= 0x40;
+        if let Some(password) = self.password {
             body += binary_len(password)?;
         }
+        Ok((body, property_len, will_property_len))
+    }
+
+    #[inline(never)]
+    fn write_with(
+        &self,
+        (body, property_len, will_property_len): (usize, usize, usize),
+        place: Place,
+        out: &mut [u8],
+    ) -> Written {
         let (mut out, len) = Writer::start(0x10, body, [0, 4], out)?;
         let level = if place.is_5() { 5 } else { 4 };
-        let [high, low] = keep_alive.to_be_bytes();
-        out.array([b'M', b'Q', b'T', b'T', level, flags, high, low]);
-        out.section(place, property_len, properties);
-        out.binary(client_id.as_bytes());
-        if let Some(will) = &will {
-            out.section(will_place, will_property_len, will.properties);
+        let [high, low] = self.keep_alive.to_be_bytes();
+        out.array([b'M', b'Q', b'T', b'T', level, self.flags(), high, low]);
+        out.section(place, property_len, self.properties);
+        out.binary(self.client_id.as_bytes());
+        if let Some(will) = &self.will {
+            out.section(place, will_property_len, will.properties);
             out.binary(will.topic.as_bytes());
             out.binary(will.payload);
         }
-        if let Some(user_name) = user_name {
+        if let Some(user_name) = self.user_name {
             out.binary(user_name.as_bytes());
         }
-        if let Some(password) = password {
+        if let Some(password) = self.password {
             out.binary(password);
         }
         Ok(len)
+    }
+
+    #[inline(always)]
+    fn flags(&self) -> u8 {
+        let will = match &self.will {
+            Some(will) => 0x04 | will.qos << 3 | u8::from(will.retain) << 5,
+            None => 0,
+        };
+        will | u8::from(self.clean_start) << 1
+            | u8::from(self.user_name.is_some()) << 7
+            | u8::from(self.password.is_some()) << 6
     }
 }
 
