@@ -113,91 +113,75 @@ impl<'a> Properties<'a> {
         }
     }
 
-    /// The bytes of a list that is right in this place.
-    #[inline(always)]
-    pub(crate) fn known_good(&self, place: Place) -> Option<&'a [u8]> {
-        match self.0 {
-            Source::Received(bytes, from) if place.takes(from) => Some(bytes),
-            _ => None,
-        }
-    }
-
     /// Checks the list for this place; gives the property length.
     #[inline(always)]
     pub(crate) fn check(&self, place: Place) -> Checked<usize> {
-        if let Some(bytes) = self.known_good(place) {
-            Ok(bytes.len())
-        } else if self.is_empty() && place.scope() != AUTH {
-            Ok(0)
-        } else {
-            self.check_given(place)
+        match self.0 {
+            Source::Received(bytes, from) if place.takes(from) => Ok(bytes.len()),
+            _ if self.is_empty() && place.scope() != AUTH => Ok(0),
+            Source::Given(list) if place.is_5() => check_given(list, place),
+            _ => Err(Invalid),
         }
     }
+}
 
-    #[inline(never)]
-    fn check_given(&self, place: Place) -> Checked<usize> {
-        if let Some(len) = self.plain_len(place) { Ok(len) } else { self.check_odd(place) }
-    }
+/// Checks the list of a 5.0 packet for this place; gives the property length.
+#[inline(never)]
+fn check_given(list: &[Property<'_>], place: Place) -> Checked<usize> {
+    if let Some(len) = plain_len(list, place) { Ok(len) } else { check_odd(list, place) }
+}
 
-    /// The property length, if a quick look finds no doubt that the list is right.
-    #[inline(always)]
-    fn plain_len(&self, place: Place) -> Option<usize> {
-        let Source::Given(list) = self.0 else { return None };
-        if !place.is_5() || place.scope() == AUTH {
-            return None;
-        }
-        let (mut len, mut seen, mut twice) = (0, 0_u64, 0);
-        for property in list {
-            let id = property.id;
-            let bit = 1_u64.wrapping_shl(id.into());
-            twice |= seen & bit;
-            seen |= bit;
-            len += match property.value {
-                Value::Number(number) => number_len(id, number)?,
-                Value::Text(text) if kind(id) == Kind::Text => 1 + plain_text_len(text)?,
-                Value::Text(topic) if kind(id) == Kind::Topic => 1 + plain_topic_len(topic)?,
-                Value::Binary(bytes) if kind(id) == Kind::Binary => 1 + binary_len(bytes).ok()?,
-                Value::Pair(name, value) if kind(id) == Kind::Pair => {
-                    1 + plain_text_len(name)? + plain_text_len(value)?
-                }
-                _ => return None,
-            };
-        }
-        let allowed = place.properties();
-        // Authentication Data needs a method.
-        let sure = seen & !allowed == 0
-            && twice & !repeatable(place.scope()) == 0
-            && seen >> AUTHENTICATION_DATA & 1 == 0;
-        sure.then_some(len)
+/// The property length, if a quick look finds no doubt that the list is right.
+#[inline(always)]
+fn plain_len(list: &[Property<'_>], place: Place) -> Option<usize> {
+    if place.scope() == AUTH {
+        return None;
     }
+    let (mut len, mut seen, mut twice) = (0, 0_u64, 0);
+    for property in list {
+        let id = property.id;
+        let bit = 1_u64.wrapping_shl(id.into());
+        twice |= seen & bit;
+        seen |= bit;
+        len += match property.value {
+            Value::Number(number) => number_len(id, number)?,
+            Value::Text(text) if kind(id) == Kind::Text => 1 + plain_text_len(text)?,
+            Value::Text(topic) if kind(id) == Kind::Topic => 1 + plain_topic_len(topic)?,
+            Value::Binary(bytes) if kind(id) == Kind::Binary => 1 + binary_len(bytes).ok()?,
+            Value::Pair(name, value) if kind(id) == Kind::Pair => {
+                1 + plain_text_len(name)? + plain_text_len(value)?
+            }
+            _ => return None,
+        };
+    }
+    // Authentication Data needs a method.
+    let sure = seen & !place.properties() == 0
+        && twice & !repeatable(place.scope()) == 0
+        && seen >> AUTHENTICATION_DATA & 1 == 0;
+    sure.then_some(len)
+}
 
-    #[cold]
-    #[inline(never)]
-    fn check_odd(&self, place: Place) -> Checked<usize> {
-        let Source::Given(list) = self.0 else { return Err(Invalid) };
-        if !place.is_5() {
-            return Err(Invalid);
-        }
-        let mut open = Open(place.properties());
-        let repeatable = repeatable(place.scope()) & place.properties();
-        let mut len = 0;
-        for &Property { id, value } in list {
-            open.take(id, repeatable)?;
-            len += 1 + match (kind(id), value) {
-                (Kind::PositiveVarint, Value::Number(n @ 1..=VARINT_MAX)) => varint_len(n as usize),
-                (kind, Value::Number(n)) if kind != Kind::PositiveVarint => {
-                    number_len(id, n).ok_or(Invalid)? - 1
-                }
-                (Kind::Text, Value::Text(text)) => text_len(text)?,
-                (Kind::Topic, Value::Text(topic)) => topic_len(topic)?,
-                (Kind::Binary, Value::Binary(bytes)) => binary_len(bytes)?,
-                (Kind::Pair, Value::Pair(name, value)) => text_len(name)? + text_len(value)?,
-                _ => return Err(Invalid),
-            };
-        }
-        open.finish(place)?;
-        Ok(len)
+/// The property length, after a close look.
+#[cold]
+#[inline(never)]
+fn check_odd(list: &[Property<'_>], place: Place) -> Checked<usize> {
+    let mut open = Open(place.properties());
+    let repeatable = repeatable(place.scope()) & place.properties();
+    let mut len = 0;
+    for &Property { id, value } in list {
+        open.take(id, repeatable)?;
+        len += 1 + match (kind(id), value) {
+            (Kind::PositiveVarint, Value::Number(n @ 1..=VARINT_MAX)) => varint_len(n as usize),
+            (_, Value::Number(n)) => number_len(id, n).ok_or(Invalid)? - 1,
+            (Kind::Text, Value::Text(text)) => text_len(text)?,
+            (Kind::Topic, Value::Text(topic)) => topic_len(topic)?,
+            (Kind::Binary, Value::Binary(bytes)) => binary_len(bytes)?,
+            (Kind::Pair, Value::Pair(name, value)) => text_len(name)? + text_len(value)?,
+            _ => return Err(Invalid),
+        };
     }
+    open.finish(place)?;
+    Ok(len)
 }
 
 /// The number of bytes that a number takes with its identifier, if it is right; unknown of long variable byte integers.
