@@ -110,7 +110,7 @@ fn copy(from: &[u8], to: &mut [u8]) {
 }
 
 /// Copies the first `N` bytes and the last, if there are as many.
-#[inline(always)]
+#[inline]
 fn copy_ends<const N: usize>(from: &[u8], to: &mut [u8]) -> bool {
     let (Some(first), Some(last)) = (from.first_chunk::<N>(), from.last_chunk::<N>()) else { return false };
     to.first_chunk_mut().into_iter().for_each(|to| *to = *first);
@@ -150,7 +150,7 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
         if FAST { self.0.lend(n) } else { None }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn array<const N: usize>(&mut self, bytes: [u8; N]) {
         match self.lend(N).and_then(|room| room.first_chunk_mut()) {
             Some(room) => *room = bytes,
@@ -159,7 +159,7 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
     }
 
     /// A byte, and so many behind it.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(not(feature = "small"), inline)]
     pub(crate) fn tagged<const N: usize>(&mut self, tag: u8, bytes: [u8; N]) {
         match self.lend(1 + N).and_then(|room| room.split_first_mut()) {
             Some((first, behind)) => {
@@ -174,7 +174,7 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
     }
 
     /// A byte, and behind it what [`binary`](Self::binary) writes.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(not(feature = "small"), inline)]
     pub(crate) fn tagged_binary(&mut self, tag: u8, bytes: &[u8]) {
         match self.lend(3 + bytes.len()).and_then(|room| room.split_first_mut()) {
             Some((first, mut behind)) => {
@@ -200,7 +200,7 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
     }
 
     /// Two length bytes and `bytes`, of which there are at most 65,535.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg_attr(not(feature = "small"), inline)]
     pub(crate) fn binary(&mut self, bytes: &[u8]) {
         let len = (bytes.len() as u16).to_be_bytes();
         match self.lend(2 + bytes.len()).and_then(|room| room.split_first_chunk_mut()) {

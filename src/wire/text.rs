@@ -60,13 +60,13 @@ fn are_plain<const LOWEST: i8, const N: usize>(bytes: &[u8]) -> bool {
 
 /// The number of bytes that text takes with its length in front, if it is obviously right as text or as a topic.
 #[cfg(not(feature = "small"))]
-#[inline(always)]
+#[inline]
 pub(crate) fn plain_text_len(text: &str) -> Option<usize> {
     plain_len::<TEXT>(text.as_bytes())
 }
 
 #[cfg(not(feature = "small"))]
-#[inline(always)]
+#[inline]
 pub(crate) fn plain_topic_len(topic: &str) -> Option<usize> {
     if topic.is_empty() { None } else { plain_len::<TOPIC>(topic.as_bytes()) }
 }
