@@ -75,7 +75,10 @@ check_board() {
     done
 
     for versions in v3 v5 v3,v5; do
-        check_client "$target" "$versions"
+        # The figures are of Cortex-M; elsewhere it is enough that one builds and runs.
+        if [[ $target == thumb* || $versions == v3,v5 ]]; then
+            check_client "$target" "$versions"
+        fi
     done
     runtime=$(flash "$images/empty")
     codec=$(($(flash "$images/codec") - runtime))
