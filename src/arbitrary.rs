@@ -314,7 +314,7 @@ impl<'u, 'a> Source<'u, 'a> {
             ..Connect::default()
         };
         if !version.is_5() && self.tame()? {
-            if connect.client_id.is_empty() && (version.is_3_1() || !connect.clean_start) {
+            if connect.lacks_client_id(version) {
                 connect.client_id = "a";
             }
             if connect.user_name.is_none() {

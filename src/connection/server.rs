@@ -315,9 +315,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
             let field = Field::Property(PropertyId::MaximumPacketSize);
             return Err(self.violation(ErrorKind::MaximumPacketSize, field, Scope::CONNECT));
         }
-        // An empty client identifier is for the server to replace, in a session that nobody can ask for again, or in 5.0.
-        let nameless = connect.client_id.is_empty();
-        if nameless && !self.version.is_5() && (self.version.is_3_1() || !connect.clean_start) {
+        if connect.lacks_client_id(self.version) {
             return Err(self.violation(ErrorKind::ClientId, Field::ClientId, Scope::CONNECT));
         }
         if let Some(will) = connect.will.filter(|_| self.version.is_5()) {
@@ -333,7 +331,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         self.keep_alive = connect.keep_alive;
         self.role.clean_start = connect.clean_start;
         self.expiry = asked_expiry(self.version, &connect);
-        self.role.nameless = nameless;
+        self.role.nameless = connect.client_id.is_empty();
         self.role.will = connect.will.is_some();
         let delay = connect.will.and_then(|will| will.properties.will_delay_interval());
         self.role.will_delay = delay.unwrap_or(0);

@@ -151,6 +151,12 @@ impl<'a> Connect<'a> {
         version.map_err(|_| plain.error().in_no_version())
     }
 
+    /// Whether the client identifier must not be empty, but is: the server may choose one for a session that nobody can ask
+    /// for again, or in 5.0.
+    pub(crate) fn lacks_client_id(&self, version: Version) -> bool {
+        self.client_id.is_empty() && !version.is_5() && (version.is_3_1() || !self.clean_start)
+    }
+
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let version = protocol(reader, Some(reader.cx.version))?;
@@ -232,7 +238,7 @@ impl Encode for Own<'_, Connect<'_>> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
         let (connect, version) = (self.packet, cx.version);
-        if connect.client_id.is_empty() && !version.is_5() && (version.is_3_1() || !connect.clean_start) {
+        if connect.lacks_client_id(version) {
             return Err(invalid(cx, ErrorKind::ClientId, Field::ClientId));
         }
         if connect.password.is_some() && connect.user_name.is_none() && !version.is_5() {
