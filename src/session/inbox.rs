@@ -77,16 +77,13 @@ impl Inbox {
 
     /// Makes the list of free slots and the buckets: at the beginning, and when the table has grown from `old_len`.
     pub(crate) fn arrange(&mut self, slots: &mut [IncomingSlot], old_len: usize) {
-        let len = u16::try_from(slots.len()).unwrap_or(u16::MAX);
         // The last handle of the smaller table meant its first slot.
         if old_len < slots.len() {
             slots.swap(0, old_len);
         }
         slots.iter_mut().for_each(|slot| slot.bucket = 0);
         self.free = List::default();
-        // The code of a range with its end is longer.
-        for before in 0..len {
-            let handle = before + 1;
+        for handle in handles(slots) {
             match slot(slots, handle).map(|slot| (slot.arrival, slot.id)) {
                 Some((Some(_), id)) => Self::chain(slots, handle, id),
                 Some((None, _)) => self.free.push(slots, handle),
@@ -106,7 +103,7 @@ impl Inbox {
         &self,
         slots: &'s [IncomingSlot],
     ) -> impl Iterator<Item = (Handle, PacketId, Arrival)> + use<'s> {
-        (1..=u16::try_from(slots.len()).unwrap_or(u16::MAX)).filter_map(|handle| {
+        handles(slots).filter_map(|handle| {
             let slot = slot(slots, handle)?;
             Some((handle, PacketId::new(slot.id)?, slot.arrival?))
         })
@@ -265,12 +262,10 @@ impl Inbox {
 
     /// A connection begins. What was not acknowledged comes again; what was taken stays, if the session goes on.
     pub(crate) fn rewind(&mut self, slots: &mut [IncomingSlot], goes_on: bool) {
-        let len = u16::try_from(slots.len()).unwrap_or(u16::MAX);
         if self.len == 0 {
             return;
         }
-        for before in 0..len {
-            let handle = before + 1;
+        for handle in handles(slots) {
             match slot(slots, handle).and_then(|slot| slot.arrival) {
                 Some(Arrival::Received | Arrival::Owed2) if goes_on => {
                     self.set(slots, handle, Arrival::Received, ReasonCode::SUCCESS);
@@ -342,6 +337,13 @@ impl Inbox {
         }
         unplaced
     }
+}
+
+/// Every slot of a table.
+#[inline(always)]
+fn handles(slots: &[IncomingSlot]) -> impl Iterator<Item = Handle> + use<> {
+    // The code of a range with its end is longer.
+    (0..u16::try_from(slots.len()).unwrap_or(u16::MAX)).map(|before| before + 1)
 }
 
 /// The slots of a bucket.
