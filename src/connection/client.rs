@@ -68,8 +68,8 @@ impl<S: Store, A: Aliases> Client<S, A> {
 
     /// Sends CONNECT, once. The limits of the [`Config`] are added to its properties, where they must not be.
     ///
-    /// Without Clean Start a server of 5.0 that has a session while this client's does not
-    /// [exist](Session::exists) ends the connection `[MQTT-3.2.2-4]`.
+    /// Without Clean Start the connection ends if the server of 5.0 has a session and this client's does not
+    /// [exist](Session::exists) `[MQTT-3.2.2-4]`.
     ///
     /// # Errors
     ///
