@@ -221,7 +221,7 @@ impl Broker {
 impl Client {
     /// Sends what waits, as far as that is possible now.
     fn deliver(&mut self, now: Instant, link: &mut Link) {
-        while let Some(letter) = self.queue.front().filter(|_| link.server.is_open()) {
+        while let Some(letter) = self.queue.front() {
             let Message { topic, properties, payload, .. } = letter.message.message();
             // What is left of its time; and no properties where the version has no place for them.
             let left = letter.expires.map_or(Some(None), |at| at.seconds_from(now).map(Some));

@@ -60,13 +60,14 @@ pub enum UsageError {
 }
 
 impl UsageError {
-    /// Whether the same call may succeed later, in this connection: after the sink is written out, or after an
-    /// [`Event::Acked`](crate::Event::Acked). An application keeps its message then, and with [`NotConnected`](Self::NotConnected) for the next
-    /// connection; with any other error it can only give it up.
+    /// Whether the same call may succeed later: after the sink is written out, after an
+    /// [`Event::Acked`](crate::Event::Acked), or, with [`NotConnected`](Self::NotConnected), once there is a connection. An application keeps
+    /// its message then; with any other error it can only give it up.
     pub const fn is_temporary(&self) -> bool {
         matches!(
             self,
             Self::NoRoom(_)
+                | Self::NotConnected
                 | Self::WindowFull(_)
                 | Self::Resuming
                 | Self::PayloadPending(_)

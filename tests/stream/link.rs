@@ -193,7 +193,7 @@ impl<R: Role> End<R> {
                 true
             }
             Err(error) => {
-                assert!(error.is_temporary() || error == UsageError::NotConnected, "{error}");
+                assert!(error.is_temporary(), "{error}");
                 false
             }
         }

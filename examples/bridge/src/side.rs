@@ -99,16 +99,15 @@ impl Side {
 
     /// Passes messages on, as far as the other side takes them.
     pub fn pass(&mut self, to: &mut Self) -> Result<(), UsageError> {
-        let waits = |error: &UsageError| error.is_temporary() || *error == UsageError::NotConnected;
         while let Some(message) = to.lost.front() {
             match to.client.publish(&message.message(), &mut to.output) {
-                Err(error) if waits(&error) => return Ok(()),
+                Err(error) if error.is_temporary() => return Ok(()),
                 Ok(_) | Err(_) => drop(to.lost.pop_front()),
             }
         }
         while let Some((message, token)) = self.waiting.pop_front() {
             let reason = match to.client.publish(&message.message(), &mut to.output) {
-                Err(error) if waits(&error) => {
+                Err(error) if error.is_temporary() => {
                     self.waiting.push_front((message, token));
                     break;
                 }
