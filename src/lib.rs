@@ -101,7 +101,7 @@ pub use property::{Properties, Property, PropertyId, PropertySet};
 pub use reason::ReasonCode;
 pub use session::{
     Arrays, Caller, Due, Fixed, FixedCaller, Flight, IncomingSlot, Inline, Keep, Message, OutgoingSlot,
-    Record, RecordError, Session, Store, StoreError, Timers,
+    Record, RecordError, Session, Store, StoreError, Tables, Timers,
 };
 #[cfg(feature = "alloc")]
 pub use session::{Boxed, Heap};

@@ -2,9 +2,9 @@
 
 use sans_mqtt::{
     Ack, AckToken, Acknowledge, Aliases, Cause, Client, Config, Connack, Connect, Delivery, Disconnect,
-    Event, Fixed, FixedCaller, FixedTopics, Heap, IncomingSlot, Inline, Instant, Message, NoTopics,
-    OutgoingSlot, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Record, Server, Session,
-    Step, Store, StoreError, Timer, UsageError, Version, Wait, Will,
+    Event, Fixed, FixedCaller, FixedTopics, Heap, Inline, Instant, Message, NoTopics, Packet, PacketId,
+    Properties, Property, Publish, Qos, ReasonCode, Record, Server, Session, Step, Store, StoreError, Timer,
+    UsageError, Version, Wait, Will,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -83,21 +83,14 @@ struct Judged(Fixed<1, 64, 1>, fn(&Record<'_>) -> Result<(), StoreError>);
 
 impl Store for Judged {
     type Keep = Inline<64>;
+    type Tables = Fixed<1, 64, 1>;
 
-    fn outgoing(&self) -> &[OutgoingSlot<Self::Keep>] {
-        self.0.outgoing()
+    fn tables(&self) -> &Fixed<1, 64, 1> {
+        &self.0
     }
 
-    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<Self::Keep>] {
-        self.0.outgoing_mut()
-    }
-
-    fn incoming(&self) -> &[IncomingSlot] {
-        self.0.incoming()
-    }
-
-    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
-        self.0.incoming_mut()
+    fn tables_mut(&mut self) -> &mut Fixed<1, 64, 1> {
+        &mut self.0
     }
 
     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use sans_mqtt::event_log::{Call, DoneKind, Entry, HEADER, LogError, Recorder, replay};
 use sans_mqtt::{
     AckToken, Acknowledge, Auth, Boxed, Config, Connack, Connect, Delivery, Disconnect, Event, Fixed,
-    FixedTopics, Heap, IncomingSlot, Instant, Keep, Message, NoAliases, OutgoingSlot, Packet, PacketId,
-    Prepared, Properties, Property, Publish, Qos, ReasonCode, Record, Session, Sink, Step, Store, StoreError,
-    Suback, Subscribe, Subscription, Terms, Unsubscribe, UsageError, Version, Wait, Will, role,
+    FixedTopics, Heap, Instant, Keep, Message, NoAliases, Packet, PacketId, Prepared, Properties, Property,
+    Publish, Qos, ReasonCode, Record, Session, Sink, Step, Store, StoreError, Suback, Subscribe,
+    Subscription, Terms, Unsubscribe, UsageError, Version, Wait, Will, role,
 };
 
 type Client<S, L> = Recorder<role::Client, S, L>;
@@ -284,26 +284,12 @@ struct Failing(Heap, Vec<bool>);
 
 impl Store for Failing {
     type Keep = Boxed;
-    fn outgoing(&self) -> &[OutgoingSlot<Boxed>] {
-        self.0.outgoing()
+    type Tables = Heap;
+    fn tables(&self) -> &Heap {
+        &self.0
     }
-    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<Boxed>] {
-        self.0.outgoing_mut()
-    }
-    fn incoming(&self) -> &[IncomingSlot] {
-        self.0.incoming()
-    }
-    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
-        self.0.incoming_mut()
-    }
-    fn incoming_capacity(&self) -> u16 {
-        self.0.incoming_capacity()
-    }
-    fn grow_outgoing(&mut self) -> bool {
-        self.0.grow_outgoing()
-    }
-    fn grow_incoming(&mut self) -> bool {
-        self.0.grow_incoming()
+    fn tables_mut(&mut self) -> &mut Heap {
+        &mut self.0
     }
     fn record(&mut self, _: &Record<'_>) -> Result<(), StoreError> {
         if self.1.pop().unwrap_or(true) { Ok(()) } else { Err(StoreError::Failed) }

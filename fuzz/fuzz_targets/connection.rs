@@ -42,8 +42,8 @@ use roles::Role;
 use sans_mqtt::role;
 use sans_mqtt::{
     AckToken, AnyPacket, Arrays, Caller, Config, Connection, Flight, Frame, HeadSplit, Heap, Inline, Instant,
-    Packet, PacketId, Publish, PublishHead, Qos, Record, Sender, Session, Split, Store, Timers, TopicTable,
-    Version, Wait,
+    Packet, PacketId, Publish, PublishHead, Qos, Record, Sender, Session, Split, Store, Tables, Timers,
+    TopicTable, Version, Wait,
 };
 use tape::{Pipe, Tape};
 use took::{Expect, Fate};
@@ -70,7 +70,7 @@ fuzz_target!(|input: &[u8]| {
 /// What the network holds back until it is told otherwise.
 const HELD: usize = usize::MAX;
 
-struct World<R, T: Store> {
+struct World<R, T: Tables> {
     connection: Connection<R, Logged<T>, (Topics, Topics)>,
     watch: Watch,
     config: Config,
@@ -103,7 +103,7 @@ struct World<R, T: Store> {
 }
 
 /// A session without a connection, its account, and what is to happen to it.
-struct Saved<T: Store> {
+struct Saved<T: Tables> {
     session: Session<Logged<T>>,
     life: Life,
     timers: Timers,
@@ -145,7 +145,7 @@ fn trace(what: impl FnOnce() -> String) {
     }
 }
 
-fn run<R: Role, T: Store>(mut tape: Tape<'_>, tables: fn() -> T) {
+fn run<R: Role, T: Tables>(mut tape: Tape<'_>, tables: fn() -> T) {
     let version = tape.pick(&Version::ALL);
     let config = config(&mut tape);
     let topics = tape.byte();
@@ -162,7 +162,7 @@ fn aliases(topics: u8) -> (Topics, Topics) {
     (Topics::new(topics), Topics::new(topics / 5))
 }
 
-impl<R: Role, T: Store> World<R, T> {
+impl<R: Role, T: Tables> World<R, T> {
     fn new(version: Version, config: Config, tables: fn() -> T, topics: u8) -> Self {
         let now = Instant::from_millis(1000);
         let capacity = {
@@ -478,10 +478,12 @@ impl<R: Role, T: Store> World<R, T> {
         for (id, out) in &life.out {
             assert_eq!(self.flight(*id), Some(out.flight), "{id}");
         }
-        let store = session.store();
-        assert!(session.in_flight() <= self.capacity && store.outgoing().len() <= usize::from(self.capacity));
-        assert!(session.incoming_in_flight() <= store.incoming_capacity());
-        assert!(store.incoming().len() <= usize::from(store.incoming_capacity()));
+        let tables = session.store().tables();
+        assert!(
+            session.in_flight() <= self.capacity && tables.outgoing().len() <= usize::from(self.capacity)
+        );
+        assert!(session.incoming_in_flight() <= tables.incoming_capacity());
+        assert!(tables.incoming().len() <= usize::from(tables.incoming_capacity()));
         assert!(self.connection.poll_timeout().is_none() || !self.closed);
         assert_eq!(self.connection.payload_left(), self.watch.payload.left);
         assert_eq!(self.connection.own_limits().topic_alias_maximum, self.watch.own_alias_maximum);

@@ -10,7 +10,7 @@ use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe, Subscription, Unsubscribe};
 use crate::property::{Own, Properties, PropertyId};
 use crate::reason::ReasonCode;
-use crate::session::{Answer, Flight, Record, Session, Store, StoreError};
+use crate::session::{Answer, Flight, Record, Session, Store, StoreError, Tables};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
 use crate::wire::{Encode, Frame, Scope, Seq, Sink};
@@ -170,7 +170,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         let scope = if flight == Flight::Subscribe { Scope::SUBSCRIBE } else { Scope::UNSUBSCRIBE };
         let lengths = self.prepare(packet, scope, self.headroom, out)?;
         self.write(packet, scope, lengths, out);
-        let slots = self.session.store.outgoing_mut();
+        let slots = self.session.store.tables_mut().outgoing_mut();
         self.session.outbox.insert(slots, id, flight);
         self.session.outbox.set_filters(slots, id, filters);
         self.sent = true;
@@ -220,7 +220,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         self.answered(id, by, packet)?;
         let counts = by == Answer::Suback || self.version.is_5();
         let count = answer.reasons.len();
-        if counts && !self.session.outbox.has_filters(self.session.store.outgoing(), id, count) {
+        if counts && !self.session.outbox.has_filters(self.session.store.tables().outgoing(), id, count) {
             return Err(self.violation(ErrorKind::ReasonCount, Field::ReasonCode, packet));
         }
         self.session.drop_flight(id);

@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, Field};
 use crate::packet::{Ack, Delivery, PacketId, Publish, first_byte};
 use crate::property::{Properties, PropertyId};
 use crate::reason::ReasonCode;
-use crate::session::{Arrival, Arrived, Arriving, Handle, Owed, Record, Store, StoreError, arrived};
+use crate::session::{Arrival, Arrived, Arriving, Handle, Owed, Record, Store, StoreError, Tables, arrived};
 use crate::version::Sender;
 use crate::wire::{Encode, Scope, Sink};
 
@@ -74,7 +74,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.payload_left() != 0 || !self.version.is_5() || properties.is_empty() {
             return;
         }
-        while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
+        while let Some(owed) = self.session.inbox.owed(self.session.store.tables().incoming()) {
             if owed.handle == handle {
                 let Owed { id: packet_id, arrival, reason, .. } = owed;
                 // What can't be sent now goes without.
@@ -101,7 +101,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         reason: ReasonCode,
         properties: Properties<'_>,
     ) -> Result<(), UsageError> {
-        let slots = self.session.store.incoming();
+        let slots = self.session.store.tables().incoming();
         let Some((id, arrival)) = self.session.inbox.get(slots, token.handle) else {
             return Err(UsageError::StaleToken);
         };
@@ -120,7 +120,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// The application has taken a message, or refuses it.
     pub(super) fn take(&mut self, handle: Handle, reason: ReasonCode) -> Result<(), StoreError> {
         let reason = if self.version.is_5() { reason } else { ReasonCode::SUCCESS };
-        let Some((id, arrival)) = self.session.inbox.get(self.session.store.incoming(), handle) else {
+        let Some((id, arrival)) = self.session.inbox.get(self.session.store.tables().incoming(), handle)
+        else {
             return Ok(());
         };
         let next = match arrival {
@@ -132,7 +133,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             }
             _ => return Ok(()),
         };
-        self.session.inbox.set(self.session.store.incoming_mut(), handle, next, reason);
+        self.session.inbox.set(self.session.store.tables_mut().incoming_mut(), handle, next, reason);
         Ok(())
     }
 
@@ -146,20 +147,23 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if cfg!(feature = "small") || self.pings > 0 {
             self.send_pings(out);
         }
-        while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
+        while let Some(owed) = self.session.inbox.owed(self.session.store.tables().incoming()) {
             if !out.reserve(ACK) {
                 return;
             }
             self.send_ack(owed, out);
         }
         while let Some(id) = self.session.outbox.unreleased() {
-            let lost =
-                self.session.outbox.get(self.session.store.outgoing(), id).is_none_or(|slot| slot.is_lost());
+            let lost = self
+                .session
+                .outbox
+                .get(self.session.store.tables().outgoing(), id)
+                .is_none_or(|slot| slot.is_lost());
             if lost || !out.reserve(ACK) {
                 return;
             }
             self.put_ack(Scope::PUBREL, id, ReasonCode::SUCCESS, out);
-            self.session.outbox.pass(self.session.store.outgoing_mut(), id);
+            self.session.outbox.pass(self.session.store.tables_mut().outgoing_mut(), id);
         }
     }
 
@@ -178,7 +182,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// An acknowledgement is sent.
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn acked_to_peer(&mut self, owed: Owed) {
-        let slots = self.session.store.incoming_mut();
+        let slots = self.session.store.tables_mut().incoming_mut();
         if owed.arrival == Arrival::Owed2 {
             self.session.inbox.set(slots, owed.handle, Arrival::Received, ReasonCode::SUCCESS);
         } else {
@@ -265,7 +269,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Delivery::AtLeastOnce(id) => (id, Arriving::Publish1 { dup }),
             Delivery::ExactlyOnce(id) => (id, Arriving::Publish2),
         };
-        let found = self.session.inbox.find(self.session.store.incoming(), id);
+        let found = self.session.inbox.find(self.session.store.tables().incoming(), id);
         match arrived(found.map(|(_, arrival)| arrival), packet, self.version) {
             Arrived::Deliver => {
                 self.check_quota()?;
@@ -298,7 +302,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Delivery::AtLeastOnce(id) => (id, Arrival::Held1),
             Delivery::ExactlyOnce(id) => (id, Arrival::Held2),
         };
-        let slots = self.session.store.incoming_mut();
+        let slots = self.session.store.tables_mut().incoming_mut();
         let handle = self.session.inbox.insert(slots, id, arrival, ReasonCode::SUCCESS).unwrap_or_default();
         self.session.inbox.charge(slots, handle);
         match self.acknowledge {
@@ -313,13 +317,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// A message that was taken came again: PUBREC is owed again, and in this connection it counts anew.
     pub(super) fn note_repeat(&mut self, delivery: Delivery) -> Flow<()> {
         let Delivery::ExactlyOnce(id) = delivery else { return Ok(()) };
-        let found = self.session.inbox.find(self.session.store.incoming(), id);
+        let found = self.session.inbox.find(self.session.store.tables().incoming(), id);
         let Some((handle, Arrival::Received)) = found else { return Ok(()) };
-        if !self.session.inbox.is_charged(self.session.store.incoming(), handle) {
+        if !self.session.inbox.is_charged(self.session.store.tables().incoming(), handle) {
             self.check_quota()?;
-            self.session.inbox.charge(self.session.store.incoming_mut(), handle);
+            self.session.inbox.charge(self.session.store.tables_mut().incoming_mut(), handle);
         }
-        let slots = self.session.store.incoming_mut();
+        let slots = self.session.store.tables_mut().incoming_mut();
         self.session.inbox.set(slots, handle, Arrival::Owed2, ReasonCode::SUCCESS);
         Ok(())
     }
@@ -328,14 +332,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// has more messages under way than the store was made for.
     #[cold]
     fn no_room(&mut self) -> Stop {
-        let (inbox, slots) = (&self.session.inbox, self.session.store.incoming());
+        let (inbox, slots) = (&self.session.inbox, self.session.store.tables().incoming());
         if inbox.owed(slots).is_some() {
             return self.can_answer().err().unwrap_or(Stop::Write(ACK));
         }
         if inbox.is_held() {
             return Stop::Acknowledge;
         }
-        let limit = u32::from(self.session.store.incoming_capacity());
+        let limit = u32::from(self.session.store.tables().incoming_capacity());
         self.beyond(ErrorKind::StoreFull, Field::PacketId, Scope::PUBLISH, limit + 1, limit)
     }
 
@@ -353,17 +357,17 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// PUBREL came.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn pubrel(&mut self, id: PacketId, out: &mut (impl Sink + ?Sized)) -> Flow<()> {
-        let found = self.session.inbox.find(self.session.store.incoming(), id);
+        let found = self.session.inbox.find(self.session.store.tables().incoming(), id);
         let arrival = found.map(|(_, arrival)| arrival);
         match (arrived(arrival, Arriving::Pubrel, self.version), found) {
             (Arrived::Complete, Some((handle, _))) => {
                 self.record(&Record::Complete { id })?;
-                let slots = self.session.store.incoming_mut();
+                let slots = self.session.store.tables_mut().incoming_mut();
                 self.session.inbox.set(slots, handle, Arrival::Completed, ReasonCode::SUCCESS);
             }
             (Arrived::NotFound, _) => {
                 let reason = self.not_found();
-                let slots = self.session.store.incoming_mut();
+                let slots = self.session.store.tables_mut().incoming_mut();
                 if self.session.inbox.insert(slots, id, Arrival::Completed, reason).is_none() {
                     self.can_answer()?;
                     if !out.reserve(ACK) {

@@ -37,7 +37,7 @@ pub mod role {
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Ack, Packet, PacketId, PlainAck};
 use crate::reason::ReasonCode;
-use crate::session::{Answer, Handle, Session, Store};
+use crate::session::{Answer, Handle, Session, Store, Tables};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
 use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, Unseen};
@@ -570,7 +570,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// What is announced now: no more messages than the store has room for beside those of earlier connections.
     fn announce(&mut self) -> config::Announcement {
-        let room = self.session.store.incoming_capacity().saturating_sub(self.session.inbox.len());
+        let room = self.session.store.tables().incoming_capacity().saturating_sub(self.session.inbox.len());
         self.own.receive_maximum = self.own.receive_maximum.min(room).max(1);
         self.own_limits().announcement(self.version)
     }

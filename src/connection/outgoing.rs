@@ -7,7 +7,9 @@ use crate::error::{ErrorKind, Field};
 use crate::packet::{OnTerms, PacketId, Prepared, Qos, Terms};
 use crate::property::{Joined, Properties, Property, PropertyId, Section};
 use crate::reason::ReasonCode;
-use crate::session::{Answer, Answered, Flight, Keep, Message, Record, Session, Store, StoreError, answered};
+use crate::session::{
+    Answer, Answered, Flight, Keep, Message, Record, Session, Store, StoreError, Tables, answered,
+};
 use crate::version::Sender;
 use crate::wire::{Encode, Scope, Sink};
 
@@ -164,7 +166,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             let kept = Some(*message).filter(|_| more.is_none());
             let record = Record::Publish { id, qos: message.qos, message: kept };
             session.store.record(&record).inspect_err(|_| session.forget(id))?;
-            session.outbox.insert(session.store.outgoing_mut(), id, flight);
+            session.outbox.insert(session.store.tables_mut().outgoing_mut(), id, flight);
             Ok(())
         };
         let id = next.map(|(id, _)| id);
@@ -295,7 +297,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn has_more_to_send(&self) -> bool {
         let outbox = &self.session.outbox;
         let left = [outbox.unreleased(), outbox.unsent(), self.dropped];
-        let is_lost = |id| outbox.get(self.session.store.outgoing(), id).is_none_or(|slot| slot.is_lost());
+        let is_lost =
+            |id| outbox.get(self.session.store.tables().outgoing(), id).is_none_or(|slot| slot.is_lost());
         outbox.is_resuming() || left.into_iter().flatten().any(|id| !is_lost(id))
     }
 
@@ -316,10 +319,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// The application has been told that a message is dropped.
     #[cold]
     fn forget(&mut self, id: PacketId) -> Flow<()> {
-        let slot = self.session.outbox.get(self.session.store.outgoing(), id);
+        let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id);
         if slot.is_some_and(|slot| slot.flight() == Some(Flight::ExactlyOnce) && !slot.is_lost()) {
             self.record(&Record::Release { id })?;
-            self.session.outbox.release(self.session.store.outgoing_mut(), id, false);
+            self.session.outbox.release(self.session.store.tables_mut().outgoing_mut(), id, false);
             self.session.forget(id);
             return Ok(());
         }
@@ -344,12 +347,12 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[inline(never)]
     fn resend_all(&mut self, out: &mut (impl Sink + ?Sized)) -> Option<PacketId> {
         while let Some(id) = self.session.outbox.next_unsent() {
-            let slot = self.session.outbox.get(self.session.store.outgoing(), id)?;
+            let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id)?;
             if slot.is_lost() {
                 return Some(self.drop_next(id));
             }
             let id = self.session.outbox.unsent()?;
-            let slot = self.session.outbox.get(self.session.store.outgoing(), id)?;
+            let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id)?;
             if slot.is_lost() || slot.is_dropped() {
                 return Some(self.drop_next(id));
             }
@@ -358,17 +361,17 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             }
             let message = self.session.message(id)?;
             match self.resend_message(id, &message, 0, out) {
-                Ok(()) => self.session.outbox.resent(self.session.store.outgoing_mut(), id),
+                Ok(()) => self.session.outbox.resent(self.session.store.tables_mut().outgoing_mut(), id),
                 Err(UsageError::NoRoom(_) | UsageError::WindowFull(_)) => return None,
                 // The new connection's limits do not allow it.
-                Err(_) => self.session.outbox.give_up(self.session.store.outgoing_mut(), id),
+                Err(_) => self.session.outbox.give_up(self.session.store.tables_mut().outgoing_mut(), id),
             }
         }
         None
     }
 
     fn drop_next(&mut self, id: PacketId) -> PacketId {
-        self.session.outbox.pass(self.session.store.outgoing_mut(), id);
+        self.session.outbox.pass(self.session.store.tables_mut().outgoing_mut(), id);
         self.dropped = Some(id);
         id
     }
@@ -392,7 +395,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// The message that the caller keeps and has to give now.
     pub(super) fn asks_for(&self) -> Option<PacketId> {
         let id = self.session.outbox.unsent().filter(|_| self.is_open() && self.payload_left() == 0)?;
-        let slot = self.session.outbox.get(self.session.store.outgoing(), id)?;
+        let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id)?;
         let wanted = !slot.is_lost() && !slot.is_dropped();
         let free = self.session.outbox.charged() < self.peer.receive_maximum;
         (free && wanted && self.session.message(id).is_none()).then_some(id)
@@ -427,7 +430,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
         let qos = self.session.flight(id).map_or(Qos::AtMostOnce, Flight::qos);
         self.resend_message(id, &Message { qos, ..*message }, more, out)?;
-        self.session.outbox.resent(self.session.store.outgoing_mut(), id);
+        self.session.outbox.resent(self.session.store.tables_mut().outgoing_mut(), id);
         self.sent = true;
         Ok(())
     }
@@ -441,7 +444,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.asks_for() != Some(id) {
             return Err(UsageError::NotAsked);
         }
-        self.session.outbox.give_up(self.session.store.outgoing_mut(), id);
+        self.session.outbox.give_up(self.session.store.tables_mut().outgoing_mut(), id);
         Ok(())
     }
 
@@ -454,7 +457,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// [`publish`](Self::publish). It stays dropped then.
     pub fn requeue(&mut self, id: PacketId, out: &mut (impl Sink + ?Sized)) -> Result<(), UsageError> {
         self.check_open()?;
-        let slots = self.session.store.outgoing();
+        let slots = self.session.store.tables().outgoing();
         let slot =
             self.session.outbox.get(slots, id).filter(|slot| self.dropped == Some(id) && slot.is_lost());
         let qos = slot.and_then(|slot| slot.flight()).map_or(Qos::AtMostOnce, Flight::qos);
@@ -474,14 +477,14 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.swap_keep(id, &mut kept);
         sent?;
         let flight = if qos == Qos::ExactlyOnce { Flight::ExactlyOnce } else { Flight::AtLeastOnce };
-        self.session.outbox.renew(self.session.store.outgoing_mut(), id, flight);
+        self.session.outbox.renew(self.session.store.tables_mut().outgoing_mut(), id, flight);
         self.dropped = None;
         self.sent = true;
         Ok(())
     }
 
     fn swap_keep(&mut self, id: PacketId, keep: &mut S::Keep) {
-        let kept = self.session.outbox.keep(self.session.store.outgoing_mut(), id);
+        let kept = self.session.outbox.keep(self.session.store.tables_mut().outgoing_mut(), id);
         kept.into_iter().for_each(|kept| core::mem::swap(kept, keep));
     }
 
@@ -515,7 +518,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Answered::Finish => {
                 let told = self.is_told(id);
                 self.record(&Record::Finish { id })?;
-                self.session.outbox.remove(self.session.store.outgoing_mut(), id);
+                self.session.outbox.remove(self.session.store.tables_mut().outgoing_mut(), id);
                 return Ok(!told);
             }
             Answered::Release => {
@@ -528,11 +531,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 if at_once {
                     self.put_ack(Scope::PUBREL, id, ReasonCode::SUCCESS, out);
                 }
-                self.session.outbox.release(self.session.store.outgoing_mut(), id, at_once);
+                self.session.outbox.release(self.session.store.tables_mut().outgoing_mut(), id, at_once);
                 return Ok(explains && !self.is_told(id));
             }
             Answered::ReleaseAgain => {
-                self.session.outbox.release_again(self.session.store.outgoing_mut(), id);
+                self.session.outbox.release_again(self.session.store.tables_mut().outgoing_mut(), id);
             }
             Answered::NotFound => {
                 self.can_answer()?;
@@ -549,7 +552,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// What an acknowledgement means for what is known of its identifier.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn answered(&mut self, id: PacketId, by: Answer, packet: Scope) -> Flow<Answered> {
-        let slot = self.session.outbox.get(self.session.store.outgoing(), id).filter(|slot| !slot.is_lost());
+        let slot = self
+            .session
+            .outbox
+            .get(self.session.store.tables().outgoing(), id)
+            .filter(|slot| !slot.is_lost());
         // Nobody can acknowledge what has not been sent to its end.
         let unfinished = self.payload_left() != 0 && self.payload_of == id.get();
         match answered(slot.and_then(|slot| slot.flight()), by) {
@@ -561,7 +568,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Whether the application knows already that a message is dropped.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn is_told(&self, id: PacketId) -> bool {
-        let slot = self.session.outbox.get(self.session.store.outgoing(), id);
+        let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id);
         slot.is_some_and(|slot| slot.is_dropped() && slot.flight() == Some(Flight::Released))
     }
 

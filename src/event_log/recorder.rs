@@ -13,9 +13,7 @@ use crate::connection::{
 use crate::packet::{Auth, Connect, Disconnect, Nowhere, PacketId, Prepared, Subscription, Terms};
 use crate::property::Properties;
 use crate::reason::ReasonCode;
-use crate::session::{
-    IncomingSlot, Keep, Message, OutgoingSlot, Record, Session, SessionState, Store, StoreError,
-};
+use crate::session::{Keep, Message, Record, Session, SessionState, Store, StoreError};
 use crate::time::Instant;
 use crate::version::{Sender, Version};
 use crate::wire::Sink;
@@ -79,33 +77,14 @@ impl<S> Deref for Recorded<S> {
 
 impl<S: Store> Store for Recorded<S> {
     type Keep = S::Keep;
+    type Tables = S::Tables;
 
-    fn outgoing(&self) -> &[OutgoingSlot<S::Keep>] {
-        self.store.outgoing()
+    fn tables(&self) -> &S::Tables {
+        self.store.tables()
     }
 
-    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<S::Keep>] {
-        self.store.outgoing_mut()
-    }
-
-    fn incoming(&self) -> &[IncomingSlot] {
-        self.store.incoming()
-    }
-
-    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
-        self.store.incoming_mut()
-    }
-
-    fn incoming_capacity(&self) -> u16 {
-        self.store.incoming_capacity()
-    }
-
-    fn grow_outgoing(&mut self) -> bool {
-        self.store.grow_outgoing()
-    }
-
-    fn grow_incoming(&mut self) -> bool {
-        self.store.grow_incoming()
+    fn tables_mut(&mut self) -> &mut S::Tables {
+        self.store.tables_mut()
     }
 
     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {

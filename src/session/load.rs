@@ -3,7 +3,7 @@
 use core::fmt;
 
 use super::state::{ARRIVALS, FLIGHTS, SessionState};
-use super::{Handle, Keep, Message, Session, Store, StoreError};
+use super::{Handle, Keep, Message, Session, Store, StoreError, Tables};
 use crate::event_log::{LogError, Part};
 use crate::packet::PacketId;
 
@@ -67,37 +67,42 @@ impl<S: Store> Session<S> {
         let (outgoing, (incoming, capacity)) = <(usize, (usize, u16))>::take(from)?;
         // A table that doubles gets there in sixteen steps.
         for _ in 0..=16 {
-            let _ = self.store.outgoing().len() < outgoing && self.store.grow_outgoing();
-            let _ = self.store.incoming().len() < incoming && self.store.grow_incoming();
+            let _ =
+                self.store.tables().outgoing().len() < outgoing && self.store.tables_mut().grow_outgoing();
+            let _ =
+                self.store.tables().incoming().len() < incoming && self.store.tables_mut().grow_incoming();
         }
-        let shape =
-            (self.store.outgoing().len(), (self.store.incoming().len(), self.store.incoming_capacity()));
+        let shape = (
+            self.store.tables().outgoing().len(),
+            (self.store.tables().incoming().len(), self.store.tables().incoming_capacity()),
+        );
         if shape != (outgoing, (incoming, capacity)) {
             return Err(StateError::Shape);
         }
         (self.exists, self.expiry, self.epoch) = (exists, expiry, epoch);
         let (newest, count) = <(u16, u16)>::take(from)?;
-        self.outbox.empty(self.store.outgoing_mut(), newest);
+        self.outbox.empty(self.store.tables_mut().outgoing_mut(), newest);
         for _ in 0..count {
             let ((id, flight), (marks, filters)) = <((PacketId, u8), (u8, u16))>::take(from)?;
             let flight = value(&FLIGHTS, flight)?;
-            let placed = self.outbox.place(self.store.outgoing_mut(), id, flight, marks, filters);
+            let placed =
+                self.outbox.place(self.store.tables_mut().outgoing_mut(), id, flight, marks, filters);
             placed.then_some(()).ok_or(LogError::Unknown)?;
             if let Some(message) = <Option<Message<'_>> as Part<'_>>::take(from)? {
                 self.keep(id, |keep| keep.keep(&message))?;
             }
         }
-        let (outbox, slots) = (&mut self.outbox, self.store.outgoing_mut());
+        let (outbox, slots) = (&mut self.outbox, self.store.tables_mut().outgoing_mut());
         take_runs(from, |id| outbox.place_free(slots, id).then_some(()).ok_or(LogError::Unknown))?;
         let count = u16::take(from)?;
-        self.inbox.empty(self.store.incoming_mut());
+        self.inbox.empty(self.store.tables_mut().incoming_mut());
         for _ in 0..count {
             let (handle, (id, arrival)) = <(u16, (PacketId, u8))>::take(from)?;
             let arrival = value(&ARRIVALS, arrival)?;
-            let placed = self.inbox.place(self.store.incoming_mut(), handle, id, arrival);
+            let placed = self.inbox.place(self.store.tables_mut().incoming_mut(), handle, id, arrival);
             placed.then_some(()).ok_or(LogError::Unknown)?;
         }
-        let (inbox, slots) = (&mut self.inbox, self.store.incoming_mut());
+        let (inbox, slots) = (&mut self.inbox, self.store.tables_mut().incoming_mut());
         take_runs(from, |handle| inbox.place_free(slots, handle).then_some(()).ok_or(LogError::Unknown))?;
         if from.is_empty() { Ok(()) } else { Err(LogError::Unknown.into()) }
     }

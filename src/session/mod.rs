@@ -22,7 +22,7 @@ pub(crate) use outbox::Outbox;
 pub use outbox::OutgoingSlot;
 pub use record::{Record, RecordError};
 pub use state::SessionState;
-pub use store::{Arrays, Caller, Fixed, FixedCaller, Inline, Keep, Store, StoreError};
+pub use store::{Arrays, Caller, Fixed, FixedCaller, Inline, Keep, Store, StoreError, Tables};
 #[cfg(feature = "alloc")]
 pub use store::{Boxed, Heap};
 
@@ -136,9 +136,9 @@ impl<S: Store> Session<S> {
             will_at: Instant::NEVER,
             end_at: Instant::NEVER,
         };
-        session.outbox.arrange(session.store.outgoing_mut());
-        let len = session.store.incoming().len();
-        session.inbox.arrange(session.store.incoming_mut(), len);
+        session.outbox.arrange(session.store.tables_mut().outgoing_mut());
+        let len = session.store.tables().incoming().len();
+        session.inbox.arrange(session.store.tables_mut().incoming_mut(), len);
         session
     }
 
@@ -270,12 +270,12 @@ impl<S: Store> Session<S> {
 
     /// What a packet identifier of ours waits for.
     pub fn flight(&self, id: PacketId) -> Option<Flight> {
-        self.outbox.flight(self.store.outgoing(), id)
+        self.outbox.flight(self.store.tables().outgoing(), id)
     }
 
     /// A message that waits for an acknowledgement. `None` if there is none, or if the caller keeps it.
     pub fn message(&self, id: PacketId) -> Option<Message<'_>> {
-        let slot = self.outbox.get(self.store.outgoing(), id)?;
+        let slot = self.outbox.get(self.store.tables().outgoing(), id)?;
         let qos = match slot.flight()? {
             Flight::AtLeastOnce => Qos::AtLeastOnce,
             Flight::ExactlyOnce | Flight::Released => Qos::ExactlyOnce,
@@ -284,13 +284,19 @@ impl<S: Store> Session<S> {
         Some(Message { qos, ..slot.keep.message()? })
     }
 
+    /// What is kept of each message that may have to be sent again, in no order, to be made anew between two connections:
+    /// a server says what is left of a Message Expiry Interval by then `[MQTT-3.3.2-6]`.
+    pub fn kept_mut(&mut self) -> impl Iterator<Item = (PacketId, &mut S::Keep)> {
+        self.store.tables_mut().outgoing_mut().iter_mut().filter_map(OutgoingSlot::message_mut)
+    }
+
     /// Gives the fewest records that make this session, in their order. How long it lives is not among them: whoever keeps it
     /// keeps [`expiry_interval`](Self::expiry_interval) and the time as well. SUBSCRIBE and UNSUBSCRIBE that wait for an
     /// answer are no part of it, nor are messages that the application has not acknowledged: they come again.
     pub fn export(&self, mut to: impl FnMut(&Record<'_>)) {
         let flying = |lost, to: &mut dyn FnMut(&Record<'_>)| {
             for (id, slot) in
-                self.outbox.iter(self.store.outgoing()).filter(|(_, slot)| slot.is_lost() == lost)
+                self.outbox.iter(self.store.tables().outgoing()).filter(|(_, slot)| slot.is_lost() == lost)
             {
                 let publish = |qos| Record::Publish { id, qos, message: self.message(id) };
                 match slot.flight() {
@@ -303,11 +309,11 @@ impl<S: Store> Session<S> {
         };
         flying(true, &mut to);
         // What is lost is so by the session that begins behind it.
-        if self.exists || self.outbox.iter(self.store.outgoing()).any(|(_, slot)| slot.is_lost()) {
+        if self.exists || self.outbox.iter(self.store.tables().outgoing()).any(|(_, slot)| slot.is_lost()) {
             to(&Record::Begin { lost: true });
         }
         flying(false, &mut to);
-        self.inbox.taken(self.store.incoming()).for_each(|id| to(&Record::Take { id }));
+        self.inbox.taken(self.store.tables().incoming()).for_each(|id| to(&Record::Take { id }));
     }
 
     /// Does again what a record says. The store is not told of it. Only before a connection has the session.
@@ -331,21 +337,21 @@ impl<S: Store> Session<S> {
                 }
             }
             Record::Release { id } => match self.flight(id) {
-                Some(_) => self.outbox.release(self.store.outgoing_mut(), id, false),
+                Some(_) => self.outbox.release(self.store.tables_mut().outgoing_mut(), id, false),
                 None => self.restore_flight(id, Flight::Released)?,
             },
             Record::Finish { id } => self.drop_flight(id),
             Record::Take { id } => {
-                if self.inbox.find(self.store.incoming(), id).is_none() {
+                if self.inbox.find(self.store.tables().incoming(), id).is_none() {
                     self.make_room_for_one();
-                    let slots = self.store.incoming_mut();
+                    let slots = self.store.tables_mut().incoming_mut();
                     let taken = self.inbox.insert(slots, id, Arrival::Received, ReasonCode::SUCCESS);
                     taken.ok_or(StoreError::Full)?;
                 }
             }
             Record::Complete { id } => {
-                if let Some((handle, _)) = self.inbox.find(self.store.incoming(), id) {
-                    self.inbox.remove(self.store.incoming_mut(), handle);
+                if let Some((handle, _)) = self.inbox.find(self.store.tables().incoming(), id) {
+                    self.inbox.remove(self.store.tables_mut().incoming_mut(), handle);
                 }
             }
         }
@@ -356,7 +362,7 @@ impl<S: Store> Session<S> {
         self.drop_flight(id);
         // A table that doubles gets there in sixteen steps.
         for _ in 0..=16 {
-            if self.outbox.restore(self.store.outgoing_mut(), id, flight) {
+            if self.outbox.restore(self.store.tables_mut().outgoing_mut(), id, flight) {
                 return Ok(());
             }
             if !self.grow_outgoing() {
@@ -368,7 +374,7 @@ impl<S: Store> Session<S> {
 
     #[inline(never)]
     pub(crate) fn drop_flight(&mut self, id: PacketId) {
-        self.outbox.remove(self.store.outgoing_mut(), id);
+        self.outbox.remove(self.store.tables_mut().outgoing_mut(), id);
     }
 
     /// Does something to what is kept of a message.
@@ -378,26 +384,26 @@ impl<S: Store> Session<S> {
         id: PacketId,
         keep: impl FnOnce(&mut S::Keep) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.outbox.keep(self.store.outgoing_mut(), id).map_or(Err(StoreError::Full), keep)
+        self.outbox.keep(self.store.tables_mut().outgoing_mut(), id).map_or(Err(StoreError::Full), keep)
     }
 
     /// Forgets what is kept for an identifier that is not in use after all.
     #[cold]
     pub(crate) fn forget(&mut self, id: PacketId) {
-        self.outbox.keep(self.store.outgoing_mut(), id).into_iter().for_each(Keep::clear);
+        self.outbox.keep(self.store.tables_mut().outgoing_mut(), id).into_iter().for_each(Keep::clear);
     }
 
     /// A new session begins in place of the one before.
     pub(crate) fn begin(&mut self, lost: bool) {
-        self.outbox.rewind(self.store.outgoing_mut(), lost);
-        self.inbox.rewind(self.store.incoming_mut(), false);
+        self.outbox.rewind(self.store.tables_mut().outgoing_mut(), lost);
+        self.inbox.rewind(self.store.tables_mut().incoming_mut(), false);
         self.exists = true;
     }
 
     /// The session goes on in a new connection.
     pub(crate) fn go_on(&mut self) {
-        self.outbox.rewind(self.store.outgoing_mut(), false);
-        self.inbox.rewind(self.store.incoming_mut(), true);
+        self.outbox.rewind(self.store.tables_mut().outgoing_mut(), false);
+        self.inbox.rewind(self.store.tables_mut().incoming_mut(), true);
     }
 
     /// The identifier for the next packet, in a table that grows if it can.
@@ -411,9 +417,9 @@ impl<S: Store> Session<S> {
 
     #[cold]
     fn grow_outgoing(&mut self) -> bool {
-        let grown = self.store.grow_outgoing();
+        let grown = self.store.tables_mut().grow_outgoing();
         if grown {
-            let slots = self.store.outgoing_mut();
+            let slots = self.store.tables_mut().outgoing_mut();
             Outbox::spread(slots);
             self.outbox.arrange(slots);
         }
@@ -428,10 +434,10 @@ impl<S: Store> Session<S> {
 
     #[cold]
     fn grow_incoming(&mut self) -> bool {
-        let len = self.store.incoming().len();
-        let grown = self.store.grow_incoming();
+        let len = self.store.tables().incoming().len();
+        let grown = self.store.tables_mut().grow_incoming();
         if grown {
-            self.inbox.arrange(self.store.incoming_mut(), len);
+            self.inbox.arrange(self.store.tables_mut().incoming_mut(), len);
         }
         grown
     }

@@ -42,6 +42,14 @@ impl<K> OutgoingSlot<K> {
         self.flight
     }
 
+    /// What is kept of a message that may have to be sent again.
+    pub(crate) fn message_mut(&mut self) -> Option<(PacketId, &mut K)> {
+        match self.flight? {
+            Flight::AtLeastOnce | Flight::ExactlyOnce => Some((PacketId::new(self.id)?, &mut self.keep)),
+            Flight::Released | Flight::Subscribe | Flight::Unsubscribe => None,
+        }
+    }
+
     pub(crate) fn is_lost(&self) -> bool {
         self.marks & LOST != 0
     }

@@ -4,7 +4,7 @@
 use core::fmt;
 
 use super::flow::{Arrival, Flight};
-use super::{Handle, Keep, Session, Store};
+use super::{Handle, Keep, Session, Store, Tables};
 use crate::event_log::{Length, LogError, Part, Tape};
 use crate::wire::Sink;
 
@@ -78,11 +78,11 @@ fn put_runs<L: Sink>(numbers: impl Iterator<Item = Handle>, tape: &mut Tape<L>) 
 impl<S: Store> Written for Session<S> {
     fn write(&self, out: &mut dyn Sink) {
         let Self { store, outbox, inbox, expiry, exists, epoch, will_at, end_at } = self;
-        let (outgoing, incoming) = (store.outgoing(), store.incoming());
+        let (outgoing, incoming) = (store.tables().outgoing(), store.tables().incoming());
         let tape = &mut Tape::new(out);
         tape.put(&(*exists, (*expiry, *epoch)));
         tape.put(&(*will_at, *end_at));
-        tape.put(&(outgoing.len(), (incoming.len(), store.incoming_capacity())));
+        tape.put(&(outgoing.len(), (incoming.len(), store.tables().incoming_capacity())));
         tape.put(&(outbox.newest(), outbox.len()));
         for (id, slot) in outbox.iter(outgoing) {
             let flight = slot.flight().map_or(0, |flight| number(&FLIGHTS, flight));

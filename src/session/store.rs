@@ -162,33 +162,8 @@ impl Keep for Caller {
     }
 }
 
-/// The memory of a session, and perhaps its journal.
-///
-/// A store gives two tables, whose slots are the session's to fill, and may let them grow; it is [`Arrays`], [`Heap`],
-/// or one of your own. To survive a restart, wrap one of them and write down each [`Record`]:
-///
-/// ```
-/// use sans_mqtt::{Boxed, Heap, IncomingSlot, OutgoingSlot, Record, Store, StoreError};
-///
-/// struct Logged { tables: Heap, log: Vec<u8> /* or a file */ }
-///
-/// impl Store for Logged {
-///     type Keep = Boxed;
-///     fn outgoing(&self) -> &[OutgoingSlot<Boxed>] { self.tables.outgoing() }
-///     fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<Boxed>] { self.tables.outgoing_mut() }
-///     fn incoming(&self) -> &[IncomingSlot] { self.tables.incoming() }
-///     fn incoming_mut(&mut self) -> &mut [IncomingSlot] { self.tables.incoming_mut() }
-///     fn incoming_capacity(&self) -> u16 { self.tables.incoming_capacity() }
-///     fn grow_outgoing(&mut self) -> bool { self.tables.grow_outgoing() }
-///     fn grow_incoming(&mut self) -> bool { self.tables.grow_incoming() }
-///
-///     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
-///         record.encode(&mut self.log).map_err(|_| StoreError::Failed)?;
-///         Ok(()) // for a file: after write, and fsync if a power failure counts
-///     }
-/// }
-/// ```
-pub trait Store {
+/// The tables of a session, whose slots are the session's to fill: [`Arrays`], [`Heap`], or your own.
+pub trait Tables {
     /// How messages are kept.
     type Keep: Keep;
 
@@ -220,6 +195,41 @@ pub trait Store {
     fn grow_incoming(&mut self) -> bool {
         false
     }
+}
+
+/// The memory of a session: its tables, and perhaps a journal.
+///
+/// Tables alone are a store, which keeps nothing beyond the program. To survive a restart, write down each [`Record`]:
+///
+/// ```
+/// use sans_mqtt::{Boxed, Heap, Record, Store, StoreError};
+///
+/// struct Logged { tables: Heap, log: Vec<u8> /* or a file */ }
+///
+/// impl Store for Logged {
+///     type Keep = Boxed;
+///     type Tables = Heap;
+///     fn tables(&self) -> &Heap { &self.tables }
+///     fn tables_mut(&mut self) -> &mut Heap { &mut self.tables }
+///
+///     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
+///         record.encode(&mut self.log).map_err(|_| StoreError::Failed)?;
+///         Ok(()) // for a file: after write, and fsync if a power failure counts
+///     }
+/// }
+/// ```
+pub trait Store {
+    /// How messages are kept.
+    type Keep: Keep;
+
+    /// What the session fills.
+    type Tables: Tables<Keep = Self::Keep>;
+
+    /// The tables.
+    fn tables(&self) -> &Self::Tables;
+
+    /// The tables, to be filled.
+    fn tables_mut(&mut self) -> &mut Self::Tables;
 
     /// Takes note of a step, before it is done.
     ///
@@ -227,8 +237,25 @@ pub trait Store {
     ///
     /// [`StoreError::Failed`]: then it is not done, nothing that depends on it is sent, and it is tried again at the
     /// next call. If a part of it was written, that is to be cut off first.
-    fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
-        let _ = record;
+    fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError>;
+}
+
+impl<T: Tables> Store for T {
+    type Keep = T::Keep;
+    type Tables = Self;
+
+    #[inline(always)]
+    fn tables(&self) -> &Self {
+        self
+    }
+
+    #[inline(always)]
+    fn tables_mut(&mut self) -> &mut Self {
+        self
+    }
+
+    #[inline(always)]
+    fn record(&mut self, _: &Record<'_>) -> Result<(), StoreError> {
         Ok(())
     }
 }
@@ -255,7 +282,7 @@ impl<K: Keep, const N: usize, const R: usize> Default for Arrays<K, N, R> {
     }
 }
 
-impl<K: Keep, const N: usize, const R: usize> Store for Arrays<K, N, R> {
+impl<K: Keep, const N: usize, const R: usize> Tables for Arrays<K, N, R> {
     type Keep = K;
 
     #[inline(always)]
@@ -311,7 +338,7 @@ impl<K: Keep> Default for Heap<K> {
 }
 
 #[cfg(feature = "alloc")]
-impl<K: Keep> Store for Heap<K> {
+impl<K: Keep> Tables for Heap<K> {
     type Keep = K;
 
     fn outgoing(&self) -> &[OutgoingSlot<K>] {

@@ -81,14 +81,14 @@ MUTANTS = [
     (
         "what was taken is forgotten when the session goes on",
         SESSION,
-        "self.inbox.rewind(self.store.incoming_mut(), true);",
-        "self.inbox.rewind(self.store.incoming_mut(), false);",
+        "self.inbox.rewind(self.store.tables_mut().incoming_mut(), true);",
+        "self.inbox.rewind(self.store.tables_mut().incoming_mut(), false);",
     ),
     (
         "what was taken is remembered when the session is lost",
         SESSION,
-        "self.inbox.rewind(self.store.incoming_mut(), false);",
-        "self.inbox.rewind(self.store.incoming_mut(), true);",
+        "self.inbox.rewind(self.store.tables_mut().incoming_mut(), false);",
+        "self.inbox.rewind(self.store.tables_mut().incoming_mut(), true);",
     ),
     ("PUBREL is not sent again", OUTBOX, "self.unreleased = self.released.first;", "self.unreleased = 0;"),
     ("messages are not sent again", OUTBOX, "self.unsent = self.sent.first;", "self.unsent = 0;"),
@@ -96,8 +96,8 @@ MUTANTS = [
     (
         "nothing is dropped with a lost session",
         SESSION,
-        "self.outbox.rewind(self.store.outgoing_mut(), lost);",
-        "self.outbox.rewind(self.store.outgoing_mut(), false);",
+        "self.outbox.rewind(self.store.tables_mut().outgoing_mut(), lost);",
+        "self.outbox.rewind(self.store.tables_mut().outgoing_mut(), false);",
     ),
     (
         "SUBSCRIBE of an earlier connection is waited for",
@@ -128,14 +128,14 @@ MUTANTS = [
         RECEIVED,
         """            self.send_pings(out);
         }
-        while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
+        while let Some(owed) = self.session.inbox.owed(self.session.store.tables().incoming()) {
             if !out.reserve(ACK) {
                 return;""",
         """            self.send_pings(out);
         }
-        while let Some(owed) = self.session.inbox.owed(self.session.store.incoming()) {
+        while let Some(owed) = self.session.inbox.owed(self.session.store.tables().incoming()) {
             if !out.reserve(ACK) {
-                self.session.inbox.remove(self.session.store.incoming_mut(), owed.handle);
+                self.session.inbox.remove(self.session.store.tables_mut().incoming_mut(), owed.handle);
                 return;""",
     ),
     ("new messages overtake old ones", SENT, "if self.is_resuming() {", "if false {"),
@@ -145,7 +145,7 @@ MUTANTS = [
         "slot.flight = Some(Flight::Released);\n",
         "slot.flight = Some(Flight::ExactlyOnce);\n",
     ),
-    ("PUBREL that went at once goes again", SENT, "self.session.store.outgoing_mut(), id, at_once)", "self.session.store.outgoing_mut(), id, false)"),
+    ("PUBREL that went at once goes again", SENT, "self.session.store.tables_mut().outgoing_mut(), id, at_once)", "self.session.store.tables_mut().outgoing_mut(), id, false)"),
     ("PUBREL that finds no room is lost", SENT, "if at_once {\n", "if at_once && out.reserve(64) {\n"),
     ("PUBREL goes into a payload", SENT, "&& self.payload_left() == 0\n", ""),
     (

@@ -1,15 +1,21 @@
 //! A store that writes down each record, fails when it is told to, and dies in the middle of one.
 
-use sans_mqtt::{Boxed, IncomingSlot, OutgoingSlot, Record, RecordError, Session, Store, StoreError};
+use sans_mqtt::{Boxed, IncomingSlot, OutgoingSlot, Record, RecordError, Session, Store, StoreError, Tables};
 
 use crate::rng::Rng;
 use crate::setup::Shape;
 
+/// Tables that grow to a size, or have it from the beginning.
 #[derive(Clone, Debug)]
-pub(crate) struct Log {
+pub(crate) struct Shaped {
     shape: Shape,
     outgoing: Vec<OutgoingSlot<Boxed>>,
     incoming: Vec<IncomingSlot>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) struct Log {
+    tables: Shaped,
     /// What a crash leaves behind.
     pub(crate) bytes: Vec<u8>,
     /// How many bytes were written in all.
@@ -28,10 +34,13 @@ pub(crate) struct Log {
 
 impl Log {
     pub(crate) fn new(shape: Shape) -> Self {
-        let mut log = Self {
-            shape,
-            outgoing: Vec::new(),
-            incoming: Vec::new(),
+        let mut tables = Shaped { shape, outgoing: Vec::new(), incoming: Vec::new() };
+        if !shape.grows {
+            tables.outgoing.resize_with(shape.outgoing.into(), Default::default);
+            tables.incoming.resize_with(shape.incoming.into(), Default::default);
+        }
+        Self {
+            tables,
             bytes: Record::HEADER.to_vec(),
             written: 0,
             dies_at: u64::MAX,
@@ -40,12 +49,7 @@ impl Log {
             lent: false,
             taking: None,
             taken: Vec::new(),
-        };
-        if !shape.grows {
-            log.outgoing.resize_with(shape.outgoing.into(), Default::default);
-            log.incoming.resize_with(shape.incoming.into(), Default::default);
         }
-        log
     }
 
     pub(crate) fn failing(mut self, once_in: usize, seed: u64) -> Self {
@@ -55,13 +59,13 @@ impl Log {
 
     /// An empty store that goes on where this one stopped.
     pub(crate) fn next(&self, bytes: Vec<u8>) -> Self {
-        let Self { shape, written, dies_at, ref fails, .. } = *self;
+        let Self { written, dies_at, ref fails, .. } = *self;
         let taken = self.taken.clone();
-        Self { bytes, written, dies_at, fails: fails.clone(), taken, ..Self::new(shape) }
+        Self { bytes, written, dies_at, fails: fails.clone(), taken, ..Self::new(self.tables.shape) }
     }
 }
 
-impl Store for Log {
+impl Tables for Shaped {
     type Keep = Boxed;
 
     fn outgoing(&self) -> &[OutgoingSlot<Boxed>] {
@@ -90,6 +94,19 @@ impl Store for Log {
 
     fn grow_incoming(&mut self) -> bool {
         grow(&mut self.incoming, self.shape.incoming)
+    }
+}
+
+impl Store for Log {
+    type Keep = Boxed;
+    type Tables = Shaped;
+
+    fn tables(&self) -> &Shaped {
+        &self.tables
+    }
+
+    fn tables_mut(&mut self) -> &mut Shaped {
+        &mut self.tables
     }
 
     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {

@@ -7,9 +7,9 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
 
 use sans_mqtt::{
-    Ack, AckToken, Acknowledge, Boxed, Cause, Client, Config, Event, Heap, HeapTopics, IncomingSlot, Instant,
-    Message, OutgoingSlot, Packet, PropertyId, Qos, ReasonCode, Record, Role, Server, Session, Step, Store,
-    StoreError, UsageError, Version, Wait,
+    Ack, AckToken, Acknowledge, Boxed, Cause, Client, Config, Event, Heap, HeapTopics, Instant, Message,
+    Packet, PropertyId, Qos, ReasonCode, Record, Role, Server, Session, Step, Store, StoreError, UsageError,
+    Version, Wait,
 };
 use serde_json::{Value, json};
 
@@ -25,26 +25,12 @@ struct Logged {
 
 impl Store for Logged {
     type Keep = Boxed;
-    fn outgoing(&self) -> &[OutgoingSlot<Boxed>] {
-        self.tables.outgoing()
+    type Tables = Heap;
+    fn tables(&self) -> &Heap {
+        &self.tables
     }
-    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<Boxed>] {
-        self.tables.outgoing_mut()
-    }
-    fn incoming(&self) -> &[IncomingSlot] {
-        self.tables.incoming()
-    }
-    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
-        self.tables.incoming_mut()
-    }
-    fn incoming_capacity(&self) -> u16 {
-        self.tables.incoming_capacity()
-    }
-    fn grow_outgoing(&mut self) -> bool {
-        self.tables.grow_outgoing()
-    }
-    fn grow_incoming(&mut self) -> bool {
-        self.tables.grow_incoming()
+    fn tables_mut(&mut self) -> &mut Heap {
+        &mut self.tables
     }
     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
         record.encode(&mut self.log).map_err(|_| StoreError::Failed)?;

@@ -39,7 +39,7 @@ impl Keep for Kept {
 #[derive(Default)]
 pub struct Tables(Option<Box<Heap<Kept>>>);
 
-impl Store for Tables {
+impl sans_mqtt::Tables for Tables {
     type Keep = Kept;
 
     fn outgoing(&self) -> &[OutgoingSlot<Kept>] {

@@ -21,7 +21,7 @@ use std::io;
 use std::mem;
 use std::path::{Path, PathBuf};
 
-use sans_mqtt::{Boxed, EncodeError, Heap, IncomingSlot, OutgoingSlot, Record, Session, Store, StoreError};
+use sans_mqtt::{Boxed, EncodeError, Heap, Record, Session, Store, StoreError};
 use tokio::fs::{self, File};
 use tokio::io::AsyncWriteExt;
 
@@ -291,33 +291,14 @@ fn restore(session: &mut Session<Journal>, bytes: &[u8], client_id: Option<&str>
 
 impl Store for Journal {
     type Keep = Boxed;
+    type Tables = Heap;
 
-    fn outgoing(&self) -> &[OutgoingSlot<Boxed>] {
-        self.tables.outgoing()
+    fn tables(&self) -> &Heap {
+        &self.tables
     }
 
-    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<Boxed>] {
-        self.tables.outgoing_mut()
-    }
-
-    fn incoming(&self) -> &[IncomingSlot] {
-        self.tables.incoming()
-    }
-
-    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
-        self.tables.incoming_mut()
-    }
-
-    fn incoming_capacity(&self) -> u16 {
-        self.tables.incoming_capacity()
-    }
-
-    fn grow_outgoing(&mut self) -> bool {
-        self.tables.grow_outgoing()
-    }
-
-    fn grow_incoming(&mut self) -> bool {
-        self.tables.grow_incoming()
+    fn tables_mut(&mut self) -> &mut Heap {
+        &mut self.tables
     }
 
     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {

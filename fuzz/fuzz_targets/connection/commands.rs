@@ -2,7 +2,7 @@
 
 use sans_mqtt::{
     AckError, AckToken, Acknowledge, Auth, Disconnect, Flight, Instant, PacketId, PacketType, Property,
-    ReasonCode, Record, Sender, Store, StoreError, UsageError, Version,
+    ReasonCode, Record, Sender, StoreError, Tables, UsageError, Version,
 };
 
 use crate::life::Life;
@@ -11,7 +11,7 @@ use crate::roles::Role;
 use crate::tape::{Tape, Words};
 use crate::{Saved, World, timers};
 
-impl<R: Role, T: Store> World<R, T> {
+impl<R: Role, T: Tables> World<R, T> {
     pub(crate) fn acknowledge(&mut self, tape: &mut Tape<'_>) {
         let at = usize::from(tape.byte());
         let (reason, words) = (tape.reason(), if at < 128 { Words::NONE } else { tape.words() });

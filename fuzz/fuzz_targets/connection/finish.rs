@@ -1,11 +1,11 @@
 //! The end of a script: from here on all is well, and everything comes to its end.
 
-use sans_mqtt::{Ack, Flight, Packet, PacketId, ReasonCode, Store, Suback, Version, Wait};
+use sans_mqtt::{Ack, Flight, Packet, PacketId, ReasonCode, Suback, Tables, Version, Wait};
 
 use crate::World;
 use crate::roles::Role;
 
-impl<R: Role, T: Store> World<R, T> {
+impl<R: Role, T: Tables> World<R, T> {
     /// Everything that was accepted comes to an end.
     pub(crate) fn finish(&mut self) {
         self.connection.session_mut().store_mut().fails = false;

@@ -1,7 +1,7 @@
 //! Whether what the connection tells is what it has to tell.
 
 use sans_mqtt::{
-    AckToken, Event, Frame, HeadSplit, Incoming, PublishHead, Qos, ReasonCode, Split, Step, Store, Version,
+    AckToken, Event, Frame, HeadSplit, Incoming, PublishHead, Qos, ReasonCode, Split, Step, Tables, Version,
     Wait,
 };
 
@@ -10,7 +10,7 @@ use crate::roles::Role;
 use crate::tape::Words;
 use crate::took::{Came, Expect};
 
-impl<R: Role, T: Store> World<R, T> {
+impl<R: Role, T: Tables> World<R, T> {
     /// The event is the one that the packets lead to.
     pub(crate) fn judge(&mut self, step: Step<'_>, expect: &Expect, taken: &[u8]) -> Option<Wait> {
         let event = match step {

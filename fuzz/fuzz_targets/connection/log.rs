@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sans_mqtt::{IncomingSlot, OutgoingSlot, Record, Session, Store, StoreError};
+use sans_mqtt::{Record, Session, Store, StoreError, Tables};
 
 use crate::life::Life;
 
@@ -13,35 +13,16 @@ pub(crate) struct Logged<T> {
     pub(crate) fails: bool,
 }
 
-impl<T: Store> Store for Logged<T> {
+impl<T: Tables> Store for Logged<T> {
     type Keep = T::Keep;
+    type Tables = T;
 
-    fn outgoing(&self) -> &[OutgoingSlot<T::Keep>] {
-        self.tables.outgoing()
+    fn tables(&self) -> &T {
+        &self.tables
     }
 
-    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<T::Keep>] {
-        self.tables.outgoing_mut()
-    }
-
-    fn incoming(&self) -> &[IncomingSlot] {
-        self.tables.incoming()
-    }
-
-    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
-        self.tables.incoming_mut()
-    }
-
-    fn incoming_capacity(&self) -> u16 {
-        self.tables.incoming_capacity()
-    }
-
-    fn grow_outgoing(&mut self) -> bool {
-        self.tables.grow_outgoing()
-    }
-
-    fn grow_incoming(&mut self) -> bool {
-        self.tables.grow_incoming()
+    fn tables_mut(&mut self) -> &mut T {
+        &mut self.tables
     }
 
     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
@@ -53,12 +34,12 @@ impl<T: Store> Store for Logged<T> {
     }
 }
 
-pub(crate) fn session<T: Store>(tables: T) -> Session<Logged<T>> {
+pub(crate) fn session<T: Tables>(tables: T) -> Session<Logged<T>> {
     Session::new(Logged { tables, log: Vec::new(), fails: false })
 }
 
 /// A session put back from its records: the fewest, or the log of its life.
-pub(crate) fn restored<T: Store>(
+pub(crate) fn restored<T: Tables>(
     from: &Session<Logged<T>>,
     tables: fn() -> T,
     life: &mut Life,
@@ -75,7 +56,7 @@ pub(crate) fn restored<T: Store>(
 }
 
 /// The log makes the session that is there.
-pub(crate) fn same_as_log<T: Store>(session: &Session<Logged<T>>, tables: fn() -> T) {
+pub(crate) fn same_as_log<T: Tables>(session: &Session<Logged<T>>, tables: fn() -> T) {
     let replayed = restored(session, tables, &mut Life::default(), true);
     let (is, said) = (export(session), export(&replayed));
     let takes = |log: &[u8]| {
@@ -100,7 +81,7 @@ pub(crate) fn same_as_log<T: Store>(session: &Session<Logged<T>>, tables: fn() -
     assert_eq!(is, said, "the log says something else");
 }
 
-pub(crate) fn export<T: Store>(session: &Session<Logged<T>>) -> Vec<u8> {
+pub(crate) fn export<T: Tables>(session: &Session<Logged<T>>) -> Vec<u8> {
     let mut to = Vec::new();
     session.export(|record| assert!(record.encode(&mut to).is_ok()));
     to

@@ -1,6 +1,6 @@
 //! Messages of the application: as a whole, or their head and then the payload, once or again.
 
-use sans_mqtt::{Flight, Message, PacketId, Prepared, Qos, Store, Terms, UsageError, Version, Wait};
+use sans_mqtt::{Flight, Message, PacketId, Prepared, Qos, Tables, Terms, UsageError, Version, Wait};
 
 use crate::World;
 use crate::life::Sent;
@@ -11,7 +11,7 @@ use crate::topics::TOPICS;
 /// More is only begun.
 const LONGEST: u32 = 4096;
 
-impl<R: Role, T: Store> World<R, T> {
+impl<R: Role, T: Tables> World<R, T> {
     /// `in_pieces`: only the head is sent, and the beginning of the payload.
     pub(crate) fn publish(&mut self, tape: &mut Tape<'_>, in_pieces: bool) {
         let (qos, here, flags) = (tape.qos(), u32::from(tape.byte() % 80), tape.byte());

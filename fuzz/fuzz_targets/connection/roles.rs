@@ -2,8 +2,8 @@
 
 use sans_mqtt::{
     Client, Config, Connack, Connect, Connection, Disconnect, Due, Flight, Instant, Packet, Properties,
-    Property, Qos, ReasonCode, Sender, Server, Session, Store, Suback, Subscribe, Subscription, Unsubscribe,
-    Version, Will, role,
+    Property, Qos, ReasonCode, Sender, Server, Session, Store, Suback, Subscribe, Subscription, Tables,
+    Unsubscribe, Version, Will, role,
 };
 
 use crate::World;
@@ -24,7 +24,7 @@ pub(crate) trait Role: sans_mqtt::Role + Sized {
         session: Session<T>,
         aliases: (Topics, Topics),
     ) -> Connection<Self, T, (Topics, Topics)>;
-    fn command<T: Store>(world: &mut World<Self, T>, tape: &mut Tape<'_>);
+    fn command<T: Tables>(world: &mut World<Self, T>, tape: &mut Tape<'_>);
     fn packet(tape: &mut Tape<'_>, send: &mut dyn FnMut(Packet<'_>) -> bool);
 }
 
@@ -42,7 +42,7 @@ impl Role for role::Client {
         Client::with_aliases(version, config, session, aliases)
     }
 
-    fn command<T: Store>(world: &mut World<Self, T>, tape: &mut Tape<'_>) {
+    fn command<T: Tables>(world: &mut World<Self, T>, tape: &mut Tape<'_>) {
         let (what, written) = (tape.byte(), world.out.bytes.len());
         let connection = &mut world.connection;
         let filters = [Subscription { filter: "t/#", ..Subscription::default() }; 2];
@@ -161,7 +161,7 @@ impl Role for role::Server {
         Server::with_aliases(now, config, session, aliases)
     }
 
-    fn command<T: Store>(world: &mut World<Self, T>, tape: &mut Tape<'_>) {
+    fn command<T: Tables>(world: &mut World<Self, T>, tape: &mut Tape<'_>) {
         let (what, count, written) = (tape.byte(), tape.byte(), world.out.bytes.len());
         let reasons = &[ReasonCode::SUCCESS, ReasonCode::UNSPECIFIED_ERROR][..usize::from(count % 3)];
         if what % 8 == 4 {
@@ -268,7 +268,7 @@ impl Role for role::Server {
 }
 
 /// The client that has come goes on with the session that it had, or that ends.
-fn resume<T: Store>(world: &mut World<role::Server, T>, how: u8) {
+fn resume<T: Tables>(world: &mut World<role::Server, T>, how: u8) {
     // A server that does as it is told asks first whether there still is one.
     if how & 3 == 0 {
         world.ask_saved();

@@ -157,33 +157,14 @@ impl Tables {
 
 impl Store for Tables {
     type Keep = Kept;
+    type Tables = Heap<Kept>;
 
-    fn outgoing(&self) -> &[OutgoingSlot<Kept>] {
-        self.heap.outgoing()
+    fn tables(&self) -> &Heap<Kept> {
+        &self.heap
     }
 
-    fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<Kept>] {
-        self.heap.outgoing_mut()
-    }
-
-    fn incoming(&self) -> &[IncomingSlot] {
-        self.heap.incoming()
-    }
-
-    fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
-        self.heap.incoming_mut()
-    }
-
-    fn incoming_capacity(&self) -> u16 {
-        self.heap.incoming_capacity()
-    }
-
-    fn grow_outgoing(&mut self) -> bool {
-        self.heap.grow_outgoing()
-    }
-
-    fn grow_incoming(&mut self) -> bool {
-        self.heap.grow_incoming()
+    fn tables_mut(&mut self) -> &mut Heap<Kept> {
+        &mut self.heap
     }
 
     fn record(&mut self, record: &Record<'_>) -> Result<(), StoreError> {
