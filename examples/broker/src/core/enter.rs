@@ -187,7 +187,8 @@ impl Broker {
             self.names.insert(name, id);
             id
         });
-        if let Some(session) = self.clients[client].session.take() {
+        if let Some(mut session) = self.clients[client].session.take() {
+            session.kept_mut().for_each(|(_, kept)| kept.age(self.now));
             let _empty = link.server.resume(session);
         }
         self.set_deadline(client, None);

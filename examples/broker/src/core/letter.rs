@@ -155,9 +155,7 @@ impl Copy<'_> {
             message_expiry_interval: Some(self.left(now)).filter(|_| self.has_aged(now)),
         };
         let keep = match self.kept {
-            Some(_) if qos > Qos::AtMostOnce && is_5 && self.is_own(now) => {
-                Kept::Own(self.with(now, |message| PublishBuf::try_from(message))?)
-            }
+            Some(_) if qos > Qos::AtMostOnce && is_5 && self.is_own(now) => self.own(now)?,
             Some(kept) if qos > Qos::AtMostOnce => Kept::Shared { message: kept.clone(), retain, is_5 },
             _ => Kept::None,
         };
@@ -168,6 +166,12 @@ impl Copy<'_> {
             }
             _ => server.publish_prepared(&self.prepared, &terms, keep, output),
         }
+    }
+
+    /// To be kept for this subscriber alone.
+    pub fn own(&self, now: Instant) -> Result<Kept, EncodeError> {
+        let frame = self.with(now, |message| PublishBuf::try_from(message))?;
+        Ok(Kept::Own { frame, expires: self.prepared.message().expires_at(self.received) })
     }
 
     /// Whether its properties are not those of the message for all.
@@ -182,10 +186,7 @@ impl Copy<'_> {
         if !self.is_own(now) {
             return use_it(&message);
         }
-        let properties = message.properties.iter().map(|property| match property {
-            Property::MessageExpiryInterval(_) => Property::MessageExpiryInterval(self.left(now)),
-            property => property,
-        });
+        let properties = message.properties.iter().map(aged(self.left(now)));
         let ids = ids.iter().map(|id| Property::SubscriptionIdentifier(*id));
         let properties: Vec<_> = properties.chain(ids).collect();
         use_it(&Message { properties: properties[..].into(), ..message })
@@ -201,6 +202,14 @@ impl Copy<'_> {
     }
 }
 
+/// Gives a property as it is when so many seconds are left of a message.
+fn aged<'a>(left: u32) -> impl Fn(Property<'a>) -> Property<'a> {
+    move |property| match property {
+        Property::MessageExpiryInterval(_) => Property::MessageExpiryInterval(left),
+        property => property,
+    }
+}
+
 /// A message that is in flight.
 #[derive(Debug, Default)]
 pub enum Kept {
@@ -209,12 +218,35 @@ pub enum Kept {
     /// As it was published, for a client of 5.0 or another.
     Shared { message: Arc<Stored>, retain: bool, is_5: bool },
     /// With properties of its own.
-    Own(PublishBuf),
+    Own { frame: PublishBuf, expires: Option<Instant> },
+}
+
+impl Kept {
+    /// When it expires, if its client has to be told.
+    fn expires(&self) -> Option<Instant> {
+        match self {
+            Self::Shared { message, is_5: true, .. } => message.expires,
+            Self::Own { expires, .. } => *expires,
+            _ => None,
+        }
+    }
+
+    /// To be sent again now, with what is left of its time `[MQTT-3.3.2-6]`.
+    pub fn age(&mut self, now: Instant) {
+        let (Some(message), Some(at)) = (self.message(), self.expires()) else { return };
+        let properties: Vec<_> =
+            message.properties.iter().map(aged(at.seconds_from(now).unwrap_or(0))).collect();
+        let frame = PublishBuf::try_from(&Message { properties: properties[..].into(), ..message });
+        if let Ok(frame) = frame {
+            *self = Self::Own { frame, expires: Some(at) };
+        }
+    }
 }
 
 impl Keep for Kept {
     fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
-        *self = Self::Own(message.try_into().map_err(|_| StoreError::TooLarge)?);
+        let frame = message.try_into().map_err(|_| StoreError::TooLarge)?;
+        *self = Self::Own { frame, expires: None };
         Ok(())
     }
 
@@ -226,7 +258,7 @@ impl Keep for Kept {
                 let properties = if *is_5 { properties } else { Properties::EMPTY };
                 Some(Message { retain: *retain, topic, properties, payload, ..Message::default() })
             }
-            Self::Own(frame) => Some(frame.message()),
+            Self::Own { frame, .. } => Some(frame.message()),
         }
     }
 }

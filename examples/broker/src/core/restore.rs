@@ -57,6 +57,7 @@ impl Broker {
         client.will = stored.session.will.map(|frame| Testament { frame, delay });
         let mut session = Session::new(Tables::new(&self.settings));
         let _ = session.restore(&Record::Begin { lost: true });
+        let mut kept = HashMap::new();
         for (number, letter) in stored.letters {
             self.number = self.number.max(number);
             let qos = letter.qos;
@@ -72,15 +73,16 @@ impl Broker {
             let letter = (Letter { message: message.clone(), terms, number }, letter.state);
             match letter {
                 (letter, LetterState::Sent(id)) => {
-                    let _ = letter.copy(&message.message()).map(|copy| {
-                        copy.with(self.now, |message| {
-                            session.restore(&Record::Publish { id, qos, message: Some(*message) })
-                        })
-                    });
+                    let _ = session.restore(&Record::Publish { id, qos, message: None });
+                    let copy = letter.copy(&message.message());
+                    kept.extend(copy.and_then(|copy| copy.own(self.now)).map(|own| (id, own)));
                     client.take_off(id, Flying::from(letter));
                 }
                 (letter, _) => client.queue.push(letter),
             }
+        }
+        for (id, it) in session.kept_mut() {
+            kept.remove(&id).into_iter().for_each(|kept| *it = kept);
         }
         for id in stored.incoming {
             let _ = session.restore(&Record::Take { id });

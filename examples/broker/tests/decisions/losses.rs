@@ -318,3 +318,28 @@ fn a_will_that_is_due_at_a_restart_goes_to_all_and_is_retained() {
     world.subscribe(late, all("will"));
     assert_eq!(world.heard(late), ["will x R"]);
 }
+
+#[test]
+fn what_is_sent_again_says_what_is_left_of_its_time() {
+    for restarts in [false, true] {
+        let mut world = World::default();
+        let (mut s, _) = world.enter(NEW, stay("s"));
+        world.subscribe(s, all("#"));
+        let (p, _) = world.enter(NEW, named("p"));
+        for (payload, seconds) in [("short", 10), ("long", 50)] {
+            let expiry = [Property::MessageExpiryInterval(seconds)];
+            world.publish(p, Publish { properties: (&expiry).into(), ..to("a", payload) });
+        }
+        assert_eq!(world.heard(s), ["a short 10s", "a long 50s"]);
+        for left in [35, 20] {
+            world.cut(s);
+            world.pass(15);
+            if restarts {
+                world.restart();
+            }
+            s = world.enter(NEW, stay("s")).0;
+            // What has begun goes on, even if there is no time left.
+            assert_eq!(world.heard(s), ["a short 0s".into(), format!("a long {left}s")], "{restarts}");
+        }
+    }
+}
