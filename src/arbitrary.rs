@@ -8,14 +8,13 @@ use ::arbitrary::{Arbitrary, Result, Unstructured};
 
 use crate::error::ErrorKind;
 use crate::packet::{
-    Ack, Auth, Connack, Connect, Delivery, Disconnect, Packet, PacketId, Publish, Qos, RetainHandling,
-    Suback, Subscribe, Subscription, Unsubscribe, Will,
+    Ack, Auth, Connack, Connect, Disconnect, Packet, Publish, RetainHandling, Suback, Subscribe,
+    Subscription, Unsubscribe, Will,
 };
-use crate::property::{Properties, Property, PropertyId};
-use crate::reason::ReasonCode;
+use crate::property::{Properties, Property};
+use crate::spec::{Delivery, PacketId, PacketType, PropertyId, Qos, ReasonCode, Scope, Sender, Version};
 use crate::topic::TopicFilter;
-use crate::version::{Sender, Version};
-use crate::wire::{Context, Element, PacketType, Scope};
+use crate::wire::{Context, Element};
 
 /// A packet of any type and version, together with the lists that it borrows.
 ///

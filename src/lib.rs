@@ -32,13 +32,11 @@ pub mod event_log;
 mod owned;
 mod packet;
 mod property;
-mod reason;
-mod rule;
 mod session;
 mod show;
+mod spec;
 mod time;
 mod topic;
-mod version;
 mod wire;
 
 #[cfg(feature = "arbitrary")]
@@ -89,23 +87,22 @@ pub use connection::{
     FixedTopics, Incoming, Limits, NoAliases, NoTopics, ProtocolError, Role, Server, Step, Timer, TopicSlot,
     TopicTable, UsageError, Wait, role,
 };
-pub use error::{Answer, DecodeError, EncodeError, ErrorKind, Field, Violation};
+pub use error::{DecodeError, EncodeError, ErrorKind, Field, Violation};
 #[cfg(feature = "bytes")]
 pub use owned::{BufSink, PacketBuf, PublishBuf};
 pub use packet::{
-    Ack, Alias, Auth, Connack, Connect, Delivery, Disconnect, Forward, HeadSplit, Packet, PacketId, Prepared,
-    Publish, PublishHead, Qos, RetainHandling, Suback, Subscribe, Subscription, Terms, Unsuback, Unsubscribe,
+    Ack, Alias, Answer, Auth, Connack, Connect, Disconnect, Forward, HeadSplit, Message, Packet, Prepared,
+    Publish, PublishHead, RetainHandling, Suback, Subscribe, Subscription, Terms, Unsuback, Unsubscribe,
     Will,
 };
-pub use property::{Properties, Property, PropertyId, PropertySet};
-pub use reason::ReasonCode;
+pub use property::{Properties, Property, PropertySet};
 pub use session::{
-    Arrays, Caller, Due, Fixed, FixedCaller, Flight, IncomingSlot, Inline, Keep, Message, OutgoingSlot,
-    Record, RecordError, Session, Store, StoreError, Tables, Timers,
+    Arrays, Caller, Due, Fixed, FixedCaller, Flight, IncomingSlot, Inline, Keep, OutgoingSlot, Record,
+    RecordError, Session, Store, StoreError, Tables, Timers,
 };
 #[cfg(feature = "alloc")]
 pub use session::{Boxed, Heap};
+pub use spec::{Delivery, PacketId, PacketType, PropertyId, Qos, ReasonCode, Sender, Version};
 pub use time::Instant;
 pub use topic::{TopicError, TopicFilter, TopicName, matches};
-pub use version::{Sender, Version};
-pub use wire::{Frame, Iter, Observer, PacketType, Seq, Sink, Split, Value};
+pub use wire::{Frame, Iter, Observer, Seq, Sink, Split, Value};

@@ -6,10 +6,9 @@ use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Violation};
 use crate::packet::decode::ANY;
-use crate::packet::{Packet, PacketId, Publish};
-use crate::session::Message;
-use crate::version::Version;
-use crate::wire::{Frame, PacketType, Sink, Split};
+use crate::packet::{Message, Packet, Publish};
+use crate::spec::{PacketId, PacketType, Version};
+use crate::wire::{Frame, Sink, Split};
 
 /// A valid packet that owns its bytes (feature `bytes`). Cloning it counts a reference; it can go to another thread.
 ///

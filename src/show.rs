@@ -2,28 +2,18 @@
 
 use core::fmt;
 
-use crate::{ErrorKind, Field, PacketType, PropertyId, Sender, TopicFilter, TopicName};
-
 /// `Display` by the method that gives the text.
 macro_rules! display {
     ($($type:ty: $text:ident),+ $(,)?) => {
-        $(impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        $(impl core::fmt::Display for $type {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.pad(self.$text())
             }
         })+
     };
 }
 
-display! {
-    ErrorKind: text,
-    Field: name,
-    PacketType: name,
-    PropertyId: name,
-    Sender: name,
-    TopicFilter<'_>: as_str,
-    TopicName<'_>: as_str,
-}
+pub(crate) use display;
 
 /// Binary data as text with escapes, cut when it is long.
 pub(crate) struct Binary<'a>(pub(crate) &'a [u8]);

@@ -3,7 +3,8 @@
 use core::fmt;
 
 use crate::error::ErrorKind;
-use crate::version::Version;
+use crate::show::display;
+use crate::spec::Version;
 use crate::wire::{Flaw, check_filter, check_topic};
 
 /// A text is not a topic name or not a topic filter.
@@ -152,6 +153,7 @@ macro_rules! text {
 }
 
 text! { TopicName TopicFilter }
+display! { TopicName<'_>: as_str, TopicFilter<'_>: as_str }
 
 /// Whether a valid topic filter, without `$share/NAME/`, matches a valid topic name.
 ///

@@ -5,11 +5,10 @@ use super::output::fitting;
 use super::{Connection, Event, Flow, Phase, Role, UsageError};
 use crate::error::{ErrorKind, Field};
 use crate::packet::Auth;
-use crate::property::{Properties, PropertyId};
-use crate::reason::ReasonCode;
+use crate::property::Properties;
 use crate::session::Store;
-use crate::version::Sender;
-use crate::wire::{Scope, Sink};
+use crate::spec::{PropertyId, ReasonCode, Scope, Sender};
+use crate::wire::Sink;
 
 /// How far an authentication is.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]

@@ -7,13 +7,12 @@ use super::auth::Authentication;
 use super::config::{announced, asked_expiry, not_yours};
 use super::{Cause, Config, Connection, Event, Farewell, Flow, LEAST, Phase, Role, Side, UsageError};
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe, Subscription, Unsubscribe};
-use crate::property::{Own, Properties, PropertyId};
-use crate::reason::ReasonCode;
+use crate::packet::{Connack, Connect, Packet, Suback, Subscribe, Subscription, Unsubscribe};
+use crate::property::{Own, Properties};
 use crate::session::{Answer, Flight, Record, Session, Store, StoreError, Tables};
+use crate::spec::{PacketId, PropertyId, ReasonCode, Scope, Sender, Version};
 use crate::time::Instant;
-use crate::version::{Sender, Version};
-use crate::wire::{Encode, Frame, Scope, Seq, Sink};
+use crate::wire::{Encode, Frame, Seq, Sink};
 
 /// The client's side of a connection. What both sides have (`handle`, `publish`, `ack`, `disconnect`, `poll_timeout` and
 /// more) is in [`Connection`].

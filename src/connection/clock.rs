@@ -2,8 +2,8 @@
 
 use super::{Aliases, Cause, Connection, Farewell, Phase, Role, Timer};
 use crate::session::Store;
+use crate::spec::Sender;
 use crate::time::Instant;
-use crate::version::Sender;
 use crate::wire::Sink;
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {

@@ -4,9 +4,9 @@ use core::borrow::Borrow;
 use core::time::Duration;
 
 use super::UsageError;
-use crate::packet::{Connect, Qos, Subscription};
-use crate::property::{Properties, Property, PropertyId};
-use crate::version::Version;
+use crate::packet::{Connect, Subscription};
+use crate::property::{Properties, Property};
+use crate::spec::{PropertyId, Qos, Version};
 use crate::wire::{find_wildcard, strip_share};
 
 /// What this side allows. Nothing here is exceeded, whatever the peer sends.

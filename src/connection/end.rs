@@ -3,10 +3,9 @@
 use super::output::fitting;
 use super::{Aliases, Cause, Connection, Farewell, Front, Phase, ProtocolError, Role, Stop, UsageError};
 use crate::packet::{Disconnect, first_byte};
-use crate::reason::ReasonCode;
 use crate::session::{Session, Store};
-use crate::version::Sender;
-use crate::wire::{PacketType, Scope, Sink, Unseen};
+use crate::spec::{PacketType, ReasonCode, Scope, Sender};
+use crate::wire::{Sink, Unseen};
 
 impl<R, S, A> Connection<R, S, A> {
     /// Why the connection is over, if it is.

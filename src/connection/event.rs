@@ -3,13 +3,10 @@
 use core::fmt;
 
 use crate::error::{DecodeError, ErrorKind, Field, Violation};
-use crate::packet::{
-    Auth, Connack, Connect, Disconnect, PacketId, Qos, Suback, Subscribe, Unsuback, Unsubscribe,
-};
+use crate::packet::{Auth, Connack, Connect, Disconnect, Suback, Subscribe, Unsuback, Unsubscribe};
 use crate::property::Properties;
-use crate::reason::ReasonCode;
 use crate::session::Handle;
-use crate::wire::PacketType;
+use crate::spec::{PacketId, PacketType, Qos, ReasonCode};
 
 /// What [`handle`](crate::Connection::handle) found.
 #[derive(Debug)]

@@ -4,12 +4,11 @@ use super::alias::{Aliases, TopicTable};
 use super::output::fitting;
 use super::{AckError, AckToken, Acknowledge, Connection, Event, Flow, Incoming, Role, Stop, UsageError};
 use crate::error::{ErrorKind, Field};
-use crate::packet::{Ack, Delivery, PacketId, Publish, first_byte};
-use crate::property::{Properties, PropertyId};
-use crate::reason::ReasonCode;
+use crate::packet::{Ack, Publish, first_byte};
+use crate::property::Properties;
 use crate::session::{Arrival, Arrived, Arriving, Handle, Owed, Record, Store, StoreError, Tables, arrived};
-use crate::version::Sender;
-use crate::wire::{Encode, Scope, Sink};
+use crate::spec::{Delivery, PacketId, PropertyId, ReasonCode, Scope, Sender};
+use crate::wire::{Encode, Sink};
 
 /// The longest acknowledgement that is sent without properties.
 pub(super) const ACK: usize = 5;

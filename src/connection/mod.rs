@@ -35,12 +35,11 @@ pub mod role {
 }
 
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Ack, Packet, PacketId, PlainAck};
-use crate::reason::ReasonCode;
+use crate::packet::{Ack, Packet, PlainAck};
 use crate::session::{Answer, Handle, Session, Store, Tables};
+use crate::spec::{PacketId, PacketType, ReasonCode, Scope, Sender, Version};
 use crate::time::Instant;
-use crate::version::{Sender, Version};
-use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, Unseen};
+use crate::wire::{Context, Frame, Sink, Split, Unseen};
 use alias::Assigned;
 use auth::Authentication;
 use config::{Room, Service};

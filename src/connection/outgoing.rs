@@ -4,14 +4,11 @@ use super::alias::{Aliases, Assigned, Assignment, TopicTable};
 use super::incoming::ACK;
 use super::{Connection, Flow, Role, Stop, UsageError};
 use crate::error::{ErrorKind, Field};
-use crate::packet::{OnTerms, PacketId, Prepared, Qos, Terms};
-use crate::property::{Joined, Properties, Property, PropertyId, Section};
-use crate::reason::ReasonCode;
-use crate::session::{
-    Answer, Answered, Flight, Keep, Message, Record, Session, Store, StoreError, Tables, answered,
-};
-use crate::version::Sender;
-use crate::wire::{Encode, Scope, Sink};
+use crate::packet::{Message, OnTerms, Prepared, Terms};
+use crate::property::{Joined, Properties, Property, Section};
+use crate::session::{Answer, Answered, Flight, Keep, Record, Session, Store, StoreError, Tables, answered};
+use crate::spec::{PacketId, PropertyId, Qos, ReasonCode, Scope, Sender};
+use crate::wire::{Encode, Sink};
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Sends a message. Gives its packet identifier, by which [`Event::Acked`](super::Event::Acked) or

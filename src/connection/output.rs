@@ -1,10 +1,10 @@
 //! How the packets of commands are written.
 
 use super::{Connection, Role, UsageError};
-use crate::packet::{PacketId, first_byte};
+use crate::packet::first_byte;
 use crate::property::Properties;
-use crate::reason::ReasonCode;
-use crate::wire::{Context, Encode, Lengths, Scope, Sink, Unseen, Writer};
+use crate::spec::{PacketId, ReasonCode, Scope};
+use crate::wire::{Context, Encode, Lengths, Sink, Unseen, Writer};
 
 impl<R: Role, S, A> Connection<R, S, A> {
     /// What a packet of this side is checked and written in.

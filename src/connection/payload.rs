@@ -2,10 +2,10 @@
 
 use super::alias::Aliases;
 use super::{Connection, Role, UsageError};
-use crate::packet::PacketId;
-use crate::session::{Message, Store};
+use crate::packet::Message;
+use crate::session::Store;
+use crate::spec::{PacketId, Sender};
 use crate::time::Instant;
-use crate::version::Sender;
 use crate::wire::Sink;
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {

@@ -1,8 +1,7 @@
 //! Who may send what, and when: one table.
 
 use super::Phase;
-use crate::version::{Sender, Version};
-use crate::wire::PacketType;
+use crate::spec::{PacketType, Sender, Version};
 
 /// A set of packet types, a bit for each.
 const fn set(types: &[PacketType]) -> u16 {

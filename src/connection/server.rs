@@ -8,13 +8,12 @@ use super::{
     Cause, Config, Connection, Event, Farewell, Flow, LEAST, Phase, Role, Side, Stop, Timer, UsageError,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Connack, Connect, Packet, PacketId, Suback, Subscribe};
-use crate::property::{Own, Properties, Property, PropertyId};
-use crate::reason::ReasonCode;
+use crate::packet::{Connack, Connect, Packet, Suback, Subscribe};
+use crate::property::{Own, Properties, Property};
 use crate::session::{Record, Session, Store};
+use crate::spec::{PacketId, PacketType, PropertyId, ReasonCode, Scope, Sender, Version};
 use crate::time::Instant;
-use crate::version::{Sender, Version};
-use crate::wire::{Frame, PacketType, Scope, Seq, Sink, Unseen};
+use crate::wire::{Frame, Seq, Sink, Unseen};
 
 /// The server's side of a connection with one client. What both sides have (`handle`, `publish`, `ack`, `disconnect`,
 /// `poll_timeout` and more) is in [`Connection`].

@@ -3,10 +3,10 @@
 use super::alias::Aliases;
 use super::{Connection, Event, Flow, Front, Phase, Role};
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Delivery, HeadSplit, Publish, PublishHead};
+use crate::packet::{HeadSplit, Publish, PublishHead};
 use crate::session::{Arrived, Store};
-use crate::version::{Sender, Version};
-use crate::wire::{Header, PacketType, Scope};
+use crate::spec::{Delivery, PacketType, Scope, Sender, Version};
+use crate::wire::Header;
 
 /// Whether there are such messages.
 const STREAM: bool = cfg!(feature = "stream");

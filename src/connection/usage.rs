@@ -3,8 +3,9 @@
 use core::fmt;
 
 use super::event::AckToken;
-use crate::property::PropertyId;
-use crate::{EncodeError, StoreError};
+use crate::error::EncodeError;
+use crate::session::StoreError;
+use crate::spec::PropertyId;
 
 /// The caller asks for what is not possible. Nothing has changed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,8 +3,9 @@
 use super::alias::{Aliases, TopicTable};
 use super::config::Service;
 use super::{Acknowledge, Agreement, Connection, Incoming, Limits, Phase, Role};
-use crate::session::{Message, Session, Store};
-use crate::version::{Sender, Version};
+use crate::packet::Message;
+use crate::session::{Session, Store};
+use crate::spec::{Sender, Version};
 use crate::wire::Unseen;
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {

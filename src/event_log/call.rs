@@ -2,13 +2,12 @@
 
 use core::fmt;
 
-use super::LogError;
 use super::part::{Numbers, Part, Shown, Tape};
+use super::{LogError, SessionState};
 use crate::connection::{AckToken, Acknowledge};
-use crate::packet::{Auth, Connect, Disconnect, PacketId, Subscription};
+use crate::packet::{Auth, Connect, Disconnect, Message, Subscription};
 use crate::property::Properties;
-use crate::reason::ReasonCode;
-use crate::session::{Message, SessionState};
+use crate::spec::{PacketId, ReasonCode};
 use crate::time::Instant;
 use crate::wire::{Seq, Sink};
 

@@ -48,26 +48,29 @@
 //! log once more. A log holds what is secret, passwords too.
 
 mod call;
+#[cfg(feature = "alloc")]
+mod load;
 mod outcome;
 mod part;
 mod recorder;
 #[cfg(feature = "alloc")]
 mod replay;
+mod state;
 
-pub use crate::session::SessionState;
 pub use call::Call;
 pub use part::Numbers;
 pub(crate) use part::{Bytes, Length, Part, Tape};
 pub use recorder::{Recorded, Recorder};
 #[cfg(feature = "alloc")]
 pub use replay::{Difference, replay};
+pub use state::SessionState;
 
 use core::fmt;
 
 use crate::connection::Config;
 use crate::session::StoreError;
+use crate::spec::{Sender, Version};
 use crate::time::Instant;
-use crate::version::{Sender, Version};
 use crate::wire::Sink;
 use part::{END_OF_TEXT, Shown};
 

@@ -5,8 +5,8 @@ use core::fmt::{self, Write};
 use super::part::{END_OF_TEXT, Mode, Tape};
 use super::{DONE, DoneKind, KINDS};
 use crate::connection::{AckToken, Aliases, Cause, Connection, Event, Incoming, Role, Step, Wait};
-use crate::packet::PacketId;
 use crate::session::Store;
+use crate::spec::PacketId;
 use crate::wire::Sink;
 
 pub(super) fn put_done<L: Sink>(result: &impl Outcome, taken: usize, tape: &mut Tape<L>) {

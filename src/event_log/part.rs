@@ -5,13 +5,11 @@ use core::time::Duration;
 
 use super::LogError;
 use crate::connection::{Acknowledge, Config};
-use crate::packet::{Auth, Connack, Connect, Disconnect, PacketId, Qos, Subscription, Will};
+use crate::packet::{Auth, Connack, Connect, Disconnect, Message, Subscription, Will};
 use crate::property::Property;
-use crate::reason::ReasonCode;
-use crate::session::Message;
+use crate::spec::{PacketId, Qos, ReasonCode, Scope, Sender, Version};
 use crate::time::Instant;
-use crate::version::{Sender, Version};
-use crate::wire::{Context, Element, Reader, Scope, Seq, Sink, Trusted, Writer};
+use crate::wire::{Context, Element, Reader, Seq, Sink, Trusted, Writer};
 
 /// A log that is written, and the fingerprint of all that was: FNV-1a.
 #[derive(Clone, Debug)]

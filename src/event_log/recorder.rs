@@ -4,18 +4,17 @@ use core::ops::Deref;
 
 use super::outcome::{Outcome, count, put_done};
 use super::part::{Mode, Numbers, Tape};
-use super::{Begin, Call, NO_ROOM, NOT_RECORDED, OUT, STORE_ERRORS};
+use super::{Begin, Call, NO_ROOM, NOT_RECORDED, OUT, STORE_ERRORS, SessionState};
 use crate::buffer::Buffer;
 use crate::connection::{
     AckError, AckToken, Acknowledge, Aliases, Client, Config, Connection, NoAliases, Role, Server, Step,
     UsageError, role,
 };
-use crate::packet::{Auth, Connect, Disconnect, Nowhere, PacketId, Prepared, Subscription, Terms};
+use crate::packet::{Auth, Connect, Disconnect, Message, Nowhere, Prepared, Subscription, Terms};
 use crate::property::Properties;
-use crate::reason::ReasonCode;
-use crate::session::{Keep, Message, Record, Session, SessionState, Store, StoreError};
+use crate::session::{Keep, Record, Session, Store, StoreError};
+use crate::spec::{PacketId, ReasonCode, Sender, Version};
 use crate::time::Instant;
-use crate::version::{Sender, Version};
 use crate::wire::Sink;
 
 /// A [`Connection`] with a log of all that is done with it, a [`Sink`] of any kind.
@@ -215,11 +214,11 @@ impl<S: Store, L: Sink, A: Aliases> Recorder<role::Client, S, L, A> {
             -> Result<PacketId, UsageError>,
         #[cfg(feature = "alloc")]
         pub(super) Subscribe subscribe_to(
-            filters: crate::Seq<'_, Subscription<'_>> = filters, properties: Properties<'_> = properties
+            filters: crate::wire::Seq<'_, Subscription<'_>> = filters, properties: Properties<'_> = properties
         ) -> Result<PacketId, UsageError>,
         #[cfg(feature = "alloc")]
         pub(super) Unsubscribe unsubscribe_from(
-            filters: crate::Seq<'_, &str> = filters, properties: Properties<'_> = properties
+            filters: crate::wire::Seq<'_, &str> = filters, properties: Properties<'_> = properties
         ) -> Result<PacketId, UsageError>,
     }
 }
@@ -266,11 +265,11 @@ impl<S: Store, L: Sink, A: Aliases> Recorder<role::Server, S, L, A> {
             -> Result<(), UsageError>,
         #[cfg(feature = "alloc")]
         pub(super) Suback suback_with(
-            reasons: crate::Seq<'_, ReasonCode> = reasons, properties: Properties<'_> = properties
+            reasons: crate::wire::Seq<'_, ReasonCode> = reasons, properties: Properties<'_> = properties
         ) -> Result<(), UsageError>,
         #[cfg(feature = "alloc")]
         pub(super) Unsuback unsuback_with(
-            reasons: crate::Seq<'_, ReasonCode> = reasons, properties: Properties<'_> = properties
+            reasons: crate::wire::Seq<'_, ReasonCode> = reasons, properties: Properties<'_> = properties
         ) -> Result<(), UsageError>,
     }
 }

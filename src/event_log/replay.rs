@@ -5,12 +5,13 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
+use super::load::StateError;
 use super::recorder::{Notes, Recorder};
 use super::{Begin, Call, Entry, LogError};
 use crate::connection::{AckToken, Aliases, Role};
-use crate::packet::{Prepared, Terms};
-use crate::session::{Keep, Message, Session, StateError, Store};
-use crate::version::Sender;
+use crate::packet::{Message, Prepared, Terms};
+use crate::session::{Keep, Session, Store};
+use crate::spec::Sender;
 use crate::wire::Sink;
 
 /// Where a connection did something else than its log says, or the log is damaged.

@@ -1,10 +1,10 @@
 //! PUBACK, PUBREC, PUBREL and PUBCOMP: one shape.
 
-use super::{PacketId, encode_apart, first_byte, outcome};
+use super::{encode_apart, first_byte, outcome};
 use crate::error::EncodeError;
 use crate::property::Properties;
-use crate::reason::ReasonCode;
-use crate::wire::{Check, Context, Decoded, Encode, Lengths, Mode, Reader, Scope, Sink, Writer, encode};
+use crate::spec::{PacketId, ReasonCode, Scope};
+use crate::wire::{Check, Context, Decoded, Encode, Lengths, Mode, Reader, Sink, Writer, encode};
 
 /// PUBACK, PUBREC, PUBREL or PUBCOMP.
 ///

@@ -3,10 +3,8 @@
 use super::{encode_apart, first_byte, outcome};
 use crate::error::{EncodeError, ErrorKind, Field};
 use crate::property::{Joined, Own, Properties, Section, section_len};
-use crate::reason::ReasonCode;
-use crate::wire::{
-    Check, Context, Decoded, Encode, Lengths, Mode, Reader, Scope, Sink, Writer, encode, invalid,
-};
+use crate::spec::{ReasonCode, Scope};
+use crate::wire::{Check, Context, Decoded, Encode, Lengths, Mode, Reader, Sink, Writer, encode, invalid};
 
 /// How many of a server's own properties come before the application's. There is no order in the standard, but some
 /// compare bytes, and this is what a widely used server does.

@@ -2,14 +2,14 @@
 
 use core::fmt;
 
-use super::{Qos, first_byte};
+use super::first_byte;
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::{Joined, Own, Properties, Section, section_len};
 use crate::show::{Binary, Hidden};
-use crate::version::Version;
+use crate::spec::{PacketType, Qos, Scope, Version};
 use crate::wire::{
-    Context, Decoded, Encode, Frame, Lengths, Mode, PacketType, Plain, Reader, Scope, Sink, Writer,
-    check_binary, check_str, check_text, check_topic, invalid,
+    Context, Decoded, Encode, Frame, Lengths, Mode, Plain, Reader, Sink, Writer, check_binary, check_str,
+    check_text, check_topic, invalid,
 };
 
 /// CONNECT: a client asks for a connection.

@@ -3,7 +3,7 @@
 use super::{first_byte, outcome};
 use crate::error::{EncodeError, ErrorKind, Field};
 use crate::property::Properties;
-use crate::reason::ReasonCode;
+use crate::spec::ReasonCode;
 use crate::wire::{Context, Decoded, Encode, Lengths, Mode, Reader, Sink, Writer, invalid};
 
 /// DISCONNECT: the last packet of a connection. Before 5.0 it is empty and only clients send it.

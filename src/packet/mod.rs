@@ -1,37 +1,38 @@
 //! The fifteen packets as plain borrowed data, one model for all versions.
 
 mod ack;
+mod answer;
 mod connack;
 mod connect;
 pub(crate) mod decode;
 mod disconnect;
+mod message;
 mod prepared;
 mod publish;
 mod subscribe;
 mod unsubscribe;
-mod value;
 
 pub use ack::Ack;
 pub(crate) use ack::PlainAck;
+pub use answer::Answer;
 pub use connack::Connack;
 pub use connect::{Connect, Will};
 pub use disconnect::{Auth, Disconnect};
+pub use message::Message;
 pub(crate) use prepared::OnTerms;
 pub use prepared::{Prepared, Terms};
 pub use publish::{Alias, Forward, HeadSplit, Publish, PublishHead};
 pub use subscribe::{RetainHandling, Suback, Subscribe, Subscription};
 pub use unsubscribe::{Unsuback, Unsubscribe};
-pub use value::{Delivery, PacketId, Qos};
 
 use decode::{ANY, decode, decode_plain, fixed_header, from_client, from_server};
 
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
 use crate::property::Properties;
-use crate::reason::ReasonCode;
-use crate::version::{Sender, Version};
+use crate::spec::{PacketId, PacketType, ReasonCode, Scope, Sender, Version};
 use crate::wire::{
-    Context, Decoded, Encode, Frame, Header, Lengths, Mode, Observed, Observer, PacketType, Plain, Reader,
-    Scope, Sink, Value, Writer, encode, invalid, varint_len,
+    Context, Decoded, Encode, Frame, Header, Lengths, Mode, Observed, Observer, Plain, Reader, Sink, Value,
+    Writer, encode, invalid, varint_len,
 };
 
 /// Any packet.

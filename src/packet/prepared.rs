@@ -1,12 +1,11 @@
 //! A message for many receivers, checked once.
 
-use super::Qos;
+use super::Message;
 use crate::error::{EncodeError, ErrorKind, Field};
-use crate::property::{Piece, Property, PropertyId, Section};
-use crate::session::Message;
-use crate::version::Version;
+use crate::property::{Piece, Property, Section};
+use crate::spec::{PropertyId, Qos, Scope, Version};
 use crate::wire::{
-    Check, Context, Element, Scope, Sink, VARINT_MAX, Writer, check_str, check_topic, invalid, varint_len,
+    Check, Context, Element, Sink, VARINT_MAX, Writer, check_str, check_topic, invalid, varint_len,
 };
 
 /// A message that was checked once and is sent to many: for each receiver, whatever its version, its head is copied and its

@@ -2,16 +2,16 @@
 
 use core::fmt;
 
-use super::{Delivery, Nowhere, Qos, encode_apart};
+use super::{Nowhere, encode_apart};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field};
-use crate::property::{Piece, Properties, Property, PropertyId, PropertySet, Section, section_len};
+use crate::property::{Piece, Properties, Property, PropertySet, Section, section_len};
 use crate::show::{Binary, Hidden};
-use crate::version::{Sender, Version};
+use crate::spec::{Delivery, PacketType, PropertyId, Qos, Scope, Sender, Version};
 #[cfg(not(feature = "small"))]
 use crate::wire::plain_topic_len;
 use crate::wire::{
-    Check, Context, Decoded, Encode, Header, Iter, Lengths, Mode, PacketType, Plain, Reader, Scope, Sink,
-    Unseen, Value, Writer, check_str, check_topic, encode, invalid,
+    Check, Context, Decoded, Encode, Header, Iter, Lengths, Mode, Plain, Reader, Sink, Unseen, Value, Writer,
+    check_str, check_topic, encode, invalid,
 };
 
 /// PUBLISH: a message.

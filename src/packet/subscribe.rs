@@ -1,14 +1,13 @@
 //! SUBSCRIBE, and SUBACK with its twin UNSUBACK.
 
-use super::{PacketId, Qos, listed};
+use super::listed;
 use crate::error::{EncodeError, ErrorKind, Field};
 use crate::property::Properties;
-use crate::reason::ReasonCode;
+use crate::spec::{PacketId, Qos, ReasonCode, Scope, Version};
 use crate::topic::TopicFilter;
-use crate::version::Version;
 use crate::wire::{
-    Check, Context, Decoded, Element, Encode, Lengths, Mode, Reader, Scope, Seq, Sink, Value, Writer,
-    check_filter, check_str, invalid, strip_share,
+    Check, Context, Decoded, Element, Encode, Lengths, Mode, Reader, Seq, Sink, Value, Writer, check_filter,
+    check_str, invalid, strip_share,
 };
 #[cfg(not(feature = "small"))]
 use crate::wire::{array, plain_filter_len, text};

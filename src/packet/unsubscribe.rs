@@ -1,10 +1,11 @@
 //! UNSUBSCRIBE and UNSUBACK.
 
-use super::{PacketId, Suback, listed};
+use super::{Suback, listed};
 use crate::error::{EncodeError, Field};
 use crate::property::Properties;
+use crate::spec::{PacketId, Scope};
 use crate::wire::{
-    Check, Context, Decoded, Element, Encode, Lengths, Mode, Reader, Scope, Seq, Sink, Writer, check_filter,
+    Check, Context, Decoded, Element, Encode, Lengths, Mode, Reader, Seq, Sink, Writer, check_filter,
     check_str,
 };
 

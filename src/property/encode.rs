@@ -2,12 +2,11 @@
 
 use core::slice;
 
-use super::raw::Kind;
 use super::set::Came;
-use super::{Properties, Property, PropertyId, Raw, Row};
+use super::{Properties, Property, Raw};
 use crate::error::{ErrorKind, Field};
-use crate::version::Version;
-use crate::wire::{Check, Context, Iter, Scope, Sink, Writer, invalid, sum, varint_len};
+use crate::spec::{Kind, PropertyId, Row, Scope, Version};
+use crate::wire::{Check, Context, Iter, Sink, Writer, invalid, sum, varint_len};
 
 /// A property section to be written: its length first, as the fixed header needs it, then its bytes.
 pub(crate) trait Section {

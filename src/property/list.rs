@@ -4,11 +4,10 @@ use super::raw::row;
 use super::set::Came;
 #[cfg(not(feature = "small"))]
 use super::set::Open;
-use super::{Piece, Property, PropertyId, PropertySet, Raw};
+use super::{Piece, Property, PropertySet, Raw};
 use crate::error::{ErrorKind, Field};
-use crate::wire::{
-    Check, Context, Decoded, Element, Failed, Iter, Mode, Reader, Scope, Seq, Sink, Unseen, Writer,
-};
+use crate::spec::{PropertyId, Scope};
+use crate::wire::{Check, Context, Decoded, Element, Failed, Iter, Mode, Reader, Seq, Sink, Unseen, Writer};
 
 /// The properties of a packet, in order. Empty in every version before 5.0.
 pub type Properties<'a> = Seq<'a, Property<'a>>;

@@ -1,43 +1,13 @@
 //! The values of properties as they stand on the wire.
 
-use super::PropertyId;
-use super::Row;
 use crate::error::{ErrorKind, Field};
-use crate::packet::Qos;
-use crate::version::Version;
+use crate::spec::{Kind, PropertyId, Qos, Row, Scope, Version};
 use crate::wire::{
-    Check, Context, Decoded, Mode, Plain, Reader, Scope, Sink, VARINT_MAX, VarInt, Writer, array,
-    check_binary, check_str, check_text, check_topic, invalid, prefixed, text, varint_len,
+    Check, Context, Decoded, Mode, Plain, Reader, Sink, VARINT_MAX, VarInt, Writer, array, check_binary,
+    check_str, check_text, check_topic, invalid, prefixed, text, varint_len,
 };
 #[cfg(not(feature = "small"))]
 use crate::wire::{plain_text_len, plain_topic_len, split_prefixed};
-
-/// The wire type of a value with the rule for it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Kind {
-    /// A byte, 0 or 1.
-    Flag,
-    /// A byte, 0 or 1: QoS 2 is said by leaving the property out.
-    MaximumQos,
-    /// A two byte integer.
-    Short,
-    /// A two byte integer, not 0.
-    PositiveShort,
-    /// A four byte integer.
-    Long,
-    /// A four byte integer, not 0.
-    PositiveLong,
-    /// A variable byte integer, not 0.
-    PositiveVarint,
-    /// Text.
-    Text,
-    /// A topic name.
-    Topic,
-    /// Binary data.
-    Binary,
-    /// Two texts.
-    Pair,
-}
 
 /// A value without its identifier.
 #[derive(Clone, Copy)]

@@ -2,10 +2,9 @@
 
 use core::fmt;
 
-use super::PropertyId;
 use crate::error::ErrorKind;
-use crate::version::Sender;
-use crate::wire::{Context, Scope};
+use crate::spec::{PropertyId, Scope, Sender};
+use crate::wire::Context;
 
 /// A set of property identifiers.
 #[derive(Clone, Copy, Default, Eq, Hash, PartialEq)]

@@ -2,8 +2,7 @@
 //!
 #![doc = include_str!("flow.md")]
 
-use crate::packet::Qos;
-use crate::version::Version;
+use crate::spec::{Qos, Version};
 
 /// What an outgoing packet waits for.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

@@ -3,8 +3,7 @@
 
 use super::flow::Arrival;
 use super::list::{Handle, Linked, Links, List, slot, slot_mut};
-use crate::packet::PacketId;
-use crate::reason::ReasonCode;
+use crate::spec::{PacketId, ReasonCode};
 
 /// A place for an incoming message that is not done; its content is not kept.
 #[derive(Clone, Debug, Default)]

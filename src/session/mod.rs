@@ -4,11 +4,8 @@
 mod flow;
 mod inbox;
 mod list;
-#[cfg(feature = "alloc")]
-mod load;
 mod outbox;
 mod record;
-mod state;
 mod store;
 
 pub use flow::Flight;
@@ -16,62 +13,16 @@ pub(crate) use flow::{Answer, Answered, Arrival, Arrived, Arriving, answered, ar
 pub use inbox::IncomingSlot;
 pub(crate) use inbox::{Inbox, Owed};
 pub(crate) use list::{Handle, Linked, Links, List, slot, slot_mut};
-#[cfg(feature = "alloc")]
-pub(crate) use load::StateError;
 pub(crate) use outbox::Outbox;
 pub use outbox::OutgoingSlot;
 pub use record::{Record, RecordError};
-pub use state::SessionState;
 pub use store::{Arrays, Caller, Fixed, FixedCaller, Inline, Keep, Store, StoreError, Tables};
 #[cfg(feature = "alloc")]
 pub use store::{Boxed, Heap};
 
-use crate::packet::{PacketId, Qos};
-use crate::property::Properties;
-use crate::reason::ReasonCode;
+use crate::packet::Message;
+use crate::spec::{PacketId, Qos, ReasonCode};
 use crate::time::Instant;
-
-/// What an application sends or receives. Packet identifier and DUP are the connection's business.
-///
-/// ```
-/// use sans_mqtt::{Message, Qos};
-/// let message = Message { qos: Qos::AtLeastOnce, topic: "attic/temperature", payload: b"24", ..Message::default() };
-/// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Message<'a> {
-    /// The quality of service.
-    pub qos: Qos,
-    /// Whether the server keeps it for later subscribers, or (to a subscriber) had kept it.
-    pub retain: bool,
-    /// The topic name, never empty.
-    pub topic: &'a str,
-    /// 5.0 only; without a Topic Alias, which belongs to a connection.
-    pub properties: Properties<'a>,
-    /// The application's data, perhaps none.
-    pub payload: &'a [u8],
-}
-
-impl Message<'_> {
-    /// When the message expires that came, or was made, at `received`; `None` if it does not.
-    ///
-    /// A server that keeps messages forgets them then, unless they are on their way already, and sends on what is left of the
-    /// interval.
-    ///
-    /// ```
-    /// use sans_mqtt::{Instant, Message, Property};
-    /// let properties = [Property::MessageExpiryInterval(60)];
-    /// let message = Message { topic: "a", properties: (&properties).into(), ..Message::default() };
-    /// let expires = message.expires_at(Instant::from_millis(1000)).expect("it has an interval");
-    /// assert_eq!(expires, Instant::from_millis(61_000));
-    /// // Kept for 2.5 seconds:
-    /// assert_eq!(expires.seconds_from(Instant::from_millis(3500)), Some(58));
-    /// assert_eq!(expires.seconds_from(expires), None); // forget it
-    /// ```
-    pub fn expires_at(&self, received: Instant) -> Option<Instant> {
-        let seconds = self.properties.message_expiry_interval()?;
-        Some(received.plus_millis_long(u64::from(seconds) * 1000))
-    }
-}
 
 /// The state of a session, on either side, apart from any connection: plain data that is taken along from one
 /// connection to the next, or written down and restored.
@@ -94,8 +45,8 @@ pub struct Session<S> {
     /// Counts connections, so that tokens of an earlier one are known.
     pub(crate) epoch: u32,
     /// When its will is to be published, and when it ends.
-    will_at: Instant,
-    end_at: Instant,
+    pub(crate) will_at: Instant,
+    pub(crate) end_at: Instant,
 }
 
 /// What is still to happen to a session without a connection.

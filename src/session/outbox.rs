@@ -3,7 +3,7 @@
 
 use super::flow::Flight;
 use super::list::{Handle, Linked, Links, List, index, slot, slot_mut};
-use crate::packet::PacketId;
+use crate::spec::PacketId;
 
 /// A place for an outgoing packet, and for what is kept of its message.
 #[derive(Clone, Debug, Default)]

@@ -2,11 +2,10 @@
 
 use core::fmt;
 
-use super::Message;
-use crate::EncodeError;
-use crate::packet::{Delivery, Packet, PacketId, Publish, Qos, Will};
-use crate::version::Version;
-use crate::wire::{Frame, Sink, Split, Unseen};
+use crate::error::EncodeError;
+use crate::packet::{Message, Packet};
+use crate::spec::{PacketId, Qos, Version};
+use crate::wire::{Frame, Sink, Split};
 
 /// A step in the life of a session.
 ///
@@ -203,41 +202,6 @@ impl<S: Sink + ?Sized> Sink for Behind<'_, S> {
             self.out.put(&[first]);
         }
         self.out.put(bytes);
-    }
-}
-
-impl Message<'_> {
-    /// The message as a packet of QoS 1 or 2.
-    pub(crate) fn publish(&self, id: PacketId, dup: bool) -> Publish<'_> {
-        let Self { qos, retain, topic, properties, payload } = *self;
-        let delivery = match qos {
-            Qos::AtMostOnce => Delivery::AtMostOnce,
-            Qos::AtLeastOnce => Delivery::AtLeastOnce(id),
-            Qos::ExactlyOnce => Delivery::ExactlyOnce(id),
-        };
-        Publish { dup, retain, delivery, topic, properties, payload }
-    }
-}
-
-impl<'a> From<Publish<'a>> for Message<'a> {
-    fn from(publish: Publish<'a>) -> Self {
-        let Publish { retain, delivery, topic, properties, payload, .. } = publish;
-        Self { qos: delivery.qos(), retain, topic, properties, payload }
-    }
-}
-
-impl<'a> Will<'a> {
-    /// The message that it is about: without Will Delay Interval.
-    ///
-    /// ```
-    /// use sans_mqtt::{Property, Will};
-    /// let properties = [Property::WillDelayInterval(5), Property::ContentType("text/plain")];
-    /// let will = Will { topic: "attic", properties: (&properties).into(), ..Will::default() };
-    /// assert!(will.message().properties.iter().eq([Property::ContentType("text/plain")]));
-    /// ```
-    pub fn message(&self) -> Message<'a> {
-        let Self { qos, retain, properties, topic, payload } = *self;
-        Message { qos, retain, topic, properties: properties.without(Unseen::DELAY), payload }
     }
 }
 

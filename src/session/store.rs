@@ -2,12 +2,12 @@
 
 use core::fmt;
 
+use super::Record;
 use super::inbox::IncomingSlot;
 use super::outbox::OutgoingSlot;
-use super::{Message, Record};
-use crate::packet::{Packet, PacketId};
-use crate::version::Version;
-use crate::wire::{Context, Frame, PacketType, Scope, Sink, Split, encode};
+use crate::packet::{Message, Packet};
+use crate::spec::{PacketId, PacketType, Scope, Version};
+use crate::wire::{Context, Frame, Sink, Split, encode};
 
 /// Why a store could not do what it was asked to. Nothing has happened then.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

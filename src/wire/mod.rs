@@ -4,12 +4,13 @@ mod again;
 mod frame;
 mod observe;
 mod reader;
+mod reason;
 mod seq;
 mod sink;
 mod text;
 mod varint;
 
-pub use frame::{Frame, PacketType, Split};
+pub use frame::{Frame, Split};
 pub use observe::{Observer, Value};
 pub use seq::{Iter, Seq};
 pub use sink::Sink;
@@ -17,7 +18,7 @@ pub use sink::Sink;
 #[cfg(not(feature = "small"))]
 pub(crate) use again::split_prefixed;
 pub(crate) use again::{array, prefixed, text};
-pub(crate) use frame::{Context, Header, Scope, scopes};
+pub(crate) use frame::{Context, Header};
 pub(crate) use observe::Trusted;
 pub(crate) use observe::{Failed, Mode, Observed, Plain};
 pub(crate) use reader::{Decoded, Reader};

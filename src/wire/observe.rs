@@ -3,10 +3,9 @@
 use core::fmt;
 use core::ops::Range;
 
-use super::PacketType;
 use crate::error::{DecodeError, Field};
-use crate::reason::ReasonCode;
 use crate::show::Binary;
+use crate::spec::{PacketType, ReasonCode};
 
 /// The value of a field as an [`Observer`] sees it.
 #[derive(Clone, Copy, Eq, PartialEq)]

@@ -1,13 +1,11 @@
 //! Reads fields from the front of one packet and can never leave it.
 
-use super::frame::{Context, Header, Scope, byte};
+use super::frame::{Context, Header, byte};
 use super::observe::{Failed, Mode, Value};
 use super::text::{self, Flaw};
 use super::varint::VarInt;
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::PacketId;
-use crate::reason::ReasonCode;
-use crate::version::{Sender, Version};
+use crate::spec::{PacketId, ReasonCode, Scope, Sender, Version};
 
 /// A result of the decoder.
 pub(crate) type Decoded<T> = Result<T, Failed>;

@@ -3,14 +3,13 @@
 use core::fmt;
 use core::marker::PhantomData;
 
-use super::frame::{Context, Scope};
+use super::frame::Context;
 use super::observe::{Mode, Trusted};
 use super::reader::{Decoded, Reader};
 use super::sink::{Check, Sink, Writer, invalid};
 use super::varint;
 use crate::error::{ErrorKind, Field};
-use crate::reason::ReasonCode;
-use crate::version::{Sender, Version};
+use crate::spec::{ReasonCode, Scope, Sender, Version};
 
 /// A list in a packet: received bytes that `decode` has validated, or a slice that the caller built.
 ///

@@ -1,7 +1,7 @@
 //! The rules for text, topic names and topic filters, for bytes and for strings alike.
 
 use crate::error::ErrorKind;
-use crate::version::Version;
+use crate::spec::Version;
 
 /// What is wrong with a text, and at which byte of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -3,9 +3,8 @@
 
 use core::fmt;
 
-use super::flow::{Arrival, Flight};
-use super::{Handle, Keep, Session, Store, Tables};
-use crate::event_log::{Length, LogError, Part, Tape};
+use super::{Bytes, Length, LogError, Part, Tape};
+use crate::session::{Arrival, Flight, Handle, Keep, Session, Store, Tables};
 use crate::wire::Sink;
 
 pub(super) const FLIGHTS: [Flight; 5] =
@@ -107,7 +106,7 @@ impl<'a> Part<'a> for SessionState<'a> {
                 let mut length = Length(0);
                 session.write(&mut length);
                 tape.put(&length.0);
-                session.write(&mut crate::event_log::Bytes(tape));
+                session.write(&mut Bytes(tape));
             }
         }
     }

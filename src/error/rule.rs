@@ -4,8 +4,7 @@
 //! field. A row says which ones; the first row that fits counts, so special ones come before general ones.
 
 use crate::error::{ErrorKind as K, Field as F, Violation};
-use crate::property::PropertyId as P;
-use crate::wire::Scope as S;
+use crate::spec::{PropertyId as P, Scope as S};
 
 struct Row {
     kind: K,

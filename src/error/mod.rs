@@ -1,14 +1,12 @@
 //! Errors, told apart by who is to blame: [`DecodeError`] for bytes of the peer, [`EncodeError`] for data of the
 //! caller. Both carry a [`Violation`]: what is wrong, in which field, against which rule.
 
+mod rule;
+
 use core::fmt;
 
-use crate::packet::{Connack, Disconnect, Packet};
-use crate::property::PropertyId;
-use crate::reason::ReasonCode;
-use crate::rule;
-use crate::version::{Sender, Version};
-use crate::wire::{PacketType, Scope};
+use crate::show::display;
+use crate::spec::{PacketType, PropertyId, ReasonCode, Scope, Version};
 
 macro_rules! kinds {
     ($($(#[doc = $doc:literal])+ $variant:ident $name:literal $text:literal $reason:ident,)+) => {
@@ -274,6 +272,8 @@ impl Field {
     }
 }
 
+display! { ErrorKind: text, Field: name }
+
 /// What is wrong with a packet: the kind, the field, and the rules that say so.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 pub struct Violation {
@@ -472,60 +472,6 @@ impl DecodeError {
     pub(crate) const fn in_no_version(mut self) -> Self {
         self.violation.version = None;
         self
-    }
-
-    /// What the receiver of the bytes sends before it closes the connection; `sender` is who sent them.
-    ///
-    /// `version` is that of the connection. Until a CONNECT has told it, or if it tells one that nobody knows, that is
-    /// the newest version which the receiver speaks.
-    ///
-    /// One packet decides this much. A connection knows more: a server sends no DISCONNECT before its CONNACK
-    /// `[MQTT-3.14.0-1]`.
-    ///
-    /// ```
-    /// use sans_mqtt::{Frame, Packet, ReasonCode, Sender, Version};
-    /// let error = Frame::split(b"\x00\x00", 1024).unwrap_err(); // there is no packet type 0
-    /// let answer = error.answer(Version::V5_0, Sender::Client).packet().unwrap();
-    /// assert_eq!(answer.to_vec(Version::V5_0)?, [0xE0, 1, 0x81]);
-    /// assert_eq!(error.answer(Version::V3_1_1, Sender::Client).packet(), None); // it just closes
-    /// # Ok::<(), sans_mqtt::EncodeError>(())
-    /// ```
-    pub fn answer(&self, version: Version, sender: Sender) -> Answer {
-        let violation = self.violation;
-        let connect = violation.packet_type() == Some(PacketType::Connect);
-        match (violation.kind, sender) {
-            (ErrorKind::NotConnect, _) => Answer::Close,
-            (ErrorKind::ProtocolLevel, Sender::Client) => Answer::Connack(violation.reason()),
-            // No other return code of CONNACK is for malformed packets, and there are no others with a reason.
-            _ if !version.is_5() => Answer::Close,
-            (_, Sender::Client) if connect => Answer::Connack(violation.reason()),
-            // Whatever is wrong with it, a server sends no CONNECT.
-            _ if connect => Answer::Disconnect(ReasonCode::PROTOCOL_ERROR),
-            _ => Answer::Disconnect(violation.reason()),
-        }
-    }
-}
-
-/// What a receiver sends when it gives a connection up; see [`DecodeError::answer`].
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub enum Answer {
-    /// A CONNACK with this reason code, then it closes.
-    Connack(ReasonCode),
-    /// A DISCONNECT with this reason code, then it closes.
-    Disconnect(ReasonCode),
-    /// Nothing: it closes `[MQTT-4.8.0-1]`.
-    Close,
-}
-
-impl Answer {
-    /// The packet to send, which every version can express in which it is the answer.
-    pub fn packet(self) -> Option<Packet<'static>> {
-        match self {
-            Self::Connack(reason) => Some(Connack { reason, ..Connack::default() }.into()),
-            Self::Disconnect(reason) => Some(Disconnect { reason, ..Disconnect::default() }.into()),
-            Self::Close => None,
-        }
     }
 }
 

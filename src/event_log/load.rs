@@ -3,9 +3,10 @@
 use core::fmt;
 
 use super::state::{ARRIVALS, FLIGHTS, SessionState};
-use super::{Handle, Keep, Message, Session, Store, StoreError, Tables};
-use crate::event_log::{LogError, Part};
-use crate::packet::PacketId;
+use super::{LogError, Part};
+use crate::packet::Message;
+use crate::session::{Handle, Keep, Session, Store, StoreError, Tables};
+use crate::spec::PacketId;
 
 /// How a state can't be put into a session.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
