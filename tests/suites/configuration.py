@@ -62,7 +62,7 @@ def arguments(lines):
     if "--protocol-versions" in options:
         numbers = options["--protocol-versions"].replace(",", " ").split()
         options["--protocol-versions"] = ",".join(VERSIONS[number] for number in numbers)
-    if options.get("--require-client-certificate") != "true":
+    if "true" not in (options.get("--require-client-certificate"), options.get("--use-identity-as-username")):
         options.pop("--client-ca", None)
     # mosquitto tells its clients the same figure.
     if "--max-inflight-messages" in options:
