@@ -13,7 +13,8 @@ use serde_json::json;
 use crate::connect::{Kept, Stored, Tables, hello, server, subscribe, take};
 use crate::deadlines::{Deadlines, Wheel};
 use crate::measure::{allocated, resident};
-use crate::report::{Check, Report, decimals, table, whole};
+use crate::number::{decimals, whole};
+use crate::report::{Check, Report, table};
 
 /// What a connection with an idle session may take, but for the store that the application chooses.
 const LIMIT: usize = 256;

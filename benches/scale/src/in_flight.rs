@@ -9,8 +9,9 @@ use serde_json::json;
 
 use crate::connect::{NOW, answers, client, delivery, hello, publish, pubrel, server, take};
 use crate::measure::{self, Sampled, Samples, nanoseconds, samples};
+use crate::number::{decimals, whole};
 use crate::plot::{Line, Panel};
-use crate::report::{Check, Report, decimals, table, whole};
+use crate::report::{Check, Report, table};
 
 pub const NAME: &str = "in-flight";
 

@@ -6,8 +6,9 @@ use serde_json::json;
 
 use crate::connect::{NOW, hello, publish, server};
 use crate::measure::{Sampled, Samples, nanoseconds, samples};
+use crate::number::{decimals, whole};
 use crate::plot::{Line, Panel};
-use crate::report::{Check, Report, decimals, table, whole};
+use crate::report::{Check, Report, table};
 
 /// Pieces as they come from a transport; the last one is all at once.
 const PIECES: [usize; 7] = [1, 2, 7, 64, 1000, 65_536, usize::MAX];

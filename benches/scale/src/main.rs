@@ -13,6 +13,7 @@ mod idle;
 mod in_flight;
 mod input;
 mod measure;
+mod number;
 mod plot;
 mod report;
 mod timers;

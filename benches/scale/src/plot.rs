@@ -8,7 +8,7 @@ use plotters::coord::Shift;
 use plotters::coord::ranged1d::{AsRangedCoord, ValueFormatter};
 use plotters::prelude::*;
 
-use crate::report::whole;
+use crate::number::whole;
 
 const FONT: &str = "sans-serif";
 const COLOURS: [RGBColor; 7] = [

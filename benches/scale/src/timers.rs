@@ -7,7 +7,8 @@ use serde_json::json;
 use crate::connect::{Tables, handle, hello, server, take};
 use crate::deadlines::{Deadlines, Queue, TICK, Wheel};
 use crate::measure::{median, nanoseconds};
-use crate::report::{Check, Report, decimals, table, whole};
+use crate::number::{decimals, whole};
+use crate::report::{Check, Report, table};
 
 /// The Keep Alives of clients, in seconds: mixed.
 const KEEP_ALIVES: [u16; 3] = [30, 60, 120];

@@ -1,10 +1,12 @@
 //! This crate beside the other MQTT codecs and state machines for Rust.
 
+use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
+use report::{KINDS, Report};
 
 mod allocator;
 mod instructions;
@@ -63,5 +65,17 @@ fn run(options: &Options) -> io::Result<()> {
         instructions::run(&mut libraries);
         return Ok(());
     }
-    report::measure(&mut libraries, options)?.write(&options.output)
+    write(&report::measure(&mut libraries, options)?, &options.output)
+}
+
+fn write(report: &Report, directory: &Path) -> io::Result<()> {
+    fs::create_dir_all(directory)?;
+    fs::write(directory.join("versus.json"), serde_json::to_string_pretty(report)? + "\n")?;
+    let markdown = markdown::of(report).map_err(io::Error::other)?;
+    fs::write(directory.join("versus.md"), &markdown)?;
+    print!("{markdown}");
+    for (kind, figure) in &KINDS[..2] {
+        plot::ratios(&directory.join(format!("{kind}.svg")), report, kind, *figure)?;
+    }
+    Ok(())
 }

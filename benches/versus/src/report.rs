@@ -1,7 +1,6 @@
-//! The figures: measured, and written down.
+//! The figures, measured.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 
@@ -10,8 +9,6 @@ use serde::Serialize;
 use crate::allocator;
 use crate::instructions;
 use crate::library::Library;
-use crate::markdown;
-use crate::plot;
 use crate::rows::Row;
 use crate::strict::{self, Verdicts};
 use crate::time;
@@ -112,19 +109,5 @@ impl Line {
     pub fn ratios(&self, figure: Figure) -> impl Iterator<Item = Option<f64>> {
         let ours = self.figures.first().copied().flatten().and_then(|it| figure(&it));
         self.figures.iter().map(move |it| Some(figure(it.as_ref()?)? / ours?))
-    }
-}
-
-impl Report {
-    pub fn write(&self, directory: &Path) -> io::Result<()> {
-        fs::create_dir_all(directory)?;
-        fs::write(directory.join("versus.json"), serde_json::to_string_pretty(self)? + "\n")?;
-        let markdown = markdown::of(self).map_err(io::Error::other)?;
-        fs::write(directory.join("versus.md"), &markdown)?;
-        print!("{markdown}");
-        for (kind, figure) in &KINDS[..2] {
-            plot::ratios(&directory.join(format!("{kind}.svg")), self, kind, *figure)?;
-        }
-        Ok(())
     }
 }

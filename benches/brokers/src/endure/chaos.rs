@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use super::world::{Stage, World, add};
+use super::world::{Stage, World};
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
@@ -55,7 +55,7 @@ pub async fn live(world: Rc<World>, kind: Kind, number: usize) {
     while world.stage.get() == Stage::Running {
         // The broker may well throw it out, or be away.
         let _ = misbehave(&world, kind, number).await;
-        add(&world.counts.misdeeds[kind as usize]);
+        *world.counts.misdeeds.borrow_mut().entry(format!("{kind:?}")).or_default() += 1;
         sleep(Duration::from_millis(fastrand::u64(20..200))).await;
     }
 }

@@ -135,9 +135,7 @@ async fn run(options: &Options, program: &Program) -> io::Result<bool> {
         measured: (half, end),
         samples: watch.samples,
         broken: world.counts.broken.get(),
-        misdeeds: chaos::Kind::ALL
-            .map(|kind| (format!("{kind:?}"), world.counts.misdeeds[kind as usize].get()))
-            .into(),
+        misdeeds: world.counts.misdeeds.take().into_iter().collect(),
         latency: report::quantiles(&world.latencies.all.borrow()),
         calm_latency: report::quantiles(&world.latencies.calm.borrow()),
     };

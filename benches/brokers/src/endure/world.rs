@@ -1,6 +1,7 @@
 //! What all clients of an endurance run share: who is there, what was sent, and what came.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -58,7 +59,7 @@ pub struct Counts {
     /// Messages that the broker refused, or sent and nobody has published.
     pub wrong: Cell<u64>,
     /// What bad clients did, by kind.
-    pub misdeeds: [Cell<u64>; super::chaos::Kind::ALL.len()],
+    pub misdeeds: RefCell<BTreeMap<String, u64>>,
 }
 
 pub fn add(cell: &Cell<u64>) {

@@ -11,8 +11,9 @@ use serde_json::json;
 
 use crate::connect::{NOW, Stored, Tables, answers, hello, server, take};
 use crate::measure::{self, Sampled, Samples, nanoseconds, samples};
+use crate::number::{decimals, whole};
 use crate::plot::{Line, Panel};
-use crate::report::{Check, Report, decimals, table, whole};
+use crate::report::{Check, Report, table};
 use ways::{Link, Outgoing, Output, Send, WAYS, copy_of};
 
 mod ways;
