@@ -7,6 +7,7 @@ use bytes::{BufMut, Bytes, BytesMut};
 use crate::error::{DecodeError, EncodeError, ErrorKind, Field, Violation};
 use crate::packet::decode::ANY;
 use crate::packet::{Message, Packet, Publish};
+use crate::session::{Keep, StoreError};
 use crate::spec::{PacketId, PacketType, Version};
 use crate::wire::{Frame, Sink, Split};
 
@@ -22,7 +23,7 @@ use crate::wire::{Frame, Sink, Split};
 /// assert!(matches!(packet.get(), Packet::Publish(Publish { topic: "a", payload: b"x", .. })));
 /// # Ok::<(), sans_mqtt::DecodeError>(())
 /// ```
-#[derive(Clone)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct PacketBuf {
     frame: Bytes,
     version: Version,
@@ -99,7 +100,7 @@ impl fmt::Debug for PacketBuf {
 /// assert_eq!(message.payload(), "x");
 /// # Ok::<(), sans_mqtt::EncodeError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 pub struct PublishBuf(PacketBuf);
 
 impl PublishBuf {
@@ -172,6 +173,34 @@ impl TryFrom<PacketBuf> for PublishBuf {
             Ok(Split::Frame(frame, _)) if frame.packet_type() == PacketType::Publish => Ok(Self(packet)),
             _ => Err(packet),
         }
+    }
+}
+
+/// A message that exists once, however many sessions keep it: each of them keeps a clone.
+///
+/// ```
+/// use sans_mqtt::{Config, Heap, Message, PublishBuf, Qos, Server, Session, UsageError};
+/// # use sans_mqtt::{Instant, Properties, Step};
+/// let message = Message { qos: Qos::AtLeastOnce, topic: "a", payload: b"x", ..Message::default() };
+/// let shared = PublishBuf::try_from(&message)?;
+/// let session = Session::<Heap<Option<PublishBuf>>>::default();
+/// # let (now, mut out) = (Instant::from_millis(0), Vec::new());
+/// let mut subscriber = Server::new(now, &Config::default(), session);
+/// # let mut input = &b"\x10\x0D\0\x04MQTT\x04\x02\0\x3C\0\x01a"[..];
+/// # while let Step::Event(_) = subscriber.handle(now, &mut input, &mut out) {}
+/// # subscriber.accept(Properties::EMPTY, &mut out)?;
+/// let id = subscriber.publish_kept(&shared.message(), Some(shared.clone()), &mut out)?.expect("it is of QoS 1");
+/// assert_eq!(subscriber.session().message(id), Some(message));
+/// # Ok::<(), UsageError>(())
+/// ```
+impl Keep for Option<PublishBuf> {
+    fn keep(&mut self, message: &Message<'_>) -> Result<(), StoreError> {
+        *self = Some(message.try_into().map_err(|_| StoreError::TooLarge)?);
+        Ok(())
+    }
+
+    fn message(&self) -> Option<Message<'_>> {
+        self.as_ref().map(PublishBuf::message)
     }
 }
 

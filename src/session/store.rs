@@ -35,8 +35,8 @@ impl core::error::Error for StoreError {}
 
 /// How a message is kept until it is acknowledged.
 ///
-/// The crate has [`Inline`], [`Boxed`] and [`Caller`]. Anything else takes a few lines: an `Arc` that a thousand
-/// connections share, an offset into a log.
+/// The crate has [`Inline`], [`Boxed`] and [`Caller`]; with the feature `bytes`, an `Option<PublishBuf>` is shared by a
+/// thousand connections. Anything else takes a few lines: an `Arc` of the application's own, an offset into a log.
 ///
 /// ```
 /// use std::sync::Arc;
