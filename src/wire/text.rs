@@ -66,7 +66,7 @@ pub(crate) fn plain_text_len(text: &str) -> Option<usize> {
 }
 
 #[cfg(not(feature = "small"))]
-#[inline]
+#[inline(always)]
 pub(crate) fn plain_topic_len(topic: &str) -> Option<usize> {
     if topic.is_empty() { None } else { plain_len::<TOPIC>(topic.as_bytes()) }
 }
