@@ -8,8 +8,9 @@ pub(crate) mod bound;
 use std::hint::black_box;
 
 use sans_mqtt::{
-    Ack, Client, Connection, DecodeError, EncodeError, Event, Forward, Frame, Instant, Message, Packet,
-    PacketId, Properties, PropertySet, Publish, Role, Seq, Sink, Split, Step, Store, Subscription, Version,
+    Ack, Buffer, Client, Connection, DecodeError, EncodeError, Event, Forward, Frame, Instant, Message,
+    Packet, PacketId, Properties, PropertySet, Publish, Role, Seq, Sink, Split, Step, Store, Subscription,
+    Version,
 };
 
 /// Cuts and decodes the first packet, as a receive loop does.
@@ -28,6 +29,15 @@ pub(crate) fn encode(
     mut buffer: &mut [u8],
 ) -> Result<usize, EncodeError> {
     packet.encode(version, &mut buffer)
+}
+
+#[inline(never)]
+pub(crate) fn encode_to_buffer<const N: usize>(
+    packet: &Packet<'_>,
+    version: Version,
+    buffer: &mut Buffer<N>,
+) -> Result<usize, EncodeError> {
+    packet.encode(version, buffer)
 }
 
 #[inline(never)]

@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use sans_mqtt::{Alias, Delivery, Forward, Packet, PacketId, Publish, Subscribe, Version};
+use sans_mqtt::{Alias, Buffer, Delivery, Forward, Packet, PacketId, Publish, Subscribe, Version};
 
 use samples::{ID, PUBLISH, PUBLISH_WITH_PROPERTIES, SAMPLES, SUBSCRIBE, Sample};
 
@@ -30,6 +30,7 @@ pub struct Bound {
 pub fn operations() -> Vec<Operation> {
     let mut all: Vec<Operation> = SAMPLES.iter().flat_map(of_sample).collect();
     all.extend(literals());
+    all.push(into_buffer());
     all.extend(lists());
     all.extend(forwards());
     all.extend(MATCHES.iter().map(of_match));
@@ -122,6 +123,29 @@ fn has_list(packet: &Packet<'_>) -> bool {
         Packet::Connack(connack) => !connack.properties.is_empty(),
         _ => false,
     }
+}
+
+/// Encodes to what a firmware has between a connection and its transport.
+fn into_buffer() -> Operation {
+    let (version, v) = (Version::V5_0, bound::Version::V5_0);
+    let packet = Packet::Publish(PUBLISH);
+    let bytes = bytes(packet, version);
+    let by_hand = counted::bound::decode(v, bytes).unwrap();
+    let (mut ours, mut bounds) = (Buffer::<128>::new(), Buffer::<128>::new());
+    Operation::new("encode publish-qos0 into a buffer", move || {
+        ours.advance(bytes.len());
+        black_box(&counted::encode_to_buffer(black_box(&packet), black_box(version), black_box(&mut ours)));
+        assert_eq!(ours.bytes(), bytes);
+    })
+    .bounded(130, move || {
+        bounds.advance(bytes.len());
+        black_box(&counted::bound::encode_to_buffer(
+            black_box(&by_hand),
+            black_box(v),
+            black_box(&mut bounds),
+        ));
+        assert_eq!(bounds.bytes(), bytes);
+    })
 }
 
 /// Encodes packets whose type the compiler sees.

@@ -88,6 +88,13 @@ impl<const N: usize> Sink for Buffer<N> {
         (&mut room).put(bytes);
         self.filled(bytes.len());
     }
+
+    #[inline]
+    fn lend(&mut self, n: usize) -> Option<&mut [u8]> {
+        let start = self.end;
+        self.filled(n);
+        self.bytes.get_mut(start..self.end)
+    }
 }
 
 /// A [`Sink`] that grows, a `Vec<u8>` for example, with a limit: a peer that does not read holds up its own connection, and
@@ -124,5 +131,10 @@ impl<S: Sink + Deref<Target = [u8]>> Sink for Bounded<S> {
 
     fn put(&mut self, bytes: &[u8]) {
         self.inner.put(bytes);
+    }
+
+    #[inline]
+    fn lend(&mut self, n: usize) -> Option<&mut [u8]> {
+        self.inner.lend(n)
     }
 }

@@ -4,6 +4,7 @@ use std::hint::black_box;
 use std::num::NonZeroU16;
 
 use bound::{Ack, Client, Event, Flags, Invalid, List, Packet, Publish, Refused, Sender, Version, split};
+use sans_mqtt::Buffer;
 
 #[inline(never)]
 pub(crate) fn decode(version: Version, input: &[u8]) -> Result<Packet<'_>, Invalid> {
@@ -16,6 +17,17 @@ pub(crate) fn decode(version: Version, input: &[u8]) -> Result<Packet<'_>, Inval
 #[inline(never)]
 pub(crate) fn encode(packet: &Packet<'_>, version: Version, buffer: &mut [u8]) -> Result<usize, Refused> {
     packet.encode(version, Sender::Anyone, buffer)
+}
+
+#[inline(never)]
+pub(crate) fn encode_to_buffer<const N: usize>(
+    packet: &Packet<'_>,
+    version: Version,
+    buffer: &mut Buffer<N>,
+) -> Result<usize, Refused> {
+    let len = packet.encode(version, Sender::Anyone, buffer.space())?;
+    buffer.filled(len);
+    Ok(len)
 }
 
 #[inline(never)]
