@@ -212,8 +212,7 @@ impl<'a> Element<'a> for Subscription<'a> {
 
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn write<S: Sink + ?Sized>(&self, out: &mut Writer<'_, S>) {
-        out.str(self.filter);
-        out.u8(self.options());
+        out.binary_and(self.filter.as_bytes(), self.options());
     }
 }
 

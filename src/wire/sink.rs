@@ -215,6 +215,21 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
         }
     }
 
+    /// The same, and a byte behind it.
+    #[cfg_attr(not(feature = "small"), inline)]
+    pub(crate) fn binary_and(&mut self, bytes: &[u8], last: u8) {
+        match self.lend(3 + bytes.len()).and_then(|room| room.split_last_mut()) {
+            Some((room, mut ahead)) => {
+                *room = last;
+                Writer(&mut ahead).binary(bytes);
+            }
+            None => {
+                self.binary(bytes);
+                self.u8(last);
+            }
+        }
+    }
+
     #[inline(always)]
     pub(crate) fn str(&mut self, text: &str) {
         self.binary(text.as_bytes());

@@ -181,7 +181,7 @@ const SHARE: [u8; 7] = *b"$share/";
 
 /// What is behind `$share/`. `None`: not a shared subscription.
 pub(crate) fn strip_share(filter: &[u8]) -> Option<&[u8]> {
-    filter.split_first_chunk().filter(|(start, _)| **start == SHARE).map(|(_, rest)| rest)
+    filter.strip_prefix(&SHARE)
 }
 
 /// Takes `$share/NAME/FILTER` apart; the filter may be missing.
@@ -220,8 +220,11 @@ fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
         if wildcard == b'+' && !alone {
             return Err(Flaw::new(ErrorKind::MisplacedPlus, at));
         }
-        if wildcard == b'#' && (!alone || !behind.is_empty()) {
-            return Err(Flaw::new(ErrorKind::MisplacedHash, at));
+        if wildcard == b'#' {
+            if !alone || !behind.is_empty() {
+                return Err(Flaw::new(ErrorKind::MisplacedHash, at));
+            }
+            break;
         }
         (before, levels) = (wildcard, behind);
     }
