@@ -166,10 +166,10 @@ impl<'a> Element<'a> for Property<'a> {
         Self::from_raw(id, raw).ok_or_else(|| reader.bad(ErrorKind::PropertyValue, field, reader.offset(), 0))
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[cfg(not(feature = "small"))]
+    #[inline(always)]
     fn again(bytes: &mut &'a [u8], _: Context) -> Option<Self> {
-        let (id, kind) = Piece::row(bytes)?;
-        Self::from_raw(id, Raw::again(kind, bytes)?)
+        Self::again(bytes)
     }
 
     #[inline(always)]

@@ -10,6 +10,8 @@ use core::fmt;
 use crate::show::{Binary, Hidden};
 use crate::spec::{Kind, PropertyId, Qos, properties};
 use crate::wire::Unseen;
+#[cfg(not(feature = "small"))]
+use crate::wire::array;
 
 pub(crate) use encode::{Joined, Own, Piece, Section, section_len};
 pub use list::Properties;
@@ -76,6 +78,18 @@ macro_rules! values {
                     Self::UserProperty(name, value) => {
                         Some((PropertyId::UserProperty, Raw::Pair(name, value).plain_len(Kind::Pair)?))
                     }
+                }
+            }
+
+            /// Takes one off the front of bytes that were validated.
+            #[cfg(not(feature = "small"))]
+            #[inline(always)]
+            fn again(bytes: &mut &'a [u8]) -> Option<Self> {
+                let [number] = array(bytes)?;
+                match number {
+                    $($number => Self::from_raw(PropertyId::$variant, Raw::again(Kind::$kind, bytes)?),)+
+                    0x26 => Self::from_raw(PropertyId::UserProperty, Raw::again(Kind::Pair, bytes)?),
+                    _ => None,
                 }
             }
 
