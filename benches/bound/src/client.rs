@@ -318,11 +318,11 @@ impl<const WINDOW: usize> Client<WINDOW> {
     fn set_limits(&mut self, properties: Properties<'_>) {
         for property in properties.iter() {
             match (property.id, property.value) {
-                (0x13, Value::Number(n)) => self.keep_alive = u64::from(n) * 1000,
-                (0x21, Value::Number(n)) => self.limits.receive_maximum = n as u16,
-                (0x24, Value::Number(n)) => self.limits.maximum_qos = n as u8,
-                (0x25, Value::Number(n)) => self.limits.retain_available = n != 0,
-                (0x27, Value::Number(n)) => self.limits.maximum_packet_size = n as usize,
+                (0x13, Value::Short(n)) => self.keep_alive = u64::from(n) * 1000,
+                (0x21, Value::Short(n)) => self.limits.receive_maximum = n,
+                (0x24, Value::Flag(one)) => self.limits.maximum_qos = u8::from(one),
+                (0x25, Value::Flag(is_so)) => self.limits.retain_available = is_so,
+                (0x27, Value::Long(n)) => self.limits.maximum_packet_size = n as usize,
                 _ => {}
             }
         }

@@ -3,8 +3,7 @@
 use crate::packet::{Element, Properties, Source};
 use crate::reader::Reader;
 use crate::table::{
-    AUTH, AUTHENTICATION_DATA, AUTHENTICATION_METHOD, Kind, Numbers, Place, TOPIC_ALIAS, kind, numbers,
-    repeatable,
+    AUTH, AUTHENTICATION_DATA, AUTHENTICATION_METHOD, Kind, Place, TOPIC_ALIAS, kind, repeatable,
 };
 use crate::text::{check_text, check_topic};
 use crate::writer::{
@@ -12,29 +11,53 @@ use crate::writer::{
 };
 use crate::{Checked, Invalid};
 
+/// An identifier with a value of the type that goes with it.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Property<'a> {
-    pub id: u8,
-    pub value: Value<'a>,
+    pub(crate) id: u8,
+    pub(crate) value: Value<'a>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Value<'a> {
-    Number(u32),
+    Flag(bool),
+    Short(u16),
+    Long(u32),
+    /// A variable byte integer.
+    Varint(u32),
     Text(&'a str),
+    Topic(&'a str),
     Binary(&'a [u8]),
     Pair(&'a str, &'a str),
+}
+
+impl<'a> Property<'a> {
+    /// `None` if this is not the type of the property, or there is none.
+    pub const fn new(id: u8, value: Value<'a>) -> Option<Self> {
+        match (kind(id), value) {
+            (Kind::Flag, Value::Flag(_))
+            | (Kind::Short | Kind::PositiveShort, Value::Short(_))
+            | (Kind::Long | Kind::PositiveLong, Value::Long(_))
+            | (Kind::PositiveVarint, Value::Varint(_))
+            | (Kind::Text, Value::Text(_))
+            | (Kind::Topic, Value::Topic(_))
+            | (Kind::Binary, Value::Binary(_))
+            | (Kind::Pair, Value::Pair(..)) => Some(Self { id, value }),
+            _ => None,
+        }
+    }
 }
 
 impl<'a> Element<'a> for Property<'a> {
     fn read(reader: &mut Reader<'a>) -> Checked<Self> {
         let id = reader.u8()?;
         let value = match kind(id) {
-            Kind::Flag => Value::Number(u32::from(reader.u8()?)),
-            Kind::Short | Kind::PositiveShort => Value::Number(u32::from(reader.u16()?)),
-            Kind::Long | Kind::PositiveLong => Value::Number(reader.u32()?),
-            Kind::PositiveVarint => Value::Number(reader.varint()?),
-            Kind::Text | Kind::Topic => Value::Text(reader.utf8()?),
+            Kind::Flag => Value::Flag(reader.u8()? != 0),
+            Kind::Short | Kind::PositiveShort => Value::Short(reader.u16()?),
+            Kind::Long | Kind::PositiveLong => Value::Long(reader.u32()?),
+            Kind::PositiveVarint => Value::Varint(reader.varint()?),
+            Kind::Text => Value::Text(reader.utf8()?),
+            Kind::Topic => Value::Topic(reader.utf8()?),
             Kind::Binary => Value::Binary(reader.binary()?),
             Kind::Pair => Value::Pair(reader.utf8()?, reader.utf8()?),
             Kind::Unknown => return Err(Invalid),
@@ -144,14 +167,16 @@ fn plain_len(list: &[Property<'_>], place: Place) -> Option<usize> {
         twice |= seen & bit;
         seen |= bit;
         len += match property.value {
-            Value::Number(number) => number_len(id, number)?,
-            Value::Text(text) if kind(id) == Kind::Text => 1 + plain_text_len(text)?,
-            Value::Text(topic) if kind(id) == Kind::Topic => 1 + plain_topic_len(topic)?,
-            Value::Binary(bytes) if kind(id) == Kind::Binary => 1 + binary_len(bytes).ok()?,
-            Value::Pair(name, value) if kind(id) == Kind::Pair => {
-                1 + plain_text_len(name)? + plain_text_len(value)?
-            }
-            _ => return None,
+            Value::Flag(_) => 2,
+            Value::Short(0) | Value::Long(0) if is_positive(id) => return None,
+            Value::Short(_) => 3,
+            Value::Long(_) => 5,
+            Value::Varint(number @ 1..=VARINT_MAX) => 1 + varint_len(number as usize),
+            Value::Varint(_) => return None,
+            Value::Text(text) => 1 + plain_text_len(text)?,
+            Value::Topic(topic) => 1 + plain_topic_len(topic)?,
+            Value::Binary(bytes) => 1 + binary_len(bytes).ok()?,
+            Value::Pair(name, value) => 1 + plain_text_len(name)? + plain_text_len(value)?,
         };
     }
     // Authentication Data needs a method.
@@ -170,23 +195,25 @@ fn check_odd(list: &[Property<'_>], place: Place) -> Checked<usize> {
     let mut len = 0;
     for &Property { id, value } in list {
         open.take(id, repeatable)?;
-        len += 1 + match (kind(id), value) {
-            (Kind::PositiveVarint, Value::Number(n @ 1..=VARINT_MAX)) => varint_len(n as usize),
-            (_, Value::Number(n)) => number_len(id, n).ok_or(Invalid)? - 1,
-            (Kind::Text, Value::Text(text)) => text_len(text)?,
-            (Kind::Topic, Value::Text(topic)) => topic_len(topic)?,
-            (Kind::Binary, Value::Binary(bytes)) => binary_len(bytes)?,
-            (Kind::Pair, Value::Pair(name, value)) => text_len(name)? + text_len(value)?,
-            _ => return Err(Invalid),
+        len += 1 + match value {
+            Value::Flag(_) => 1,
+            Value::Short(0) | Value::Long(0) if is_positive(id) => return Err(Invalid),
+            Value::Short(_) => 2,
+            Value::Long(_) => 4,
+            Value::Varint(number @ 1..=VARINT_MAX) => varint_len(number as usize),
+            Value::Varint(_) => return Err(Invalid),
+            Value::Text(text) => text_len(text)?,
+            Value::Topic(topic) => topic_len(topic)?,
+            Value::Binary(bytes) => binary_len(bytes)?,
+            Value::Pair(name, value) => text_len(name)? + text_len(value)?,
         };
     }
     open.finish(place)?;
     Ok(len)
 }
 
-/// The number of bytes that a number takes with its identifier, if it is right; unknown of long variable byte integers.
+/// Whether a number must not be 0.
 #[inline(always)]
-fn number_len(id: u8, number: u32) -> Option<usize> {
-    let Numbers { least, count, len } = numbers(id);
-    (u64::from(number.wrapping_sub(least)) < count).then_some(len as usize)
+fn is_positive(id: u8) -> bool {
+    matches!(kind(id), Kind::PositiveShort | Kind::PositiveLong)
 }

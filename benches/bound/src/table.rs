@@ -305,39 +305,6 @@ static KINDS: [Kind; 256] = {
 };
 
 #[inline(always)]
-pub(crate) fn kind(id: u8) -> Kind {
+pub(crate) const fn kind(id: u8) -> Kind {
     KINDS[id as usize]
-}
-
-/// What numbers a property may have: as many from `least` on. With the identifier they take `len` bytes.
-#[derive(Clone, Copy)]
-pub(crate) struct Numbers {
-    pub(crate) count: u64,
-    pub(crate) least: u32,
-    pub(crate) len: u32,
-}
-
-/// By identifier; of variable byte integers those of a byte, and none where there is no number.
-static NUMBERS: [Numbers; 256] = {
-    let mut table = [Numbers { count: 0, least: 0, len: 0 }; 256];
-    let mut id = 0;
-    while id < 256 {
-        let (least, end, len) = match KINDS[id] {
-            Flag => (0, 2, 2),
-            Short => (0, 1 << 16, 3),
-            PositiveShort => (1, 1 << 16, 3),
-            Long => (0, 1 << 32, 5),
-            PositiveLong => (1, 1 << 32, 5),
-            PositiveVarint => (1, 1 << 7, 2),
-            Text | Topic | Binary | Pair | Unknown => (0, 0, 0),
-        };
-        table[id] = Numbers { count: end - least as u64, least, len };
-        id += 1;
-    }
-    table
-};
-
-#[inline(always)]
-pub(crate) fn numbers(id: u8) -> Numbers {
-    NUMBERS[id as usize]
 }

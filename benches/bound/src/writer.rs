@@ -2,7 +2,7 @@
 
 use crate::packet::{Properties, Source};
 use crate::property::{Property, Value};
-use crate::table::{Place, numbers};
+use crate::table::Place;
 use crate::text::{check_text, check_topic, is_plain_text, is_plain_topic};
 use crate::{Checked, Invalid, Refused};
 
@@ -202,18 +202,14 @@ fn write_given<'o>(list: &[Property<'_>], room: &'o mut [u8]) -> &'o mut [u8] {
     for property in list {
         let id = property.id;
         match property.value {
-            Value::Number(n) => {
-                let [a, b, c, d] = n.to_be_bytes();
-                match numbers(id).len {
-                    5 => out.parts([id], [a, b, c, d], &[]),
-                    3 => out.parts([id], [c, d], &[]),
-                    _ => {
-                        out.u8(id);
-                        out.varint(n as usize);
-                    }
-                }
+            Value::Flag(flag) => out.parts([id], [u8::from(flag)], &[]),
+            Value::Short(n) => out.parts([id], n.to_be_bytes(), &[]),
+            Value::Long(n) => out.parts([id], n.to_be_bytes(), &[]),
+            Value::Varint(n) => {
+                out.u8(id);
+                out.varint(n as usize);
             }
-            Value::Text(text) => out.tagged(id, text.as_bytes()),
+            Value::Text(text) | Value::Topic(text) => out.tagged(id, text.as_bytes()),
             Value::Binary(bytes) => out.tagged(id, bytes),
             Value::Pair(name, value) => {
                 out.tagged(id, name.as_bytes());

@@ -113,7 +113,7 @@ fn slice<T: 'static>(elements: impl Iterator<Item = T>) -> List<'static, T> {
 fn from_json(packet: &Json) -> Option<Packet<'static>> {
     let number = |name: &str| packet[name].as_u64().unwrap_or_default();
     let id = NonZeroU16::new(number("packet_id") as u16);
-    let properties = properties(packet);
+    let properties = properties(packet)?;
     let code =
         packet["return_code"].as_u64().map_or_else(|| code(&packet["reason"]), |code| Some(code as u8))?;
     let ack = || Some(Ack { packet_id: id?, code, properties });
@@ -126,13 +126,16 @@ fn from_json(packet: &Json) -> Option<Packet<'static>> {
             keep_alive: number("keep_alive") as u16,
             properties,
             client_id: text(&packet["client_id"]),
-            will: some(&packet["will"]).map(|will| Will {
-                qos: will["qos"].as_u64().unwrap_or_default() as u8,
-                retain: will["retain"] == true,
-                properties: self::properties(will),
-                topic: text(&will["topic"]),
-                payload: bytes(&will["payload"]),
-            }),
+            will: match some(&packet["will"]) {
+                Some(will) => Some(Will {
+                    qos: will["qos"].as_u64().unwrap_or_default() as u8,
+                    retain: will["retain"] == true,
+                    properties: self::properties(will)?,
+                    topic: text(&will["topic"]),
+                    payload: bytes(&will["payload"]),
+                }),
+                None => None,
+            },
             user_name: some(&packet["user_name"]).map(text),
             password: some(&packet["password"]).map(bytes),
         }),
@@ -210,18 +213,30 @@ const NAMES: [(&str, u8); 27] = [
     ("Shared Subscription Available", 0x2A),
 ];
 
-fn properties(packet: &Json) -> List<'static, Property<'static>> {
-    slice(list(&packet["properties"]).map(|property| {
-        let (_, id) = *NAMES.iter().find(|(name, _)| property["name"] == *name).unwrap();
-        let json = &property["value"];
-        let value = match (id, json) {
-            (_, Json::Number(number)) => Value::Number(number.as_u64().unwrap() as u32),
-            (0x26, _) => Value::Pair(text(&json[0]), text(&json[1])),
-            (0x09 | 0x16, _) => Value::Binary(bytes(json)),
-            _ => Value::Text(text(json)),
-        };
-        Property { id, value }
-    }))
+/// `None`: there are no words for one of them.
+fn properties(packet: &Json) -> Option<List<'static, Property<'static>>> {
+    let properties: Option<Vec<_>> = list(&packet["properties"])
+        .map(|property| {
+            let (_, id) = *NAMES.iter().find(|(name, _)| property["name"] == *name)?;
+            values(id, &property["value"]).into_iter().find_map(|value| Property::new(id, value))
+        })
+        .collect();
+    properties.map(|properties| slice(properties.into_iter()))
+}
+
+/// What the value may be: the property knows its type.
+fn values(id: u8, json: &Json) -> Vec<Value<'static>> {
+    match (id, json) {
+        (_, Json::Number(number)) => {
+            let number = number.as_u64().unwrap() as u32;
+            let flag = [false, true].into_iter().find(|&flag| u32::from(flag) == number).map(Value::Flag);
+            let short = u16::try_from(number).ok().map(Value::Short);
+            flag.into_iter().chain(short).chain([Value::Long(number), Value::Varint(number)]).collect()
+        }
+        (0x26, _) => vec![Value::Pair(text(&json[0]), text(&json[1]))],
+        (0x09 | 0x16, _) => vec![Value::Binary(bytes(json))],
+        _ => vec![Value::Text(text(json)), Value::Topic(text(json))],
+    }
 }
 
 fn some(json: &Json) -> Option<&Json> {
