@@ -225,7 +225,7 @@ impl Connect<'_> {
         Ok((body, property_len, will_property_len))
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn write_with(
         &self,
         (body, property_len, will_property_len): (usize, usize, usize),
