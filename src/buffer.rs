@@ -138,3 +138,29 @@ impl<S: Sink + Deref<Target = [u8]>> Sink for Bounded<S> {
         self.inner.lend(n)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Packet, Publish};
+    use crate::version::Version;
+
+    #[test]
+    fn packets_follow_each_other_and_none_is_cut() {
+        let packet = Packet::from(Publish { topic: "a/b", payload: b"hello", ..Publish::default() });
+        let mut bytes = [0; 32];
+        let len = packet.encode(Version::NEWEST, &mut &mut bytes[..]).unwrap();
+        let mut buffer = Buffer::<32>::new();
+        for _ in 0..2 {
+            packet.encode(Version::NEWEST, &mut buffer).unwrap();
+        }
+        assert!(packet.encode(Version::NEWEST, &mut buffer).is_err());
+        assert!(buffer.bytes().chunks(len).all(|packet| packet == &bytes[..len]));
+        buffer.advance(1); // not all of a packet makes room for another
+        assert!(packet.encode(Version::NEWEST, &mut buffer).is_err());
+        buffer.advance(len - 1);
+        packet.encode(Version::NEWEST, &mut buffer).unwrap();
+        assert_eq!(buffer.bytes().len(), 2 * len);
+        assert!(buffer.bytes().chunks(len).all(|packet| packet == &bytes[..len]));
+    }
+}
