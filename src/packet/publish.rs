@@ -260,7 +260,7 @@ fn encode_plain(
     retain: bool,
 ) -> Check {
     #[cfg(not(feature = "small"))]
-    if topic.len() <= 32 && plain_topic_len(topic).is_some() && payload.len() <= 64 {
+    if topic.len() <= 32 && payload.len() <= 64 && plain_topic_len(topic).is_some() {
         let message = Publish { topic, payload, retain, ..Publish::default() };
         return encode(&message.outgoing(&Nothing), publish(version), out);
     }
