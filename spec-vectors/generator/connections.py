@@ -152,6 +152,13 @@ def bad_connect(t):
     t.closed("violation", rules=["MQTT-3.1.2-3"], shows="3:3.1.4-1")
 
 
+@conversation("connection/open", "server", "3.1.1", "A CONNECT whose length has five bytes is not answered, for nothing tells of which version it is.")
+def endless_connect(t):
+    t.open()
+    t.input(b"\x10\x80\x80\x80\x80\x01")
+    t.closed("violation", rules=["FR-1"], shows="3:3.1.4-1")
+
+
 @conversation("connection/open", "server", "5.0", "A CONNECT that breaks a rule is answered with CONNACK or not at all, never with DISCONNECT.")
 def bad_connect(t):  # noqa: F811
     t.open()

@@ -71,7 +71,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
             maximum_session_expiry: config.maximum_session_expiry,
             asked: None,
         };
-        let mut server = Self::create(role, Version::NEWEST, config, empty, aliases);
+        let mut server = Self::create(role, Version::OF_STRANGERS, config, empty, aliases);
         server.service = config.service();
         server.whole = server.whole.min(config.maximum_connect_size);
         server.now = now;

@@ -41,10 +41,12 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     ) -> Flow<Option<Event<'i>>> {
         let header = Header::read(input).ok().flatten().filter(|_| error.kind() == ErrorKind::PacketTooLarge);
         let Some((header, body)) = header else { return Err(self.fail(error.into())) };
-        if matches!(R::SENDER, Sender::Server) && self.phase == Phase::Opening {
-            // Only who speaks 5.0 is told.
-            let new = body.starts_with(b"\0\x04MQTT\x05");
-            self.version = if new { Version::NEWEST } else { Version::OF_STRANGERS };
+        // Only who speaks 5.0 is told.
+        if matches!(R::SENDER, Sender::Server)
+            && self.phase == Phase::Opening
+            && body.starts_with(b"\0\x04MQTT\x05")
+        {
+            self.version = Version::NEWEST;
         }
         let size = u32::try_from(header.len.saturating_add(header.remaining_length)).unwrap_or(u32::MAX);
         let maximum = self.own.maximum_packet_size;
