@@ -146,12 +146,11 @@ pub struct Tables {
     pub notes: Option<Vec<Note>>,
 }
 
-impl Tables {
-    pub fn new(settings: &Settings) -> Self {
-        // Clients before 5.0 are not told how many messages they may leave unfinished.
-        let incoming = settings.config.receive_maximum.max(1024);
-        // More may be on its way than is sent now: the limit was another when the session began.
-        Self { heap: Heap::new(u16::MAX, incoming), notes: None }
+impl Default for Tables {
+    fn default() -> Self {
+        // Clients before 5.0 are not told how many messages they may leave unfinished. More may be on its way to a client than
+        // is sent now: the limit was another when the session began.
+        Self { heap: Heap::new(u16::MAX, u16::MAX), notes: None }
     }
 }
 

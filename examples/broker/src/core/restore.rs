@@ -55,7 +55,7 @@ impl Broker {
         client.expiry = stored.session.expiry_interval;
         let delay = stored.session.will_delay;
         client.will = stored.session.will.map(|frame| Testament { frame, delay });
-        let mut session = Session::new(Tables::new(&self.settings));
+        let mut session = Session::new(Tables::default());
         let _ = session.restore(&Record::Begin { lost: true });
         let mut kept = HashMap::new();
         for (number, letter) in stored.letters {

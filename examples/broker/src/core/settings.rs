@@ -61,7 +61,7 @@ impl Default for Settings {
 impl Settings {
     /// A connection that begins.
     pub(super) fn server(&self, now: Instant) -> Machine {
-        let session = Session::new(Tables::new(self));
+        let session = Session::new(Tables::default());
         // A client's aliases: as many as it may have, of topics of any length, but not all of the longest.
         let (theirs, ours) = (self.config.topic_alias_maximum, 64);
         let aliases = (HeapTopics::new(theirs, 128 << 10), HeapTopics::new(ours, 4 << 10));

@@ -18,6 +18,7 @@ use tempfile::TempDir;
 
 mod limits;
 mod losses;
+mod older;
 mod tests;
 mod versions;
 
