@@ -251,7 +251,7 @@ impl Options {
             maximum_keep_alive: protocol.max_keepalive,
             maximum_session_expiry: sessions.max_session_expiry.unwrap_or(u32::MAX),
             connect_timeout: Duration::from_secs(limits.connect_timeout.into()),
-            ..Config::default()
+            ..Settings::default().config
         };
         Settings {
             config,

@@ -130,3 +130,13 @@ fn a_shared_message_goes_to_who_has_room_for_it() {
     let (two, _) = world.enter(NEW, stay("two"));
     assert_eq!(world.heard(two), ["a 3", "a 4"]);
 }
+
+#[test]
+fn a_will_may_be_as_long_as_there_are() {
+    let mut world = World::default();
+    let payload = [b'x'; 65_535];
+    for version in [OLD, NEW] {
+        let will = Will { topic: "will", payload: &payload, ..Will::default() };
+        world.enter(version, Connect { will: Some(will), ..named("c") });
+    }
+}
