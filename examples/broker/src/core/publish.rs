@@ -13,7 +13,7 @@ use super::client::{Client, ClientId, Subscribed};
 use super::letter::{Draft, Stored, Terms};
 use super::link::Link;
 use super::settings::Settings;
-use super::subscribe::{has_control, levels};
+use super::subscribe::has_control;
 use crate::access::Access;
 
 impl Broker {
@@ -57,9 +57,6 @@ impl Broker {
     pub(super) fn refusal(&self, access: &Access, message: &Message<'_>) -> Option<ReasonCode> {
         if message.payload.len() > self.settings.max_payload {
             return Some(ReasonCode::QUOTA_EXCEEDED);
-        }
-        if levels(message.topic) > self.settings.max_levels {
-            return Some(ReasonCode::TOPIC_NAME_INVALID);
         }
         let may = !["$SYS/", "$share/"].iter().any(|own| message.topic.starts_with(own))
             && access.may_publish(message.topic);

@@ -21,7 +21,7 @@ pub struct Settings {
     pub max_queued_bytes: usize,
     /// The longest payload of a message in bytes.
     pub max_payload: usize,
-    /// How many levels a topic may have.
+    /// How many levels a topic filter may have.
     pub max_levels: usize,
     /// How many subscriptions a client may have.
     pub max_subscriptions: usize,

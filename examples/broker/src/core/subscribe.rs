@@ -14,8 +14,8 @@ pub fn has_control(text: &str) -> bool {
     !text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.chars().any(char::is_control)
 }
 
-/// How many levels a topic name or filter has.
-pub fn levels(text: &str) -> usize {
+/// How many levels a topic filter has.
+fn levels(text: &str) -> usize {
     text.bytes().filter(|byte| *byte == b'/').count() + 1
 }
 

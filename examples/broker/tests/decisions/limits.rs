@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sans_mqtt::Subscribe;
+use sans_mqtt::{ReasonCode, Subscribe};
 
 use super::*;
 
@@ -129,6 +129,29 @@ fn a_shared_message_goes_to_who_has_room_for_it() {
     world.publish(p, to("a", "4"));
     let (two, _) = world.enter(NEW, stay("two"));
     assert_eq!(world.heard(two), ["a 3", "a 4"]);
+}
+
+#[test]
+fn a_topic_name_has_any_number_of_levels() {
+    let mut world = World::default();
+    let (s, _) = world.enter(OLD, named("s"));
+    world.subscribe(s, all("a/#"));
+    let (p, _) = world.enter(OLD, named("p"));
+    let topic = "a/".repeat(32_767);
+    world.publish(p, Publish { retain: true, ..to(&topic, "x") });
+    assert_eq!(world.heard(s), [format!("{topic} x")]);
+    world.subscribe(s, all("a/+/a/#"));
+    assert_eq!(world.heard(s), [format!("{topic} x R")]);
+    // Each level of a filter takes memory.
+    for (levels, expected) in [(256, ReasonCode::GRANTED_QOS_1), (257, ReasonCode::UNSPECIFIED_ERROR)] {
+        let filter = vec!["a"; levels].join("/");
+        world.send(s, Subscribe { filters: [all(&filter)][..].into(), ..Subscribe::default() });
+        let granted = world.next(s, |packet| match packet {
+            Packet::Suback(suback) => suback.reasons.iter().collect::<Vec<_>>(),
+            packet => panic!("{packet:?}"),
+        });
+        assert_eq!(granted, [expected], "{levels}");
+    }
 }
 
 #[test]
