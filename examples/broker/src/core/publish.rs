@@ -47,6 +47,11 @@ impl Broker {
                 }
             }
         };
+        if matches!(reason, ReasonCode::QOS_NOT_SUPPORTED | ReasonCode::RETAIN_NOT_SUPPORTED) {
+            // A client before 5.0 was not told, and no acknowledgement says it.
+            link.end(reason, self.now);
+            return Ok(());
+        }
         match token {
             Some(token) => Ok(link.server.ack(token, reason, &mut link.output)?),
             None => Ok(()),
@@ -57,6 +62,13 @@ impl Broker {
     pub(super) fn refusal(&self, access: &Access, message: &Message<'_>) -> Option<ReasonCode> {
         if message.payload.len() > self.settings.max_payload {
             return Some(ReasonCode::QUOTA_EXCEEDED);
+        }
+        let Config { maximum_qos, retain_available, .. } = self.settings.config;
+        if message.qos > maximum_qos {
+            return Some(ReasonCode::QOS_NOT_SUPPORTED);
+        }
+        if message.retain && !retain_available {
+            return Some(ReasonCode::RETAIN_NOT_SUPPORTED);
         }
         let may = !["$SYS/", "$share/"].iter().any(|own| message.topic.starts_with(own))
             && access.may_publish(message.topic);

@@ -56,6 +56,15 @@ impl Broker {
         if levels(filter) > self.settings.max_levels {
             return ReasonCode::TOPIC_FILTER_INVALID;
         }
+        // A client before 5.0 was not told.
+        let Config { wildcard_subscription_available, shared_subscription_available, .. } =
+            self.settings.config;
+        if !wildcard_subscription_available && filter.contains(['+', '#']) {
+            return ReasonCode::WILDCARD_SUBSCRIPTIONS_NOT_SUPPORTED;
+        }
+        if !shared_subscription_available && is_shared {
+            return ReasonCode::SHARED_SUBSCRIPTIONS_NOT_SUPPORTED;
+        }
         if !client.access.may_subscribe(filter) {
             return ReasonCode::NOT_AUTHORIZED;
         }
