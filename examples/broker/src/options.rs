@@ -86,7 +86,7 @@ pub struct ProtocolOptions {
     /// Whether subscriptions may have identifiers (5.0)
     #[arg(long, default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub subscription_identifiers: bool,
-    /// How many Topic Aliases there are in each direction (5.0) [0: none]
+    /// How many Topic Aliases there are in each direction (5.0); the topic of each can be 65535 bytes long [0: none]
     #[arg(long, default_value_t = 10, value_name = "COUNT")]
     pub topic_alias_maximum: u16,
     /// How many messages of QoS 1 and 2 a client may have under way to the broker, 1 to 65535 (5.0)

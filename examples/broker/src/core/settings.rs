@@ -64,9 +64,10 @@ impl Settings {
     /// A connection that begins.
     pub(super) fn server(&self, now: Instant) -> Machine {
         let session = Session::new(Tables::default());
-        // A client's aliases: as many as it may have, of topics of any length, but not all of the longest.
+        // A client's aliases: as many as it may have, of topics of any length [MQTT-3.3.2-12].
         let (theirs, ours) = (self.config.topic_alias_maximum, 64);
-        let aliases = (HeapTopics::new(theirs, 128 << 10), HeapTopics::new(ours, 4 << 10));
+        let longest = usize::from(theirs) * usize::from(u16::MAX);
+        let aliases = (HeapTopics::new(theirs, longest), HeapTopics::new(ours, 4 << 10));
         Server::with_aliases(now, &self.config, session, aliases)
     }
 }

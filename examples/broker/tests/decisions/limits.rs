@@ -163,3 +163,17 @@ fn a_will_may_be_as_long_as_there_are() {
         world.enter(version, Connect { will: Some(will), ..named("c") });
     }
 }
+
+#[test]
+fn every_topic_alias_may_stand_for_the_longest_topic() {
+    let mut world = World::default();
+    replace(&mut world, Settings::default());
+    let (p, _) = world.enter(NEW, named("p"));
+    let topic = "t".repeat(65_535);
+    for topic in [&topic, ""] {
+        for alias in 1..=Settings::default().config.topic_alias_maximum {
+            let alias = [Property::TopicAlias(alias)];
+            world.publish(p, Publish { properties: (&alias).into(), ..to(topic, "x") });
+        }
+    }
+}
