@@ -120,7 +120,7 @@ def other_level(level):
         raw = bytearray(t.connect_packet()[0])
         raw[8] = level
         t.input(bytes(raw))
-        new = level > 5
+        new = 5 < level < 0x80
         out = b"\x20\x03\x00\x84\x00" if new else b"\x20\x02\x00\x01"
 
         def answered():
@@ -141,6 +141,9 @@ conversation("connection/open", "server", "5.0", "A level that is not spoken is 
     other_level(6)
 )
 conversation("connection/open", "server", "3.1.1", "A level that is not spoken is answered with return code 1.")(other_level(2))
+conversation("connection/open", "server", "3.1.1", "So is one with the highest bit set: bridges try this, and then the level without it.")(
+    other_level(0x84)
+)
 
 
 @conversation("connection/open", "server", "3.1.1", "A CONNECT that breaks a rule is not answered.")

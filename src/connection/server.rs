@@ -364,8 +364,11 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let version = Connect::version(frame);
         self.version = match &version {
             Ok(version) => *version,
-            // The return code of 3.1.1 is what old clients know, the reason code what later ones will.
-            Err(error) if error.kind() == ErrorKind::ProtocolLevel && error.value() > 5 => Version::NEWEST,
+            // The return code of 3.1.1 is what old clients know, the reason code what later ones will. The highest bit is set
+            // by bridges of the old versions, which try again without it when they are told.
+            Err(error) if error.kind() == ErrorKind::ProtocolLevel && (6..0x80).contains(&error.value()) => {
+                Version::NEWEST
+            }
             Err(_) => Version::OF_STRANGERS,
         };
         Packet::decode_from(version?, Sender::Client, frame)
