@@ -16,6 +16,10 @@ use super::settings::Settings;
 use super::subscribe::has_control;
 use crate::access::Access;
 
+/// Where mosquitto's bridges say whether they are connected, by their will for example: the one part of `$SYS/` that is not the
+/// broker's alone.
+const BRIDGES: &str = "$SYS/broker/connection/+/state";
+
 impl Broker {
     /// A client publishes.
     pub(super) fn receive(
@@ -70,8 +74,9 @@ impl Broker {
         if message.retain && !retain_available {
             return Some(ReasonCode::RETAIN_NOT_SUPPORTED);
         }
-        let may = !["$SYS/", "$share/"].iter().any(|own| message.topic.starts_with(own))
-            && access.may_publish(message.topic);
+        let may = access.may_publish(message.topic)
+            && (matches(BRIDGES, message.topic)
+                || !["$SYS/", "$share/"].iter().any(|own| message.topic.starts_with(own)));
         (!may).then_some(ReasonCode::NOT_AUTHORIZED)
     }
 

@@ -116,6 +116,7 @@ fn a_will_may_go_where_a_message_may() {
         ("a", "123", ReasonCode::SUCCESS),
         ("a", "1234", ReasonCode::QUOTA_EXCEEDED),
         ("$SYS/broker/version", "", ReasonCode::NOT_AUTHORIZED),
+        ("$SYS/broker/connection/bridge/state", "0", ReasonCode::SUCCESS),
         (&levels, "", ReasonCode::SUCCESS),
     ] {
         let will = Will { topic, payload: payload.as_bytes(), ..Will::default() };
