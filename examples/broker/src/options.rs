@@ -71,10 +71,10 @@ pub struct ProtocolOptions {
     /// older versions, which can't be told [0: no limit]
     #[arg(long, default_value_t = 0, value_name = "SECONDS")]
     pub max_keepalive: u16,
-    /// The highest QoS of messages that clients publish, 0 to 2
+    /// The highest QoS of messages that clients publish, 0 to 2: who goes beyond is disconnected
     #[arg(long, default_value = "2", value_name = "QOS", value_parser = qos)]
     pub max_qos: Qos,
-    /// Whether messages can be retained
+    /// Whether messages can be retained: who asks for it if not is disconnected
     #[arg(long, default_value_t = true, action = ArgAction::Set, value_name = "true|false")]
     pub retain_available: bool,
     /// Whether filters may have the wildcards + and #
