@@ -143,7 +143,7 @@ impl<S: Sink + Deref<Target = [u8]>> Sink for Bounded<S> {
 mod tests {
     use super::*;
     use crate::packet::{Packet, Publish};
-    use crate::version::Version;
+    use crate::spec::Version;
 
     #[test]
     fn packets_follow_each_other_and_none_is_cut() {
