@@ -225,6 +225,8 @@ impl<S: Store> Session<S> {
     }
 
     /// A message that waits for an acknowledgement. `None` if there is none, or if the caller keeps it.
+    // Where callers keep all messages, the compiler has to see that none is sent again from here.
+    #[cfg_attr(feature = "small", inline(always))]
     pub fn message(&self, id: PacketId) -> Option<Message<'_>> {
         let slot = self.outbox.get(self.store.tables().outgoing(), id)?;
         let qos = match slot.flight()? {

@@ -189,7 +189,7 @@ impl Outbox {
     }
 
     /// The slot of a packet that waits.
-    #[inline(always)]
+    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn get<'s, K>(
         &self,
         slots: &'s [OutgoingSlot<K>],
