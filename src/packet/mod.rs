@@ -48,6 +48,8 @@ use crate::wire::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
+// Where code has to be small, which packet it is has a byte of its own and is not to be worked out.
+#[cfg_attr(feature = "small", repr(u8))]
 pub enum Packet<'a> {
     /// CONNECT
     Connect(Connect<'a>),
