@@ -45,7 +45,8 @@ impl<'a> Properties<'a> {
     }
 
     /// The value of the first one with this identifier.
-    #[inline(never)]
+    #[cfg_attr(feature = "v5", inline(never))]
+    #[cfg_attr(not(feature = "v5"), inline(always))]
     pub(super) fn first(&self, id: PropertyId) -> Option<Raw<'a>> {
         next(&mut self.iter(), id)
     }
@@ -121,7 +122,8 @@ impl<'a> Properties<'a> {
 }
 
 /// The value of the next property with this identifier; those of others are passed over.
-#[inline(never)]
+#[cfg_attr(feature = "v5", inline(never))]
+#[cfg_attr(not(feature = "v5"), inline(always))]
 fn next<'a>(list: &mut Iter<'a, Property<'a>>, id: PropertyId) -> Option<Raw<'a>> {
     loop {
         let piece = Piece::next(list)?;
