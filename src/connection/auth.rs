@@ -7,7 +7,7 @@ use crate::error::{ErrorKind, Field};
 use crate::packet::Auth;
 use crate::property::Properties;
 use crate::session::Store;
-use crate::spec::{PropertyId, ReasonCode, Scope, Sender};
+use crate::spec::{PropertyId, ReasonCode, Scope, Sender, Version};
 use crate::wire::Sink;
 
 /// How far an authentication is.
@@ -39,13 +39,13 @@ impl Authentication {
 
     /// Whether CONNECT named a method.
     pub(super) fn is_wanted(self) -> bool {
-        self.method != NONE
+        Version::HAS_5 && self.method != NONE
     }
 
     /// Whether these properties name the method of the CONNECT, or none if it named none `[MQTT-4.12.0-5]`
     /// `[MQTT-4.12.0-6]`.
     pub(super) fn is_same(self, properties: Properties<'_>) -> bool {
-        properties.authentication_method().map_or(NONE, fingerprint) == self.method
+        !Version::HAS_5 || properties.authentication_method().map_or(NONE, fingerprint) == self.method
     }
 
     /// CONNACK ends the first one.

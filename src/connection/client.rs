@@ -120,7 +120,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         properties: Properties<'_>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
-        if let Some(id) = self.service.not_available(filters, properties) {
+        if let Some(id) = self.service().not_available(filters, properties) {
             return Err(UsageError::NotAvailable(id));
         }
         let packet_id = self.free_id()?;
@@ -264,7 +264,7 @@ impl Side for ClientRole {
         _: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
         match packet {
-            Packet::Auth(auth) => connection.authenticated(auth),
+            Packet::Auth(auth) if Version::HAS_5 => connection.authenticated(auth),
             Packet::Connack(connack) => connection.connack(connack),
             Packet::Suback(suback) => {
                 connection.filters_answered(suback, Answer::Suback, Scope::SUBACK)?;
@@ -282,7 +282,7 @@ impl Side for ClientRole {
                 };
                 Ok(None)
             }
-            Packet::Disconnect(disconnect) => {
+            Packet::Disconnect(disconnect) if Version::HAS_5 => {
                 connection.close(Cause::Peer(disconnect.reason), Farewell::None);
                 Ok(Some(Event::Disconnect(*disconnect)))
             }

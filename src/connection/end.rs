@@ -106,7 +106,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.active = self.now;
         self.sent = false;
         // It must not be in the middle of a payload, nor larger than the peer takes.
-        let fits = |size| self.payload_left() == 0 && size <= self.peer.maximum_packet_size;
+        let fits = |size| self.payload_left() == 0 && size <= self.peer().maximum_packet_size;
         let allowed = |reason: ReasonCode, packet| reason.is_allowed_in(packet, self.version);
         let right = match farewell {
             Farewell::None => true,

@@ -457,7 +457,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         match decoded {
             Err(error) => Err(self.fail((*error).into())),
             Ok(packet) => {
-                if !self.problem_information {
+                if Version::HAS_5 && !self.problem_information {
                     self.check_problem(packet)?;
                 }
                 match packet {
@@ -482,7 +482,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         out: &mut (impl Sink + ?Sized),
     ) -> Flow<Option<Event<'i>>> {
         let Ack { packet_id: id, reason, properties } = *ack;
-        let explains = reason != ReasonCode::SUCCESS || !properties.is_empty();
+        let explains = Version::HAS_5 && (reason != ReasonCode::SUCCESS || !properties.is_empty());
         if !self.acknowledged(packet, id, reason, explains, out)? {
             return Ok(None);
         }

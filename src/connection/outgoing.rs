@@ -93,7 +93,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.check_open()?;
         self.check_message(message)?;
         // The usual message. Where code has to be small, it goes the way of the others.
-        let plain = more.is_none() && self.peer.topic_alias_maximum == 0 && message.properties.is_empty();
+        let plain = more.is_none() && self.peer().topic_alias_maximum == 0 && message.properties.is_empty();
         if plain && !cfg!(feature = "small") {
             return self.send_with(message, None, &Properties::EMPTY, None, &mut keep, out);
         }
@@ -125,7 +125,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         topic: &str,
         mut send: impl FnMut(&mut Self, Option<Assignment>) -> Result<Option<PacketId>, UsageError>,
     ) -> Result<Option<PacketId>, UsageError> {
-        let alias = if self.peer.topic_alias_maximum == 0 { None } else { self.alias_of(topic) };
+        let alias = if self.peer().topic_alias_maximum == 0 { None } else { self.alias_of(topic) };
         match send(self, alias) {
             Err(UsageError::TooLarge { .. }) if alias.is_some() => send(self, None),
             sent => {
@@ -183,8 +183,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.is_resuming() {
             return Err(UsageError::Resuming);
         }
-        if self.session.outbox.charged() >= self.peer.receive_maximum {
-            return Err(UsageError::WindowFull(self.peer.receive_maximum));
+        if self.session.outbox.charged() >= self.peer().receive_maximum {
+            return Err(UsageError::WindowFull(self.peer().receive_maximum));
         }
         Ok(Some((self.session.vacant().ok_or(StoreError::Full)?, flight)))
     }
@@ -207,7 +207,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// The alias that a topic is sent with.
     #[cold]
     fn alias_of(&mut self, topic: &str) -> Option<Assignment> {
-        let (table, max) = (self.aliases.outgoing_mut(), self.peer.topic_alias_maximum);
+        let (max, table) = (self.peer().topic_alias_maximum, self.aliases.outgoing_mut());
         match self.assign_aliases {
             _ if table.capacity() == 0 => None,
             true if !topic.is_empty() => self.assigned.assign(table, topic, max),
@@ -256,7 +256,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if !self.is_open() {
             return Err(UsageError::NotConnected);
         }
-        let (table, max) = (self.aliases.outgoing_mut(), self.peer.topic_alias_maximum);
+        let (max, table) = (self.peer().topic_alias_maximum, self.aliases.outgoing_mut());
         if topic.is_empty() || max == 0 {
             return Ok(None);
         }
@@ -267,10 +267,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_message(&self, message: &Message<'_>) -> Result<(), UsageError> {
         if matches!(R::SENDER, Sender::Client) {
-            if message.qos > self.service.maximum_qos {
+            if message.qos > self.service().maximum_qos {
                 return Err(UsageError::NotAvailable(PropertyId::MaximumQos));
             }
-            if message.retain && !self.service.retain_available {
+            if message.retain && !self.service().retain_available {
                 return Err(UsageError::NotAvailable(PropertyId::RetainAvailable));
             }
         }
@@ -353,7 +353,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             if slot.is_lost() || slot.is_dropped() {
                 return Some(self.drop_next(id));
             }
-            if self.session.outbox.charged() >= self.peer.receive_maximum {
+            if self.session.outbox.charged() >= self.peer().receive_maximum {
                 return None;
             }
             let message = self.session.message(id)?;
@@ -380,8 +380,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         more: u32,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
-        if self.session.outbox.charged() >= self.peer.receive_maximum {
-            return Err(UsageError::WindowFull(self.peer.receive_maximum));
+        if self.session.outbox.charged() >= self.peer().receive_maximum {
+            return Err(UsageError::WindowFull(self.peer().receive_maximum));
         }
         self.check_message(message)?;
         let publish = message.publish(id, true);
@@ -394,7 +394,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let id = self.session.outbox.unsent().filter(|_| self.is_open() && self.payload_left() == 0)?;
         let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id)?;
         let wanted = !slot.is_lost() && !slot.is_dropped();
-        let free = self.session.outbox.charged() < self.peer.receive_maximum;
+        let free = self.session.outbox.charged() < self.peer().receive_maximum;
         (free && wanted && self.session.message(id).is_none()).then_some(id)
     }
 
@@ -461,8 +461,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if qos == Qos::AtMostOnce {
             return Err(UsageError::NotAsked);
         }
-        if self.session.outbox.charged() >= self.peer.receive_maximum {
-            return Err(UsageError::WindowFull(self.peer.receive_maximum));
+        if self.session.outbox.charged() >= self.peer().receive_maximum {
+            return Err(UsageError::WindowFull(self.peer().receive_maximum));
         }
         // What is kept is taken out for as long as the store is told.
         let mut kept = S::Keep::default();

@@ -1,12 +1,25 @@
 //! How the packets of commands are written.
 
+use super::config::{Room, Service};
 use super::{Connection, Role, UsageError};
 use crate::packet::first_byte;
 use crate::property::Properties;
-use crate::spec::{PacketId, ReasonCode, Scope};
+use crate::spec::{PacketId, ReasonCode, Scope, Version};
 use crate::wire::{Context, Encode, Lengths, Sink, Unseen, Writer};
 
 impl<R: Role, S, A> Connection<R, S, A> {
+    /// What the peer takes.
+    #[inline(always)]
+    pub(super) const fn peer(&self) -> Room {
+        if Version::HAS_5 { self.peer } else { Room::UNSAID }
+    }
+
+    /// What a client may ask of its server.
+    #[inline(always)]
+    pub(super) const fn service(&self) -> Service {
+        if Version::HAS_5 { self.service } else { Service::UNSAID }
+    }
+
     /// What a packet of this side is checked and written in.
     #[inline(always)]
     pub(super) fn context(&self, scope: Scope) -> Context {
@@ -24,7 +37,7 @@ impl<R: Role, S, A> Connection<R, S, A> {
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Lengths, UsageError> {
         let lengths = packet.check(self.context(scope))?;
-        let (size, limit) = (lengths.packet(), self.peer.maximum_packet_size);
+        let (size, limit) = (lengths.packet(), self.peer().maximum_packet_size);
         if size > limit as usize {
             return Err(UsageError::TooLarge { size, limit });
         }

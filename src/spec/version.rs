@@ -90,6 +90,9 @@ impl Version {
         if self.is_3_1() { "MQIsdp" } else { "MQTT" }
     }
 
+    /// Whether 5.0 is one of them. Without it nobody says what it takes or why, and no code asks.
+    pub(crate) const HAS_5: bool = cfg!(feature = "v5");
+
     #[inline(always)]
     pub(crate) const fn is_5(self) -> bool {
         match self {
