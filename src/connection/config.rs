@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use super::UsageError;
 use crate::packet::{Connect, Subscription};
-use crate::property::{Properties, Property};
+use crate::property::{OwnProperty, Properties};
 use crate::spec::{PropertyId, Qos, Version};
 use crate::wire::{find_wildcard, strip_share};
 
@@ -259,7 +259,7 @@ pub(super) fn asked_expiry(version: Version, connect: &Connect<'_>) -> u32 {
 }
 
 /// The properties that say what is allowed.
-pub(super) type Announcement = [Option<Property<'static>>; 10];
+pub(super) type Announcement = [OwnProperty; 10];
 
 /// What the properties of a CONNECT or CONNACK announce.
 pub(super) fn announced(properties: Properties<'_>) -> (Room, Service) {
@@ -304,25 +304,32 @@ impl Limits {
     /// one that servers which are widely used have, for those who compare bytes.
     pub(super) fn announcement(&self, version: Version) -> Announcement {
         let standard = Self::default();
-        let if_not = |is_standard: bool, property| Some(property).filter(|_| version.is_5() && !is_standard);
+        let if_not =
+            |is_standard: bool, id, number: u32| (version.is_5() && !is_standard).then_some((id, number));
         [
             // A server's Keep Alive and Session Expiry Interval.
             None,
             None,
-            if_not(self.topic_alias_maximum == 0, Property::TopicAliasMaximum(self.topic_alias_maximum)),
-            if_not(self.retain_available, Property::RetainAvailable(false)),
+            if_not(
+                self.topic_alias_maximum == 0,
+                PropertyId::TopicAliasMaximum,
+                self.topic_alias_maximum.into(),
+            ),
+            if_not(self.retain_available, PropertyId::RetainAvailable, 0),
             if_not(
                 self.maximum_packet_size == standard.maximum_packet_size,
-                Property::MaximumPacketSize(self.maximum_packet_size),
+                PropertyId::MaximumPacketSize,
+                self.maximum_packet_size,
             ),
             if_not(
                 self.receive_maximum == standard.receive_maximum,
-                Property::ReceiveMaximum(self.receive_maximum),
+                PropertyId::ReceiveMaximum,
+                self.receive_maximum.into(),
             ),
-            if_not(self.maximum_qos == Qos::ExactlyOnce, Property::MaximumQos(self.maximum_qos)),
-            if_not(self.wildcard_subscription_available, Property::WildcardSubscriptionAvailable(false)),
-            if_not(self.subscription_identifier_available, Property::SubscriptionIdentifierAvailable(false)),
-            if_not(self.shared_subscription_available, Property::SharedSubscriptionAvailable(false)),
+            if_not(self.maximum_qos == Qos::ExactlyOnce, PropertyId::MaximumQos, self.maximum_qos as u32),
+            if_not(self.wildcard_subscription_available, PropertyId::WildcardSubscriptionAvailable, 0),
+            if_not(self.subscription_identifier_available, PropertyId::SubscriptionIdentifierAvailable, 0),
+            if_not(self.shared_subscription_available, PropertyId::SharedSubscriptionAvailable, 0),
         ]
     }
 }

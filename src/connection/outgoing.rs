@@ -5,7 +5,7 @@ use super::incoming::ACK;
 use super::{Connection, Flow, Role, Stop, UsageError};
 use crate::error::{ErrorKind, Field};
 use crate::packet::{Message, OnTerms, Prepared, Terms};
-use crate::property::{Joined, Properties, Property, Section};
+use crate::property::{Joined, Properties, Section};
 use crate::session::{Answer, Answered, Flight, Keep, Record, Session, Store, StoreError, Tables, answered};
 use crate::spec::{PacketId, PropertyId, Qos, ReasonCode, Scope, Sender};
 use crate::wire::{Encode, Sink};
@@ -111,7 +111,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Option<PacketId>, UsageError> {
         self.send_as(message.topic, |connection, alias| {
-            let own = [alias.map(|assignment| Property::TopicAlias(assignment.alias))];
+            let own = [alias.map(|assignment| (PropertyId::TopicAlias, assignment.alias.into()))];
             let before = own.get(usize::from(alias.is_none())..).unwrap_or_default();
             let properties = Joined { before, callers: message.properties, behind: &[] };
             connection.send_with(message, more, &properties, alias, &mut keep, out)

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::error::{DecodeError, ErrorKind, Field};
 use crate::packet::{Connack, Connect, Packet, Suback, Subscribe};
-use crate::property::{Own, Properties, Property};
+use crate::property::{Own, Properties};
 use crate::session::{Record, Session, Store};
 use crate::spec::{PacketId, PacketType, PropertyId, ReasonCode, Scope, Sender, Version};
 use crate::time::Instant;
@@ -126,10 +126,10 @@ impl<S: Store, A: Aliases> Server<S, A> {
         if let ([of_keep_alive, of_expiry, ..], true) = (&mut limits, self.version.is_5()) {
             // What is not as the client asked for has to be told, unless the application does.
             if keep_alive != self.keep_alive && properties.server_keep_alive().is_none() {
-                *of_keep_alive = Some(Property::ServerKeepAlive(keep_alive));
+                *of_keep_alive = Some((PropertyId::ServerKeepAlive, keep_alive.into()));
             }
             if expiry != self.expiry && properties.session_expiry_interval().is_none() {
-                *of_expiry = Some(Property::SessionExpiryInterval(expiry));
+                *of_expiry = Some((PropertyId::SessionExpiryInterval, expiry));
             }
         }
         let session_present = resumed && !self.version.is_3_1();

@@ -23,17 +23,20 @@ pub(crate) trait Section {
     fn has_topic_alias(&self, version: Version) -> bool;
 }
 
+/// A property of the machine's own, if it has to be sent. All of them are numbers.
+pub(crate) type OwnProperty = Option<(PropertyId, u32)>;
+
 /// A packet that the machine sends with properties of its own besides the caller's.
 pub(crate) struct Own<'a, P> {
     pub(crate) packet: &'a P,
-    pub(crate) properties: &'a [Option<Property<'a>>],
+    pub(crate) properties: &'a [OwnProperty],
 }
 
 /// Properties of the machine's own before and behind the caller's.
 pub(crate) struct Joined<'a> {
-    pub(crate) before: &'a [Option<Property<'a>>],
+    pub(crate) before: &'a [OwnProperty],
     pub(crate) callers: Properties<'a>,
-    pub(crate) behind: &'a [Option<Property<'a>>],
+    pub(crate) behind: &'a [OwnProperty],
 }
 
 impl<'a> Joined<'a> {
@@ -65,9 +68,9 @@ impl<'a> Joined<'a> {
 
 /// All of them, in order.
 struct Pieces<'a> {
-    before: slice::Iter<'a, Option<Property<'a>>>,
+    before: slice::Iter<'a, OwnProperty>,
     callers: Iter<'a, Property<'a>>,
-    behind: slice::Iter<'a, Option<Property<'a>>>,
+    behind: slice::Iter<'a, OwnProperty>,
 }
 
 impl<'a> Iterator for Pieces<'a> {
@@ -75,7 +78,7 @@ impl<'a> Iterator for Pieces<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<Piece<'a>> {
-        let own = |own: &mut slice::Iter<'a, Option<Property<'a>>>| own.find_map(|own| own.map(Piece::given));
+        let own = |own: &mut slice::Iter<'a, OwnProperty>| own.find_map(|own| Piece::number(*own));
         own(&mut self.before).or_else(|| Piece::next(&mut self.callers)).or_else(|| own(&mut self.behind))
     }
 }
@@ -102,7 +105,7 @@ impl Section for Joined<'_> {
     }
 
     fn has_topic_alias(&self, version: Version) -> bool {
-        let is_alias = |property: &Property<'_>| property.id() == PropertyId::TopicAlias;
+        let is_alias = |(id, _): &(PropertyId, u32)| *id == PropertyId::TopicAlias;
         version.is_5() && self.before.iter().flatten().any(is_alias)
     }
 }
@@ -174,6 +177,12 @@ impl<'a> Piece<'a> {
     pub(crate) fn given(property: Property<'a>) -> Self {
         let (kind, raw) = property.raw();
         Self::Given(property.id(), kind, raw)
+    }
+
+    fn number(own: OwnProperty) -> Option<Self> {
+        let (id, number) = own?;
+        let (_, kind) = Row::of(id.number())?;
+        Some(Self::Given(id, kind, Raw::Number(number)))
     }
 
     /// The next one of `list`.

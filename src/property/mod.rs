@@ -13,7 +13,7 @@ use crate::wire::Unseen;
 #[cfg(not(feature = "small"))]
 use crate::wire::array;
 
-pub(crate) use encode::{Joined, Own, Piece, Section, section_len};
+pub(crate) use encode::{Joined, Own, OwnProperty, Piece, Section, section_len};
 pub use list::Properties;
 use raw::{Raw, Typed};
 pub use set::PropertySet;
