@@ -169,20 +169,18 @@ pub(crate) enum Piece<'a> {
     /// The identifier, and the bytes with it.
     #[cfg(not(feature = "small"))]
     Received(PropertyId, &'a [u8]),
-    Given(PropertyId, Kind, Raw<'a>),
+    Given(PropertyId, Raw<'a>),
 }
 
 impl<'a> Piece<'a> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn given(property: Property<'a>) -> Self {
-        let (kind, raw) = property.raw();
-        Self::Given(property.id(), kind, raw)
+        let (_, raw) = property.raw();
+        Self::Given(property.id(), raw)
     }
 
     fn number(own: OwnProperty) -> Option<Self> {
-        let (id, number) = own?;
-        let (_, kind) = Row::of(id.number())?;
-        Some(Self::Given(id, kind, Raw::Number(number)))
+        own.map(|(id, number)| Self::Given(id, Raw::Number(number)))
     }
 
     /// The next one of `list`.
@@ -212,7 +210,7 @@ impl<'a> Piece<'a> {
         #[cfg(feature = "small")]
         {
             let raw = Raw::again(kind, &mut value)?;
-            Some((Self::Given(id, kind, raw), value))
+            Some((Self::Given(id, raw), value))
         }
     }
 
@@ -233,7 +231,7 @@ impl<'a> Piece<'a> {
                 let (_, kind) = Self::row(&mut bytes)?;
                 Raw::again(kind, &mut bytes)
             }
-            Self::Given(_, _, raw) => Some(raw),
+            Self::Given(_, raw) => Some(raw),
         }
     }
 
@@ -263,7 +261,7 @@ impl<'a> Piece<'a> {
             match piece {
                 #[cfg(not(feature = "small"))]
                 Self::Received(_, bytes) => Ok(bytes.len()),
-                Self::Given(_, kind, raw) => Ok(1 + raw.check(*kind, cx, Field::Property(id))?),
+                Self::Given(_, raw) => Ok(1 + raw.check(id.kind(), cx, Field::Property(id))?),
             }
         })?;
         match came.missing(cx.scope) {
@@ -277,7 +275,7 @@ impl<'a> Piece<'a> {
         match self {
             #[cfg(not(feature = "small"))]
             Self::Received(_, bytes) => out.bytes(bytes),
-            Self::Given(id, kind, raw) => raw.write(*id, *kind, out),
+            Self::Given(id, raw) => raw.write(*id, id.kind(), out),
         }
     }
 }

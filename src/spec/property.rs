@@ -192,6 +192,15 @@ impl PropertyId {
             _ => 0,
         }
     }
+
+    /// The type of its value.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    pub(crate) const fn kind(self) -> Kind {
+        match TABLE.split_at_checked(self as usize) {
+            Some((_, [Some(row), ..])) => row.kind,
+            _ => Kind::Flag,
+        }
+    }
 }
 
 impl Row {
