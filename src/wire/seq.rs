@@ -153,7 +153,9 @@ impl<'a, T> Seq<'a, T> {
 #[expect(private_bounds, reason = "what a list can hold is settled by the protocol")]
 impl<'a, T: Element<'a>> Seq<'a, T> {
     /// The elements, in order.
-    #[inline]
+    // Without 5.0 the compiler has to see that there are no properties.
+    #[cfg_attr(not(all(feature = "small", feature = "v5")), inline)]
+    #[cfg_attr(all(feature = "small", feature = "v5"), inline(never))]
     pub fn iter(&self) -> Iter<'a, T> {
         let Self { inner, cx, hidden } = *self;
         match inner {
