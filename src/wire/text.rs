@@ -180,6 +180,7 @@ fn check_odd_filter_bytes(bytes: &[u8], version: Version) -> Result<(), Flaw> {
 const SHARE: [u8; 7] = *b"$share/";
 
 /// What is behind `$share/`. `None`: not a shared subscription.
+#[cfg_attr(all(feature = "small", feature = "v5"), inline(never))]
 pub(crate) fn strip_share(filter: &[u8]) -> Option<&[u8]> {
     filter.strip_prefix(&SHARE)
 }
