@@ -426,18 +426,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Ok(Split::Incomplete(needed)) => return Err(self.want(input.len(), needed)),
             Err(error) => return self.oversize(input, error.in_version(self.version)),
         };
-        self.take_frame(frame, rest, input, out)
-    }
-
-    /// Takes a packet with `rest` behind it. Nothing is moved that need not be: a packet is large, and so is an event.
-    #[cfg_attr(not(feature = "small"), inline(always))]
-    fn take_frame<'i>(
-        &mut self,
-        frame: Frame<'i>,
-        rest: &'i [u8],
-        input: &mut &'i [u8],
-        out: &mut (impl Sink + ?Sized),
-    ) -> Flow<Option<Event<'i>>> {
         let decoded = R::decode(self, frame);
         let event = self.take_packet(frame.packet_type(), &decoded, out);
         if event.is_ok() {

@@ -10,14 +10,14 @@ use crate::wire::{Context, Encode, Lengths, Sink, Unseen, Writer};
 impl<R: Role, S, A> Connection<R, S, A> {
     /// What the peer takes.
     #[inline(always)]
-    pub(super) const fn peer(&self) -> Room {
-        if Version::HAS_5 { self.peer } else { Room::UNSAID }
+    pub(super) const fn peer(&self) -> &Room {
+        if Version::HAS_5 { &self.peer } else { &Room::UNSAID }
     }
 
     /// What a client may ask of its server.
     #[inline(always)]
-    pub(super) const fn service(&self) -> Service {
-        if Version::HAS_5 { self.service } else { Service::UNSAID }
+    pub(super) const fn service(&self) -> &Service {
+        if Version::HAS_5 { &self.service } else { &Service::UNSAID }
     }
 
     /// What a packet of this side is checked and written in.

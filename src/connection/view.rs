@@ -51,7 +51,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// What the peer allows.
     pub const fn limits(&self) -> Limits {
-        Limits::of(self.peer(), self.service_of(R::SENDER.other()))
+        Limits::of(*self.peer(), self.service_of(R::SENDER.other()))
     }
 
     /// What this side allows.

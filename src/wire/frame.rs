@@ -9,7 +9,7 @@ use crate::spec::{PacketType, Scope, Sender, Version};
 
 /// What every check needs to know besides the bytes. It is handed around as one number; three bytes would be as two.
 #[derive(Clone, Copy)]
-#[cfg_attr(feature = "v3", repr(align(4)))]
+#[cfg_attr(all(feature = "small", feature = "v3"), repr(align(4)))]
 pub(crate) struct Context {
     pub(crate) version: Version,
     pub(crate) sender: Option<Sender>,
