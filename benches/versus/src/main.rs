@@ -13,6 +13,7 @@ mod instructions;
 mod library;
 mod markdown;
 mod operation;
+mod peer;
 mod peers;
 mod plot;
 mod report;

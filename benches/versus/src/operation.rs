@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use sans_mqtt::{Frame, Packet, Publish, Qos, Split, Version};
 
 use crate::allocator;
-use crate::library::{Client, Codec, Decoded, Input, Output};
+use crate::peer::{Client, Codec, Decoded, Input, Output};
 use crate::rows::Row;
 use crate::samples::{PUBLISH, Sample};
 

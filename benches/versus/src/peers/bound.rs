@@ -6,7 +6,8 @@ use bound::{Connect, Event, Flags, Invalid, List, Packet, Publish, Sender};
 use sans_mqtt::{Qos, Version};
 
 use super::touch;
-use crate::library::{Buffer, Client, Codec, Input, Library, version};
+use crate::library::Library;
+use crate::peer::{Buffer, Client, Codec, Input, version};
 use crate::samples::Sample;
 
 pub fn library() -> Library {

@@ -9,7 +9,8 @@ use flowsdk::time::Timestamp;
 use sans_mqtt::{Qos, Version};
 
 use super::touch;
-use crate::library::{Client, Codec, Decoded, Library};
+use crate::library::Library;
+use crate::peer::{Client, Codec, Decoded};
 
 pub fn library() -> Library {
     Library::new("flowsdk").codec::<V3>().codec::<V5>().client::<Machine>().idle("client", Machine::connected)

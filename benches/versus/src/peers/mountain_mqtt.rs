@@ -9,7 +9,8 @@ use mountain_mqtt::packets::packet_generic::PacketGeneric;
 use sans_mqtt::Version;
 
 use super::touch;
-use crate::library::{Buffer, Codec, Library};
+use crate::library::Library;
+use crate::peer::{Buffer, Codec};
 
 pub fn library() -> Library {
     Library::new("mountain-mqtt").codec::<V5>()

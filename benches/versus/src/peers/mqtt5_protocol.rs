@@ -8,7 +8,8 @@ use mqtt5_protocol::{FixedHeader, MqttError, Packet, Result};
 use sans_mqtt::Version;
 
 use super::touch;
-use crate::library::{Codec, Library, version};
+use crate::library::Library;
+use crate::peer::{Codec, version};
 
 pub fn library() -> Library {
     Library::new("mqtt5-protocol").codec::<Level<4>>().codec::<Level<5>>()

@@ -4,7 +4,8 @@ use mqtt_proto::{Error, PollHeader, VarBytes, v3, v5};
 use sans_mqtt::Version;
 
 use super::touch;
-use crate::library::{Codec, Library, Output};
+use crate::library::Library;
+use crate::peer::{Codec, Output};
 
 pub fn library() -> Library {
     Library::new("mqtt-proto").codec::<V3>().codec::<V5>()

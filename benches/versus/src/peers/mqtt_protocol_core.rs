@@ -12,7 +12,8 @@ use mqtt_protocol_core::mqtt::{Connection, Version as Protocol, role};
 use sans_mqtt::{Qos, Version};
 
 use super::touch;
-use crate::library::{Client, Codec, Input, Library};
+use crate::library::Library;
+use crate::peer::{Client, Codec, Input};
 
 pub fn library() -> Library {
     Library::new("mqtt-protocol-core")

@@ -5,7 +5,8 @@ use mqttbytes::{Error, v4, v5};
 use sans_mqtt::Version;
 
 use super::touch;
-use crate::library::{Codec, Library};
+use crate::library::Library;
+use crate::peer::Codec;
 
 pub fn library() -> Library {
     Library::new("mqttbytes").codec::<V3>().codec::<V5>()

@@ -4,7 +4,8 @@ use mqttrs::{Error, Packet, decode_slice, encode_slice};
 use sans_mqtt::Version;
 
 use super::touch;
-use crate::library::{Buffer, Codec, Library};
+use crate::library::Library;
+use crate::peer::{Buffer, Codec};
 
 pub fn library() -> Library {
     Library::new("mqttrs").codec::<V3>()

@@ -8,7 +8,8 @@ use ntex_mqtt::v5::codec as v5;
 use sans_mqtt::Version;
 
 use super::touch;
-use crate::library::{Codec, Input, Library, Output};
+use crate::library::Library;
+use crate::peer::{Codec, Input, Output};
 
 pub fn library() -> Library {
     Library::new("ntex-mqtt").codec::<V3>().codec::<V5>()

@@ -8,7 +8,8 @@ use sans_mqtt::{
 };
 
 use super::touch;
-use crate::library::{Buffer, Client, Codec, Library, version};
+use crate::library::Library;
+use crate::peer::{Buffer, Client, Codec, version};
 use crate::samples::Sample;
 
 const NOW: Instant = Instant::from_millis(0);

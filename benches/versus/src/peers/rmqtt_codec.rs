@@ -7,7 +7,8 @@ use sans_mqtt::Version;
 use tokio_util::codec::{Decoder, Encoder};
 
 use super::touch;
-use crate::library::{Codec, Copied, Input, Library, Output};
+use crate::library::Library;
+use crate::peer::{Codec, Copied, Input, Output};
 
 pub fn library() -> Library {
     Library::new("rmqtt-codec").codec::<V3>().codec::<V5>()

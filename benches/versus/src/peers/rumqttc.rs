@@ -12,7 +12,8 @@ macro_rules! adapter {
         use bytes::BytesMut;
         use sans_mqtt::{Qos, Version};
 
-        use crate::library::{Client, Codec, Library};
+        use crate::library::Library;
+        use crate::peer::{Client, Codec};
         use crate::peers::touch;
 
         pub(super) fn library() -> Library {
