@@ -241,6 +241,9 @@ impl Encode for Own<'_, Connect<'_>> {
         if connect.lacks_client_id(version) {
             return Err(invalid(cx, ErrorKind::ClientId, Field::ClientId));
         }
+        if connect.password.is_some() && connect.user_name.is_none() && !version.is_5() {
+            return Err(invalid(cx, ErrorKind::PasswordWithoutUserName, Field::Password));
+        }
         let properties = self.joined().property_len(cx)?;
         let mut body = 2 + version.protocol_name().len() + 4 + section_len(cx, properties);
         body += check_text(cx, Field::ClientId, connect.client_id)?;
@@ -253,8 +256,6 @@ impl Encode for Own<'_, Connect<'_>> {
         }
         if let Some(user_name) = connect.user_name {
             body += check_text(cx, Field::UserName, user_name)?;
-        } else if connect.password.is_some() && !version.is_5() {
-            return Err(invalid(cx, ErrorKind::PasswordWithoutUserName, Field::Password));
         }
         if let Some(password) = connect.password {
             body += check_binary(cx, Field::Password, password)?;

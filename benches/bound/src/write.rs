@@ -198,7 +198,10 @@ impl Connect<'_> {
     #[inline(always)]
     fn check(&self, place: Place) -> Checked<(usize, usize, usize)> {
         check_first(place, 0x10)?;
-        if self.client_id.is_empty() && !self.clean_start && !place.is_5() {
+        if !place.is_5()
+            && (self.client_id.is_empty() && !self.clean_start
+                || self.password.is_some() && self.user_name.is_none())
+        {
             return Err(Invalid);
         }
         let property_len = self.properties.check(place)?;
@@ -215,8 +218,6 @@ impl Connect<'_> {
         }
         if let Some(user_name) = self.user_name {
             body += text_len(user_name)?;
-        } else if self.password.is_some() && !place.is_5() {
-            return Err(Invalid);
         }
         if let Some(password) = self.password {
             body += binary_len(password)?;
