@@ -45,7 +45,8 @@ pub struct ClientRole {
 impl Role for ClientRole {}
 
 impl<S: Store> Client<S> {
-    /// A client that speaks `version`, with a session of its own or one that it had before.
+    /// A client that speaks `version`, with a session of its own or one that it had before. A new one is
+    /// `Session::<Heap>::default()`, for example: the store has to be named.
     pub fn new(version: Version, config: &Config, session: Session<S>) -> Self {
         Self::with_aliases(version, config, session, NoAliases::default())
     }

@@ -25,11 +25,12 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.send_message(message, None, |keep| keep.keep(message), out)
     }
 
-    /// Sends a message that is kept as `keep`; nothing is copied.
+    /// Sends a message that is kept as `keep`; nothing is copied. What is sent again is what `keep` gives, at the QoS of this
+    /// call: with its RETAIN and its properties, not those of `message`.
     ///
     /// # Errors
     ///
-    /// The same.
+    /// As [`publish`](Self::publish). Before 5.0 properties are one; [`publish_prepared`](Self::publish_prepared) leaves them out.
     pub fn publish_kept(
         &mut self,
         message: &Message<'_>,
@@ -40,7 +41,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Sends a message that was prepared for many, as `terms` say, with properties as far as the version has them; nothing is
-    /// checked again. Above QoS 0 it is kept as `keep`, and the store is told of a message that is kept elsewhere.
+    /// checked again. Above QoS 0 it is kept as `keep`, which is what is sent again: it has to say what `terms` say. The store is told of a
+    /// message that is kept elsewhere.
     ///
     /// # Errors
     ///

@@ -208,7 +208,7 @@ impl<S: Sink + ?Sized> Sink for Behind<'_, S> {
 impl fmt::Display for Record<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Begin { lost: true } => f.write_str("begin, all is lost"),
+            Self::Begin { lost: true } => f.write_str("begin, what was before is lost"),
             Self::Begin { lost: false } => f.write_str("begin"),
             Self::Publish { id, qos, .. } => write!(f, "publish {id} at QoS {}", *qos as u8),
             Self::Release { id } => write!(f, "release {id}"),

@@ -199,7 +199,8 @@ pub trait Tables {
 
 /// The memory of a session: its tables, and perhaps a journal.
 ///
-/// Tables alone are a store, which keeps nothing beyond the program. To survive a restart, write down each [`Record`]:
+/// Tables alone are a store, which keeps nothing beyond the program. To survive a restart, write down each [`Record`] behind
+/// [`Record::HEADER`]; the [guide](crate::guide::sessions) has all of it:
 ///
 /// ```
 /// use sans_mqtt::{Boxed, Heap, Record, Store, StoreError};

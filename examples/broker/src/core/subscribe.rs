@@ -82,7 +82,7 @@ impl Broker {
             // The same asked for once more begins anew, so that there are never more searches than subscriptions.
             client.searches.insert(filter.into(), Search { qos, id: sub_id, after: None });
         }
-        ReasonCode::new(qos as u8)
+        ReasonCode::new(qos.number())
     }
 
     pub(super) fn unsubscribe(
