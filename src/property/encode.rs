@@ -110,24 +110,14 @@ impl Section for Joined<'_> {
     }
 }
 
-impl Properties<'_> {
-    /// Before 5.0 there are none.
-    #[cold]
-    fn check_none(&self, cx: Context) -> Check {
-        match Piece::all(*self).next() {
-            Some(piece) => Err(invalid(cx, ErrorKind::NotInVersion, Field::Property(piece.id()))),
-            None => Ok(0),
-        }
-    }
-}
-
 impl Section for Properties<'_> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn property_len(&self, cx: Context) -> Check {
         if self.is_empty() && cx.scope != Scope::AUTH {
             Ok(0)
         } else if !cx.version.is_5() {
-            self.check_none(cx)
+            // There are none.
+            Err(invalid(cx, ErrorKind::NotInVersion, Field::Properties))
         } else if cfg!(feature = "small") {
             Joined::of(*self).check_all(cx)
         } else {
@@ -276,6 +266,26 @@ impl<'a> Piece<'a> {
             #[cfg(not(feature = "small"))]
             Self::Received(_, bytes) => out.bytes(bytes),
             Self::Given(id, raw) => raw.write(*id, id.kind(), out),
+        }
+    }
+}
+
+#[cfg(all(test, feature = "v3"))]
+mod tests {
+    use super::*;
+    use crate::error::EncodeError;
+    use crate::packet::{Packet, Publish};
+
+    /// With the feature `v5` and without.
+    #[test]
+    fn an_older_version_has_no_properties() {
+        let properties = [Property::ContentType("text/plain")];
+        let publish = Publish { topic: "a", properties: (&properties).into(), ..Publish::default() };
+        for version in [Version::V3_1, Version::V3_1_1] {
+            let mut buffer = [0; 32];
+            let refused = Packet::from(publish).encode(version, &mut &mut buffer[..]);
+            let Err(EncodeError::Invalid(violation)) = refused else { panic!("{refused:?}") };
+            assert_eq!((violation.kind, violation.field), (ErrorKind::NotInVersion, Field::Properties));
         }
     }
 }
