@@ -190,7 +190,8 @@ impl Broker {
             }
             Letter { message, terms: Terms { qos, retain, ids, shared }, number }
         } else {
-            // When it came is not known, nor what else was sent: its time begins anew, and it goes before all that waits.
+            // When it came is not known, nor what else was sent: it has what was left of its time when the client came, and
+            // goes before all that waits.
             let is_own = |property: &Property<'_>| property.id() != PropertyId::SubscriptionIdentifier;
             let properties: Vec<_> = properties.iter().filter(is_own).collect();
             let plain = Stored::new(&Message { properties: properties[..].into(), ..message }, self.now)?;

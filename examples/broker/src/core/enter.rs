@@ -188,7 +188,8 @@ impl Broker {
             id
         });
         if let Some(mut session) = self.clients[client].session.take() {
-            session.kept_mut().for_each(|(_, kept)| kept.age(self.now));
+            let version = link.server.version();
+            session.kept_mut().for_each(|(_, kept)| kept.age(version, self.now));
             let _empty = link.server.resume(session);
         }
         self.set_deadline(client, None);

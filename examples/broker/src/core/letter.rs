@@ -231,8 +231,12 @@ impl Kept {
         }
     }
 
-    /// To be sent again now, with what is left of its time `[MQTT-3.3.2-6]`.
-    pub fn age(&mut self, now: Instant) {
+    /// To be sent again now, with what is left of its time `[MQTT-3.3.2-6]`; to a client that speaks 5.0 by now, with its
+    /// properties.
+    pub fn age(&mut self, version: Version, now: Instant) {
+        if let Self::Shared { is_5, .. } = self {
+            *is_5 |= version == Version::V5_0;
+        }
         let (Some(message), Some(at)) = (self.message(), self.expires()) else { return };
         let properties: Vec<_> =
             message.properties.iter().map(aged(at.seconds_from(now).unwrap_or(0))).collect();

@@ -1,4 +1,5 @@
-//! A client that comes back with an older version: what was on its way to it can't be sent again as it was, and waits anew.
+//! A client that comes back with another version. What was on its way can't be sent again as it was if that is older, and
+//! waits anew.
 
 use super::*;
 
@@ -93,5 +94,25 @@ fn its_time_goes_on() {
             world.send(s, Packet::Pubcomp(Ack { packet_id, ..Ack::default() }));
         }
         assert_eq!(world.heard(s), ["a long 39s"], "{restarts}");
+    }
+}
+
+#[test]
+fn a_newer_version_is_told_what_is_left() {
+    for restarts in [false, true] {
+        let mut world = World::default();
+        let s = world.enter(OLD, Connect { properties: Properties::EMPTY, ..stay("s") }).0;
+        world.subscribe(s, all("#"));
+        let (p, _) = world.enter(NEW, named("p"));
+        let expiry = [Property::MessageExpiryInterval(50)];
+        world.publish(p, with(&expiry, to("a", "x")));
+        assert_eq!(world.heard(s), ["a x"]);
+        world.cut(s);
+        world.pass(5);
+        if restarts {
+            world.restart();
+        }
+        let s = back(&mut world, NEW);
+        assert_eq!(world.heard(s), ["a x 45s"], "{restarts}");
     }
 }
