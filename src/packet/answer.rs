@@ -30,8 +30,8 @@ impl Answer {
 impl DecodeError {
     /// What the receiver of the bytes sends before it closes the connection; `sender` is who sent them.
     ///
-    /// `version` is that of the connection. Until a CONNECT has told it, or if it tells one that nobody knows, that is
-    /// the newest version which the receiver speaks.
+    /// `version` is that of the connection. A CONNECT of a later version than the receiver speaks is answered in its newest;
+    /// one of an older version, or that can't be read, and whatever comes before it, in 3.1.1 if it speaks that.
     ///
     /// One packet decides this much. A connection knows more: a server sends no DISCONNECT before its CONNACK
     /// `[MQTT-3.14.0-1]`.

@@ -9,7 +9,8 @@ use crate::error::{ErrorKind, Field};
 use crate::spec::{PropertyId, Scope};
 use crate::wire::{Check, Context, Decoded, Element, Failed, Iter, Mode, Reader, Seq, Sink, Unseen, Writer};
 
-/// The properties of a packet, in order. Empty in every version before 5.0.
+/// The properties of a packet, in order. Empty in every version before 5.0; without the feature `v5` nothing is found in a
+/// list that is not.
 pub type Properties<'a> = Seq<'a, Property<'a>>;
 
 impl<'a> Properties<'a> {

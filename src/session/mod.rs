@@ -238,7 +238,7 @@ impl<S: Store> Session<S> {
     }
 
     /// What is kept of each message that may have to be sent again, in no order, to be made anew between two connections:
-    /// a server says what is left of a Message Expiry Interval by then `[MQTT-3.3.2-6]`.
+    /// a server says what is left of a Message Expiry Interval by then `[MQTT-3.3.2-6]`. The store is not told of it.
     pub fn kept_mut(&mut self) -> impl Iterator<Item = (PacketId, &mut S::Keep)> {
         self.store.tables_mut().outgoing_mut().iter_mut().filter_map(OutgoingSlot::message_mut)
     }

@@ -52,7 +52,7 @@ impl Version {
         newest
     };
 
-    /// The one by which a client that speaks none of them is answered: 3.1.1, if there is that.
+    /// The one of a client whose CONNECT has not come, or can't be read: 3.1.1, if there is that.
     pub(crate) const OF_STRANGERS: Self = match Self::ALL {
         #[cfg(feature = "v3")]
         [_, version, ..] => version,

@@ -37,7 +37,7 @@ impl Default for Settings {
         let config = Config {
             receive_maximum: 20,
             maximum_packet_size: 2_000_000,
-            // A will of any length fits.
+            // A will with the longest payload fits.
             maximum_connect_size: 100_000,
             topic_alias_maximum: 10,
             assign_topic_aliases: true,
