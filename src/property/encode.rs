@@ -273,19 +273,16 @@ impl<'a> Piece<'a> {
 #[cfg(all(test, feature = "v3"))]
 mod tests {
     use super::*;
-    use crate::error::EncodeError;
-    use crate::packet::{Packet, Publish};
 
     /// With the feature `v5` and without.
     #[test]
     fn an_older_version_has_no_properties() {
-        let properties = [Property::ContentType("text/plain")];
-        let publish = Publish { topic: "a", properties: (&properties).into(), ..Publish::default() };
+        let list = [Property::ContentType("text/plain")];
         for version in [Version::V3_1, Version::V3_1_1] {
-            let mut buffer = [0; 32];
-            let refused = Packet::from(publish).encode(version, &mut &mut buffer[..]);
-            let Err(EncodeError::Invalid(violation)) = refused else { panic!("{refused:?}") };
-            assert_eq!((violation.kind, violation.field), (ErrorKind::NotInVersion, Field::Properties));
+            let cx = Context { version, sender: None, scope: Scope::PUBLISH };
+            let refused = invalid(cx, ErrorKind::NotInVersion, Field::Properties);
+            assert_eq!(Properties::from(&list).property_len(cx), Err(refused));
+            assert_eq!(Properties::EMPTY.property_len(cx), Ok(0));
         }
     }
 }
