@@ -74,9 +74,8 @@ impl Broker {
         if message.retain && !retain_available {
             return Some(ReasonCode::RETAIN_NOT_SUPPORTED);
         }
-        let may = access.may_publish(message.topic)
-            && (matches(BRIDGES, message.topic)
-                || !["$SYS/", "$share/"].iter().any(|own| message.topic.starts_with(own)));
+        let is_ours = ["$SYS/", "$share/"].iter().any(|ours| message.topic.starts_with(ours));
+        let may = access.may_publish(message.topic) && (!is_ours || matches(BRIDGES, message.topic));
         (!may).then_some(ReasonCode::NOT_AUTHORIZED)
     }
 
