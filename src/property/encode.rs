@@ -110,14 +110,21 @@ impl Section for Joined<'_> {
     }
 }
 
+impl Properties<'_> {
+    /// Before 5.0 there are none.
+    #[cold]
+    fn refuse(&self, cx: Context) -> Check {
+        Err(invalid(cx, ErrorKind::NotInVersion, Field::Properties))
+    }
+}
+
 impl Section for Properties<'_> {
     #[cfg_attr(not(feature = "small"), inline(always))]
     fn property_len(&self, cx: Context) -> Check {
         if self.is_empty() && cx.scope != Scope::AUTH {
             Ok(0)
         } else if !cx.version.is_5() {
-            // There are none.
-            Err(invalid(cx, ErrorKind::NotInVersion, Field::Properties))
+            self.refuse(cx)
         } else if cfg!(feature = "small") {
             Joined::of(*self).check_all(cx)
         } else {
