@@ -113,6 +113,7 @@ impl Section for Joined<'_> {
 impl Properties<'_> {
     /// Before 5.0 there are none.
     #[cold]
+    #[cfg_attr(not(feature = "small"), inline(never))]
     fn refuse(&self, cx: Context) -> Check {
         Err(invalid(cx, ErrorKind::NotInVersion, Field::Properties))
     }
