@@ -529,13 +529,17 @@ fn announcements_are_the_configurations() {
     assert_eq!(server.accept((&own).into(), &mut Vec::new()), refused);
 }
 
-/// A CONNECT that is too large is answered only if it is of 5.0.
+/// A CONNECT that is too large is answered only if it is of 5.0, however it comes.
 #[test]
 fn a_connect_that_is_too_large() {
     for (level, told) in [(4, &b""[..]), (5, b"\x20\x03\0\x95\0")] {
         let mut server = Server::<Heap>::new(at(0), &Config::default(), Session::default());
         let mut out = Vec::new();
         let connect = [0x10, 0xFF, 0xFF, 0x01, 0, 4, b'M', b'Q', b'T', b'T', level];
+        for cut in 4..connect.len() {
+            let wait = run(&mut server, at(0), &connect[..cut], &mut out).2;
+            assert_eq!(wait, Wait::Read(connect.len() - cut));
+        }
         let Wait::Closed(cause) = run(&mut server, at(0), &connect, &mut out).2 else { panic!() };
         assert_eq!(out, told);
         assert!(

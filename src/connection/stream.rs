@@ -30,6 +30,9 @@ enum Fate {
     Skip,
 }
 
+/// How a CONNECT of 5.0 begins.
+const NEWEST: &[u8] = b"\0\x04MQTT\x05";
+
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// A packet is too large to be taken as a whole: a PUBLISH comes in pieces, anything else is refused.
     #[cold]
@@ -41,12 +44,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     ) -> Flow<Option<Event<'i>>> {
         let header = Header::read(input).ok().flatten().filter(|_| error.kind() == ErrorKind::PacketTooLarge);
         let Some((header, body)) = header else { return Err(self.fail(error.into())) };
-        // Only who speaks 5.0 is told.
-        if matches!(R::SENDER, Sender::Server)
-            && self.phase == Phase::Opening
-            && body.starts_with(b"\0\x04MQTT\x05")
-        {
-            self.version = Version::NEWEST;
+        // Only who speaks 5.0 is told, and may not have said so yet.
+        if matches!(R::SENDER, Sender::Server) && self.phase == Phase::Opening {
+            if body.starts_with(NEWEST) {
+                self.version = Version::NEWEST;
+            } else if NEWEST.starts_with(body) && header.remaining_length > NEWEST.len() {
+                return Err(self.want(input.len(), NEWEST.len() - body.len()));
+            }
         }
         let size = u32::try_from(header.len.saturating_add(header.remaining_length)).unwrap_or(u32::MAX);
         let maximum = self.own.maximum_packet_size;
