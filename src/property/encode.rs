@@ -115,7 +115,10 @@ impl Properties<'_> {
     #[cold]
     #[cfg_attr(not(feature = "small"), inline(never))]
     fn refuse(&self, cx: Context) -> Check {
-        Err(invalid(cx, ErrorKind::NotInVersion, Field::Properties))
+        // Without the feature `v5` it is not known which one it is.
+        let first = Piece::all(*self).next();
+        let field = first.map_or(Field::Properties, |piece| Field::Property(piece.id()));
+        Err(invalid(cx, ErrorKind::NotInVersion, field))
     }
 }
 
@@ -288,7 +291,9 @@ mod tests {
         let list = [Property::ContentType("text/plain")];
         for version in [Version::V3_1, Version::V3_1_1] {
             let cx = Context { version, sender: None, scope: Scope::PUBLISH };
-            let refused = invalid(cx, ErrorKind::NotInVersion, Field::Properties);
+            let field =
+                if Version::HAS_5 { Field::Property(PropertyId::ContentType) } else { Field::Properties };
+            let refused = invalid(cx, ErrorKind::NotInVersion, field);
             assert_eq!(Properties::from(&list).property_len(cx), Err(refused));
             assert_eq!(Properties::EMPTY.property_len(cx), Ok(0));
         }
