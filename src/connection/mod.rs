@@ -426,39 +426,25 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Ok(Split::Incomplete(needed)) => return Err(self.want(input.len(), needed)),
             Err(error) => return self.oversize(input, error.in_version(self.version)),
         };
+        // Nothing is moved that need not be: a packet is large.
         let decoded = R::decode(self, frame);
-        let event = self.take_packet(frame.packet_type(), &decoded, out);
+        if Version::HAS_5 && !self.problem_information {
+            decoded.as_ref().map_or(Ok(()), |packet| self.check_problem(packet))?;
+        }
+        let event = match &decoded {
+            Err(error) => Err(self.fail((*error).into())),
+            Ok(packet) if self.phase != Phase::Open => R::packet(self, packet, out),
+            Ok(Packet::Publish(publish)) => self.published(publish),
+            Ok(Packet::Puback(ack) | Packet::Pubrec(ack) | Packet::Pubrel(ack) | Packet::Pubcomp(ack)) => {
+                self.explained(Scope::of(frame.packet_type()), ack, out)
+            }
+            Ok(packet) => R::packet(self, packet, out),
+        };
         if event.is_ok() {
             *input = rest;
             self.progress();
         }
         event
-    }
-
-    #[cfg_attr(not(feature = "small"), inline(always))]
-    fn take_packet<'i>(
-        &mut self,
-        packet_type: PacketType,
-        decoded: &Result<Packet<'i>, DecodeError>,
-        out: &mut (impl Sink + ?Sized),
-    ) -> Flow<Option<Event<'i>>> {
-        match decoded {
-            Err(error) => Err(self.fail((*error).into())),
-            Ok(packet) => {
-                if Version::HAS_5 && !self.problem_information {
-                    self.check_problem(packet)?;
-                }
-                match packet {
-                    packet if self.phase != Phase::Open => R::packet(self, packet, out),
-                    Packet::Publish(publish) => self.published(publish),
-                    Packet::Puback(ack)
-                    | Packet::Pubrec(ack)
-                    | Packet::Pubrel(ack)
-                    | Packet::Pubcomp(ack) => self.explained(Scope::of(packet_type), ack, out),
-                    packet => R::packet(self, packet, out),
-                }
-            }
-        }
     }
 
     /// An acknowledgement came that says more than "success", perhaps.

@@ -41,8 +41,8 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Sends a message that was prepared for many, as `terms` say, with properties as far as the version has them; nothing is
-    /// checked again. Above QoS 0 it is kept as `keep`, which is what is sent again: it has to say what `terms` say. The store is told of a
-    /// message that is kept elsewhere.
+    /// checked again. Above QoS 0 it is kept as `keep`, which is what is sent again: it has to say what `terms` say. The
+    /// store is told of a message that is kept elsewhere.
     ///
     /// # Errors
     ///
@@ -185,9 +185,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if self.is_resuming() {
             return Err(UsageError::Resuming);
         }
-        if self.session.outbox.charged() >= self.peer().receive_maximum {
-            return Err(UsageError::WindowFull(self.peer().receive_maximum));
-        }
+        self.check_window()?;
         Ok(Some((self.session.vacant().ok_or(StoreError::Full)?, flight)))
     }
 
@@ -263,6 +261,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             return Ok(None);
         }
         Ok(self.assigned.assign(table, topic, max).map(|assignment| assignment.alias))
+    }
+
+    /// Whether the peer takes one more message `[MQTT-3.3.4-9]`.
+    #[cfg_attr(not(feature = "small"), inline(always))]
+    fn check_window(&self) -> Result<(), UsageError> {
+        let limit = self.peer().receive_maximum;
+        if self.session.outbox.charged() < limit { Ok(()) } else { Err(UsageError::WindowFull(limit)) }
     }
 
     /// Whether the peer supports such a message.
@@ -382,9 +387,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         more: u32,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
-        if self.session.outbox.charged() >= self.peer().receive_maximum {
-            return Err(UsageError::WindowFull(self.peer().receive_maximum));
-        }
+        self.check_window()?;
         self.check_message(message)?;
         let publish = message.publish(id, true);
         // No headroom: what fitted into the sink once has to fit again.
@@ -463,9 +466,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if qos == Qos::AtMostOnce {
             return Err(UsageError::NotAsked);
         }
-        if self.session.outbox.charged() >= self.peer().receive_maximum {
-            return Err(UsageError::WindowFull(self.peer().receive_maximum));
-        }
+        self.check_window()?;
         // What is kept is taken out for as long as the store is told.
         let mut kept = S::Keep::default();
         self.swap_keep(id, &mut kept);

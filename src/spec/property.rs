@@ -187,18 +187,26 @@ impl PropertyId {
     /// Where it may stand: a set of scopes.
     #[inline(always)]
     pub(crate) const fn scopes(self) -> u16 {
-        match TABLE.split_at_checked(self as usize) {
-            Some((_, [Some(row), ..])) => row.scopes,
-            _ => 0,
+        match self.row() {
+            Some(row) => row.scopes,
+            None => 0,
         }
     }
 
     /// The type of its value.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) const fn kind(self) -> Kind {
+        match self.row() {
+            Some(row) => row.kind,
+            None => Kind::Flag,
+        }
+    }
+
+    #[inline(always)]
+    const fn row(self) -> Option<&'static Row> {
         match TABLE.split_at_checked(self as usize) {
-            Some((_, [Some(row), ..])) => row.kind,
-            _ => Kind::Flag,
+            Some((_, [Some(row), ..])) => Some(row),
+            _ => None,
         }
     }
 }
