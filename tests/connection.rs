@@ -300,6 +300,45 @@ fn a_thousand_subscribers_share_a_message() {
     assert_eq!(Arc::strong_count(&message), 1);
 }
 
+/// Whoever keeps it, and whether its session goes on or is lost.
+#[test]
+fn a_message_with_properties_outlives_the_change_to_an_older_version() {
+    fn next<S: Store>(
+        store: S,
+        clean_start: bool,
+        connack: &[u8],
+        then: impl Fn(&mut Client<S>, &Step<'_>, &mut Vec<u8>),
+    ) {
+        let mut before = client(Version::V5_0, store, &[Property::SessionExpiryInterval(60)]);
+        before.publish(&WITH_TYPE, &mut Vec::new()).unwrap();
+        let mut next = Client::new(Version::V3_1_1, &Config::default(), before.into_session());
+        let mut out = Vec::new();
+        let connect = Connect { clean_start, client_id: "a", ..Connect::default() };
+        next.connect(NOW, &connect, &mut out).unwrap();
+        out.clear();
+        let mut input = connack;
+        assert!(matches!(next.handle(NOW, &mut input, &mut out), Step::Event(Event::Connected(_))));
+        let step = next.handle(NOW, &mut input, &mut out);
+        then(&mut next, &step, &mut out);
+        assert!(out.ends_with(b"\x06\0\x01t\0\x01x"), "{out:?}");
+        assert_eq!(next.session().in_flight(), 1);
+    }
+    const WITH_TYPE: Message<'_> =
+        Message { properties: Properties::from_slice(&[Property::ContentType("text/plain")]), ..MESSAGE };
+
+    next(Fixed::<2, 64, 2>::default(), false, b"\x20\x02\x01\0", |_, step, _| {
+        assert!(matches!(step, Step::Wait(Wait::Read(2))));
+    });
+    next(FixedCaller::<2, 2>::default(), false, b"\x20\x02\x01\0", |client, step, out| {
+        assert!(matches!(step, Step::Wait(Wait::Resend(PacketId::MIN))));
+        client.resend(PacketId::MIN, &WITH_TYPE, out).unwrap();
+    });
+    next(Fixed::<2, 64, 2>::default(), true, b"\x20\x02\0\0", |client, step, out| {
+        assert!(matches!(step, Step::Event(Event::Dropped { id: PacketId::MIN })));
+        client.requeue(PacketId::MIN, out).unwrap();
+    });
+}
+
 #[test]
 fn a_lost_message_is_sent_as_a_new_one() {
     let mut before =

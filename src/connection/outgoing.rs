@@ -391,7 +391,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         self.check_message(message)?;
         let publish = message.publish(id, true);
         // No headroom: what fitted into the sink once has to fit again.
-        self.send(&publish.part(more as usize, false, &Joined::of(message.properties)), Scope::PUBLISH, out)
+        self.send(&publish.part(more as usize, false, &self.carried(message)), Scope::PUBLISH, out)
+    }
+
+    /// The properties of a message that began in another connection, which may have had a newer version: what this one can't
+    /// say is no reason to lose it.
+    fn carried<'p>(&self, message: &Message<'p>) -> Joined<'p> {
+        Joined::of(if self.version.is_5() { message.properties } else { Properties::EMPTY })
     }
 
     /// The message that the caller keeps and has to give now.
@@ -403,7 +409,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         (free && wanted && self.session.message(id).is_none()).then_some(id)
     }
 
-    /// Sends again the message that [`Wait::Resend`](super::Wait::Resend) asks for.
+    /// Sends again the message that [`Wait::Resend`](super::Wait::Resend) asks for; before 5.0 without its properties.
     ///
     /// # Errors
     ///
@@ -501,7 +507,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             session.store.record(&Record::Finish { id })?;
             session.store.record(&Record::Publish { id, qos: message.qos, message: Some(*message) })
         };
-        self.send_part(&publish.part(0, false, &Joined::of(message.properties)), note, out)
+        self.send_part(&publish.part(0, false, &self.carried(message)), note, out)
     }
 
     /// The packet that is `by` came, and perhaps `explains` why. Gives whether the application is told.

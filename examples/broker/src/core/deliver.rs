@@ -7,7 +7,7 @@ use tracing::debug;
 
 use super::Broker;
 use super::client::{Client, ClientId, Flying, Search};
-use super::letter::{Draft, Letter, Stored, Terms};
+use super::letter::{Draft, Letter, Terms};
 use super::link::Link;
 use super::settings::Settings;
 
@@ -169,37 +169,6 @@ impl Broker {
                 }
             }
         }
-    }
-
-    /// A message can't be sent again as it was: the client has come back with another version, for example. It waits as a new
-    /// one, in its old place and with what is left of its time.
-    pub(super) fn dropped(&mut self, link: &Link, id: PacketId) -> Result<(), UsageError> {
-        let session = link.server.session();
-        let Some(client) = link.client.and_then(|id| self.clients.get_mut(id)) else { return Ok(()) };
-        let Some(message) = session.message(id) else { return Ok(()) };
-        if session.flight(id) == Some(Flight::Released) {
-            return Ok(());
-        }
-        let Message { qos, retain, properties, .. } = message;
-        let ids = properties.subscription_identifiers().collect();
-        let letter = if let Some(Flying { number, message: Some(message), shared, .. }) = client.land(id) {
-            if qos == Qos::ExactlyOnce {
-                // The client may have it, and wait for PUBREL: that exchange goes on to its end.
-                self.number += 1;
-                client.take_off(id, Flying::released(self.number));
-            }
-            Letter { message, terms: Terms { qos, retain, ids, shared }, number }
-        } else {
-            // When it came is not known, nor what else was sent: it has what was left of its time when the client came, and
-            // goes before all that waits.
-            let is_own = |property: &Property<'_>| property.id() != PropertyId::SubscriptionIdentifier;
-            let properties: Vec<_> = properties.iter().filter(is_own).collect();
-            let plain = Stored::new(&Message { properties: properties[..].into(), ..message }, self.now)?;
-            Letter { message: plain.into(), terms: Terms { qos, retain, ids, shared: None }, number: 0 }
-        };
-        self.ledger.put_back(client, &letter);
-        client.queue.push(letter);
-        Ok(())
     }
 
     /// Writes down the steps of a session.

@@ -188,8 +188,9 @@ impl Broker {
             id
         });
         if let Some(mut session) = self.clients[client].session.take() {
-            let version = link.server.version();
-            session.kept_mut().for_each(|(_, kept)| kept.age(version, self.now));
+            if link.server.version() == Version::V5_0 {
+                session.kept_mut().for_each(|(_, kept)| kept.age(self.now));
+            }
             let _empty = link.server.resume(session);
         }
         self.set_deadline(client, None);

@@ -94,13 +94,6 @@ impl Ledger {
         client.take_off(id, letter.into());
     }
 
-    /// A letter that was on its way waits again.
-    pub fn put_back(&mut self, client: &Client, letter: &Letter) {
-        if let (Some(row), Some(message)) = (client.row, letter.message.row.get()) {
-            self.put_letter(row, *message, letter.number, &letter.terms, LetterState::Queued);
-        }
-    }
-
     fn put_letter(&mut self, row: u64, message: u64, number: u64, terms: &Terms, state: LetterState) {
         let Terms { qos, retain, ids, shared } = terms;
         let shared = shared.as_deref().map(Cow::Borrowed);

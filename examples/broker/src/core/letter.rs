@@ -114,6 +114,21 @@ pub struct Terms {
     pub shared: Option<Arc<str>>,
 }
 
+impl Terms {
+    /// What is kept of a message until this subscriber has acknowledged it.
+    pub fn keep(&self, message: &Arc<Stored>) -> Result<Kept, EncodeError> {
+        let Self { retain, ref ids, .. } = *self;
+        if ids.is_empty() {
+            return Ok(Kept::Shared { message: message.clone(), retain });
+        }
+        let (expires, message) = (message.expires, message.message());
+        let ids = ids.iter().map(|id| Property::SubscriptionIdentifier(*id));
+        let properties: Vec<_> = message.properties.iter().chain(ids).collect();
+        let frame = PublishBuf::try_from(&Message { retain, properties: properties[..].into(), ..message })?;
+        Ok(Kept::Own { frame, expires })
+    }
+}
+
 /// A message that waits for a subscriber.
 #[derive(Clone, Debug)]
 pub struct Letter {
@@ -147,16 +162,14 @@ impl Copy<'_> {
         output: &mut Output,
     ) -> Result<Option<PacketId>, UsageError> {
         let Terms { qos, retain, ref ids, .. } = *self.terms;
-        let is_5 = server.version() == Version::V5_0;
         let terms = sans_mqtt::Terms {
             qos,
             retain,
             subscription_identifiers: ids,
-            message_expiry_interval: Some(self.left(now)).filter(|_| self.has_aged(now)),
+            message_expiry_interval: self.left(now),
         };
         let keep = match self.kept {
-            Some(_) if qos > Qos::AtMostOnce && is_5 && self.is_own(now) => self.own(now)?,
-            Some(kept) if qos > Qos::AtMostOnce => Kept::Shared { message: kept.clone(), retain, is_5 },
+            Some(kept) if qos > Qos::AtMostOnce => self.terms.keep(kept)?,
             _ => Kept::None,
         };
         match self.kept {
@@ -168,45 +181,11 @@ impl Copy<'_> {
         }
     }
 
-    /// To be kept for this subscriber alone.
-    pub fn own(&self, now: Instant) -> Result<Kept, EncodeError> {
-        let frame = self.with(now, |message| PublishBuf::try_from(message))?;
-        Ok(Kept::Own { frame, expires: self.prepared.message().expires_at(self.received) })
-    }
-
-    /// Whether its properties are not those of the message for all.
-    fn is_own(&self, now: Instant) -> bool {
-        !self.terms.ids.is_empty() || self.has_aged(now)
-    }
-
-    /// Gives the message as the subscriber gets it: with its identifiers, and with what is left of its time.
-    pub fn with<T>(&self, now: Instant, use_it: impl FnOnce(&Message<'_>) -> T) -> T {
-        let Terms { qos, retain, ref ids, .. } = *self.terms;
-        let message = Message { qos, retain, ..*self.prepared.message() };
-        if !self.is_own(now) {
-            return use_it(&message);
-        }
-        let properties = message.properties.iter().map(aged(self.left(now)));
-        let ids = ids.iter().map(|id| Property::SubscriptionIdentifier(*id));
-        let properties: Vec<_> = properties.chain(ids).collect();
-        use_it(&Message { properties: properties[..].into(), ..message })
-    }
-
-    fn has_aged(&self, now: Instant) -> bool {
-        let asked = self.prepared.message().properties.message_expiry_interval();
-        asked.is_some_and(|asked| asked != self.left(now))
-    }
-
-    fn left(&self, now: Instant) -> u32 {
-        self.prepared.message().expires_at(self.received).and_then(|at| at.seconds_from(now)).unwrap_or(0)
-    }
-}
-
-/// Gives a property as it is when so many seconds are left of a message.
-fn aged<'a>(left: u32) -> impl Fn(Property<'a>) -> Property<'a> {
-    move |property| match property {
-        Property::MessageExpiryInterval(_) => Property::MessageExpiryInterval(left),
-        property => property,
+    /// What is left of its time, if that is less than it says.
+    fn left(&self, now: Instant) -> Option<u32> {
+        let message = self.prepared.message();
+        let left = message.expires_at(self.received)?.seconds_from(now).unwrap_or(0);
+        (message.properties.message_expiry_interval() != Some(left)).then_some(left)
     }
 }
 
@@ -215,31 +194,30 @@ fn aged<'a>(left: u32) -> impl Fn(Property<'a>) -> Property<'a> {
 pub enum Kept {
     #[default]
     None,
-    /// As it was published, for a client of 5.0 or another.
-    Shared { message: Arc<Stored>, retain: bool, is_5: bool },
+    /// As it was published.
+    Shared { message: Arc<Stored>, retain: bool },
     /// With properties of its own.
     Own { frame: PublishBuf, expires: Option<Instant> },
 }
 
 impl Kept {
-    /// When it expires, if its client has to be told.
     fn expires(&self) -> Option<Instant> {
         match self {
-            Self::Shared { message, is_5: true, .. } => message.expires,
+            Self::None => None,
+            Self::Shared { message, .. } => message.expires,
             Self::Own { expires, .. } => *expires,
-            _ => None,
         }
     }
 
-    /// To be sent again now, with what is left of its time `[MQTT-3.3.2-6]`; to a client that speaks 5.0 by now, with its
-    /// properties.
-    pub fn age(&mut self, version: Version, now: Instant) {
-        if let Self::Shared { is_5, .. } = self {
-            *is_5 |= version == Version::V5_0;
-        }
+    /// To be sent again now, with what is left of its time `[MQTT-3.3.2-6]`.
+    pub fn age(&mut self, now: Instant) {
         let (Some(message), Some(at)) = (self.message(), self.expires()) else { return };
-        let properties: Vec<_> =
-            message.properties.iter().map(aged(at.seconds_from(now).unwrap_or(0))).collect();
+        let left = at.seconds_from(now).unwrap_or(0);
+        let aged = message.properties.iter().map(|property| match property {
+            Property::MessageExpiryInterval(_) => Property::MessageExpiryInterval(left),
+            property => property,
+        });
+        let properties: Vec<_> = aged.collect();
         let frame = PublishBuf::try_from(&Message { properties: properties[..].into(), ..message });
         if let Ok(frame) = frame {
             *self = Self::Own { frame, expires: Some(at) };
@@ -257,11 +235,7 @@ impl Keep for Kept {
     fn message(&self) -> Option<Message<'_>> {
         match self {
             Self::None => None,
-            Self::Shared { message, retain, is_5 } => {
-                let Message { topic, properties, payload, .. } = message.message();
-                let properties = if *is_5 { properties } else { Properties::EMPTY };
-                Some(Message { retain: *retain, topic, properties, payload, ..Message::default() })
-            }
+            Self::Shared { message, retain } => Some(Message { retain: *retain, ..message.message() }),
             Self::Own { frame, .. } => Some(frame.message()),
         }
     }

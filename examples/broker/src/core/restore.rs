@@ -74,8 +74,7 @@ impl Broker {
             match letter {
                 (letter, LetterState::Sent(id)) => {
                     let _ = session.restore(&Record::Publish { id, qos, message: None });
-                    let copy = letter.copy(&message.message());
-                    kept.extend(copy.and_then(|copy| copy.own(self.now)).map(|own| (id, own)));
+                    kept.extend(letter.terms.keep(message).map(|keep| (id, keep)));
                     client.take_off(id, Flying::from(letter));
                 }
                 (letter, _) => client.queue.push(letter),
