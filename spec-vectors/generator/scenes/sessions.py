@@ -119,6 +119,21 @@ def session_release_comes_again(s):
     s.send("b", s.ack("b", "PUBCOMP", {"id": id}))
 
 
+@scene(FILE, "5.0", "A session goes on with an older version, and back; what is on its way stays the same message.")
+def session_of_another_version(s):
+    properties = [prop("Content Type", "c")]
+    s.connect("b", clean=False)
+    s.subscribe("b", ("t", 2))
+    s.publish("a", "t", qos=2, properties=properties)
+    id = s.gets("b", "t", qos=2, finish=False, properties=properties)
+    for version, wanted in (("3.1.1", []), ("5.0", properties)):
+        s.cut("b")
+        s.connect("b", clean=False, present=True, version=version)
+        s.gets("b", "t", qos=2, dup=True, id=id, finish=False, shows="5:4.4.0-1", properties=wanted)
+    s.finish("b", id, 2)
+    s.leave("b", properties=[prop(SESSION, 0)])
+
+
 # 5.0 only: how long a session lasts.
 
 
