@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![no_std]
+// Documentation shows which feature an item needs, where the compiler can.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // What could panic, or need more than `core`, is for tests and programs.
 #![warn(
     clippy::alloc_instead_of_core,
