@@ -115,7 +115,7 @@ fn connection(
     let connect = Connect {
         // Not with a session that an earlier program left. Before 5.0 there is no other way to a session that outlives
         // its connection, and none to its end: it is for clients that have a name.
-        clean_start: if new { !client.session().exists() } else { args.client_id.is_none() },
+        clean_start: if new { client.clean_start() } else { args.client_id.is_none() },
         properties: if new { (&expiry).into() } else { Properties::EMPTY },
         client_id,
         user_name: args.user.as_deref(),
@@ -194,8 +194,8 @@ impl App<'_> {
             }
             (Event::Acked { .. }, _) => return Ok(true),
             // The server has lost the session. It had the message by then, or gets it again.
-            (Event::Dropped { id }, _) if self.sent == Some(id) => {
-                if client.session().flight(id) == Some(Flight::Released) {
+            (Event::Dropped { id, flight }, _) if self.sent == Some(id) => {
+                if flight == Flight::Released {
                     return Ok(true);
                 }
                 client

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use allocation_counter::measure;
 use sans_mqtt::{
-    AckToken, Acknowledge, Buffer, Cause, Client, Config, Connack, Connect, Delivery, Event, Fixed,
-    FixedCaller, Heap, Instant, Keep, Message, Packet, PacketId, Properties, Property, PropertyId, Publish,
-    Qos, ReasonCode, Role, Server, Session, Sink, Step, Store, StoreError, Subscription, UsageError, Version,
-    Wait,
+    AckToken, Acknowledge, Buffer, Cause, Client, Config, Connack, Connect, Delivery, Disconnect, Event,
+    Fixed, FixedCaller, Flight, Heap, Instant, Keep, Message, Packet, PacketId, Properties, Property,
+    PropertyId, Publish, Qos, ReasonCode, Role, Server, Session, Sink, Step, Store, StoreError, Subscribe,
+    Subscription, UsageError, Version, Wait,
 };
 
 const NOW: Instant = Instant::from_millis(0);
@@ -42,12 +42,7 @@ fn client<S: Store>(version: Version, store: S, properties: &[Property<'_>]) -> 
 }
 
 fn publish(qos: Qos, id: u16) -> Vec<u8> {
-    let id = PacketId::new(id).unwrap();
-    let delivery = match qos {
-        Qos::AtMostOnce => Delivery::AtMostOnce,
-        Qos::AtLeastOnce => Delivery::AtLeastOnce(id),
-        Qos::ExactlyOnce => Delivery::ExactlyOnce(id),
-    };
+    let delivery = Delivery::new(qos, PacketId::new(id).unwrap());
     Packet::Publish(Publish { delivery, topic: "t", ..Publish::default() }).to_vec(Version::V5_0).unwrap()
 }
 
@@ -327,14 +322,15 @@ fn a_message_with_properties_outlives_the_change_to_an_older_version() {
         Message { properties: Properties::from_slice(&[Property::ContentType("text/plain")]), ..MESSAGE };
 
     next(Fixed::<2, 64, 2>::default(), false, b"\x20\x02\x01\0", |_, step, _| {
-        assert!(matches!(step, Step::Wait(Wait::Read(2))));
+        assert_eq!(*step, Step::Wait(Wait::Read(2)));
     });
     next(FixedCaller::<2, 2>::default(), false, b"\x20\x02\x01\0", |client, step, out| {
-        assert!(matches!(step, Step::Wait(Wait::Resend(PacketId::MIN))));
+        assert_eq!(*step, Step::Wait(Wait::Resend(PacketId::MIN)));
         client.resend(PacketId::MIN, &WITH_TYPE, out).unwrap();
     });
     next(Fixed::<2, 64, 2>::default(), true, b"\x20\x02\0\0", |client, step, out| {
-        assert!(matches!(step, Step::Event(Event::Dropped { id: PacketId::MIN })));
+        let dropped = Event::Dropped { id: PacketId::MIN, flight: Flight::AtLeastOnce };
+        assert_eq!(*step, Step::Event(dropped));
         client.requeue(PacketId::MIN, out).unwrap();
     });
 }
@@ -357,7 +353,7 @@ fn a_lost_message_is_sent_as_a_new_one() {
     let mut dropped = Vec::new();
     loop {
         match next.handle(NOW, &mut input, &mut out) {
-            Step::Event(Event::Dropped { id }) => {
+            Step::Event(Event::Dropped { id, .. }) => {
                 assert_eq!(next.publish(&MESSAGE, &mut out), Err(StoreError::Full.into()));
                 next.requeue(id, &mut out).unwrap();
                 assert!(next.requeue(id, &mut out).is_err());
@@ -370,6 +366,37 @@ fn a_lost_message_is_sent_as_a_new_one() {
     assert_eq!(dropped, [1, 2]);
     assert_eq!(out, b"\x32\x07\0\x01t\0\x01\0x\x34\x07\0\x01t\0\x02\0x");
     assert_eq!(next.session().in_flight(), 2);
+}
+
+/// In words of 5.0, whatever the version.
+#[test]
+fn a_refused_filter_is_told_as_the_version_can() {
+    let filters = [Subscription { filter: "t", ..Subscription::default() }; 3];
+    let subscribe = Packet::from(Subscribe { filters: (&filters).into(), ..Subscribe::default() });
+    let reasons = [ReasonCode::GRANTED_QOS_1, ReasonCode::NOT_AUTHORIZED, ReasonCode::QUOTA_EXCEEDED];
+    for version in Version::ALL {
+        let mut server = Server::new(NOW, &Config::default(), Session::<Heap>::default());
+        let connect = Packet::from(Connect { client_id: "a", ..Connect::default() }).to_vec(version).unwrap();
+        let input = [connect, subscribe.to_vec(version).unwrap()].concat();
+        let (mut input, mut out) = (&input[..], Vec::new());
+        assert!(matches!(server.handle(NOW, &mut input, &mut out), Step::Event(Event::Connect(_))));
+        server.accept(Properties::EMPTY, &mut out).unwrap();
+        assert!(matches!(server.handle(NOW, &mut input, &mut out), Step::Event(Event::Subscribe(_))));
+        out.clear();
+        let answered = server.suback(&reasons, Properties::EMPTY, &mut out);
+        match version {
+            Version::V5_0 => assert_eq!(out, b"\x90\x06\0\x01\0\x01\x87\x97"),
+            Version::V3_1_1 => assert_eq!(out, b"\x90\x05\0\x01\x01\x80\x80"),
+            _ => {
+                let refused = answered.unwrap_err();
+                assert!(matches!(refused, UsageError::Encode(_)) && out.is_empty(), "{refused}");
+                server.disconnect(&Disconnect::default(), &mut out).unwrap();
+                continue;
+            }
+        }
+        answered.unwrap();
+        assert_eq!(server.handle(NOW, &mut input, &mut out), Step::Wait(Wait::Read(2)));
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn what_the_next_server_does_not_take_is_dropped_and_then_all_goes_on() {
         let (mut client, id) = resuming::<Heap>(&message, &[limit]);
         let mut out = Vec::new();
         let step = client.handle(NOW, &mut &[][..], &mut out);
-        assert!(matches!(step, Step::Event(Event::Dropped { id: dropped }) if dropped == id), "{step:?}");
+        assert!(matches!(step, Step::Event(Event::Dropped { id: dropped, .. }) if dropped == id), "{step:?}");
         assert_eq!(client.session().message(id), Some(message));
         assert!(matches!(client.handle(NOW, &mut &[][..], &mut out), Step::Wait(Wait::Read(2))));
         // The peer may have a message of QoS 2 from before, and wait for its PUBREL.

@@ -5,11 +5,11 @@ use core::fmt;
 use crate::error::{DecodeError, ErrorKind, Field, Violation};
 use crate::packet::{Auth, Connack, Connect, Disconnect, Suback, Subscribe, Unsuback, Unsubscribe};
 use crate::property::Properties;
-use crate::session::Handle;
+use crate::session::{Flight, Handle};
 use crate::spec::{PacketId, PacketType, Qos, ReasonCode};
 
 /// What [`handle`](crate::Connection::handle) found.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 #[must_use]
 pub enum Step<'i> {
     /// Something happened. Call `handle` again at once; by that you say that you have taken it.
@@ -194,7 +194,7 @@ impl fmt::Display for ProtocolError {
 impl core::error::Error for ProtocolError {}
 
 /// What happened.
-#[derive(Debug)]
+#[derive(Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Event<'i> {
     /// To a server: a client wants to connect. Answer with `accept`, perhaps after `resume`, or `reject`.
@@ -237,16 +237,16 @@ pub enum Event<'i> {
     },
     /// A message, SUBSCRIBE or UNSUBSCRIBE of ours will never be acknowledged: its session is lost, its connection is
     /// over (SUBSCRIBE and UNSUBSCRIBE), it is too large for this peer, or it was given up with
-    /// [`abandon`](crate::Connection::abandon). Until the next call of
-    /// [`handle`](crate::Connection::handle), [`Session::message`](crate::Session::message) still has it and
-    /// [`Session::flight`](crate::Session::flight) tells how far it came: a message that was
-    /// [`Released`](crate::Flight::Released) had reached the peer.
+    /// [`abandon`](crate::Connection::abandon). Until the next call of [`handle`](crate::Connection::handle),
+    /// [`Session::message`](crate::Session::message) still has it.
     ///
     /// If the session goes on, the peer may already have a message of QoS 2 and wait for PUBREL. That is sent now, and
     /// the identifier is in use until the peer has confirmed it.
     Dropped {
         /// Its packet identifier.
         id: PacketId,
+        /// What it is, and how far it came: a message that was [`Released`](Flight::Released) had reached the peer.
+        flight: Flight,
     },
     /// To a server: the client subscribes. Answer with `suback`.
     Subscribe(Subscribe<'i>),

@@ -374,7 +374,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             Phase::Open => {
                 self.send_owed(out);
                 if let Some(id) = self.resend_next(out) {
-                    return Ok((!self.is_told(id)).then_some(Event::Dropped { id }));
+                    return Ok(self.untold(id).map(|flight| Event::Dropped { id, flight }));
                 }
                 if self.asked {
                     // Nothing can be answered within a payload.

@@ -41,28 +41,31 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Sends a message that was prepared for many, as `terms` say, with properties as far as the version has them; nothing is
-    /// checked again. Above QoS 0 it is kept as `keep`, which is what is sent again: it has to say what `terms` say. The
-    /// store is told of a message that is kept elsewhere.
+    /// checked again. Above QoS 0 it is kept as `keep`, which is what is sent again: it has to say what `terms` say, or nothing
+    /// if the caller keeps the message, for which [`Wait::Resend`](super::Wait::Resend) asks then. The store is told of a
+    /// message that is kept elsewhere.
     ///
     /// # Errors
     ///
     /// As [`publish`](Self::publish).
     ///
     /// ```
-    /// # use sans_mqtt::{Boxed, Client, Config, Connect, Event, Heap, Instant, Session, Step, Version};
-    /// use sans_mqtt::{Message, Prepared, Terms};
+    /// # use sans_mqtt::{Client, Config, Connect, Event, Instant, Session, Step, Version};
+    /// use sans_mqtt::{Heap, Message, Prepared, PublishBuf, Qos, Terms};
     /// # let now = Instant::from_millis(0);
-    /// # let mut client = Client::new(Version::V5_0, &Config::default(), Session::<Heap>::default());
+    /// # let session = Session::<Heap<Option<PublishBuf>>>::default();
+    /// # let mut client = Client::new(Version::V5_0, &Config::default(), session);
     /// # let mut out = Vec::new();
     /// # client.connect(now, &Connect { client_id: "a", ..Connect::default() }, &mut out)?;
     /// # let mut input = &b"\x20\x03\0\0\0"[..];
     /// # assert!(matches!(client.handle(now, &mut input, &mut out), Step::Event(Event::Connected(_))));
     /// # out.clear();
-    /// let prepared = Prepared::new(&Message { topic: "attic/door", payload: b"open", ..Message::default() })?;
-    /// // and then for each receiver:
-    /// let terms = Terms { retain: true, ..Terms::default() };
-    /// client.publish_prepared(&prepared, &terms, Boxed::default(), &mut out)?;
-    /// assert_eq!(out, b"\x31\x11\0\x0Aattic/door\0open");
+    /// let kept = PublishBuf::try_from(&Message { topic: "attic/door", payload: b"open", ..Message::default() })?;
+    /// let prepared = Prepared::new(&kept.message())?;
+    /// // and then for each receiver, which has a session in a `Heap<Option<PublishBuf>>`:
+    /// let terms = Terms { qos: Qos::AtLeastOnce, ..Terms::default() };
+    /// client.publish_prepared(&prepared, &terms, Some(kept.clone()), &mut out)?;
+    /// assert_eq!(out, b"\x32\x13\0\x0Aattic/door\0\x01\0open");
     /// # Ok::<(), sans_mqtt::UsageError>(())
     /// ```
     pub fn publish_prepared(
@@ -522,10 +525,10 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     ) -> Flow<bool> {
         match self.answered(id, by, packet)? {
             Answered::Finish => {
-                let told = self.is_told(id);
+                let tell = self.untold(id).is_some();
                 self.record(&Record::Finish { id })?;
                 self.session.outbox.remove(self.session.store.tables_mut().outgoing_mut(), id);
-                return Ok(!told);
+                return Ok(tell);
             }
             Answered::Release => {
                 self.record(&Record::Release { id })?;
@@ -538,7 +541,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                     self.put_ack(Scope::PUBREL, id, ReasonCode::SUCCESS, out);
                 }
                 self.session.outbox.release(self.session.store.tables_mut().outgoing_mut(), id, at_once);
-                return Ok(explains && !self.is_told(id));
+                return Ok(explains && self.untold(id).is_some());
             }
             Answered::ReleaseAgain => {
                 self.session.outbox.release_again(self.session.store.tables_mut().outgoing_mut(), id);
@@ -571,11 +574,13 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
-    /// Whether the application knows already that a message is dropped.
+    /// How far a packet is, of which the application does not know yet that it is dropped.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(super) fn is_told(&self, id: PacketId) -> bool {
-        let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id);
-        slot.is_some_and(|slot| slot.is_dropped() && slot.flight() == Some(Flight::Released))
+    pub(super) fn untold(&self, id: PacketId) -> Option<Flight> {
+        let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id)?;
+        let flight = slot.flight()?;
+        let told = slot.is_dropped() && flight == Flight::Released;
+        if told { None } else { Some(flight) }
     }
 
     #[inline(always)]

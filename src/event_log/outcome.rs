@@ -109,7 +109,7 @@ impl Outcome for Step<'_> {
                 Event::Skipped(_, n) => write!(f, "Skipped, {n} bytes to come"),
                 Event::Acked { id, reason, .. } => write!(f, "Acked {id}: {reason}"),
                 Event::Received { id, reason, .. } => write!(f, "Received {id}: {reason}"),
-                Event::Dropped { id } => write!(f, "Dropped {id}"),
+                Event::Dropped { id, flight } => write!(f, "Dropped {id}: {flight:?}"),
                 Event::Subscribe(_) => f.write_str("Subscribe"),
                 Event::Unsubscribe(_) => f.write_str("Unsubscribe"),
                 Event::Suback(_) => f.write_str("Suback"),

@@ -102,7 +102,7 @@ impl From<Step<'_>> for Found {
             Step::Event(Event::PublishChunk(chunk)) => Self::Chunk(chunk.to_vec()),
             Step::Event(Event::PublishEnd(token)) => Self::End(token),
             Step::Event(Event::Acked { id, reason, .. }) => Self::Acked(id, reason),
-            Step::Event(Event::Dropped { id }) => Self::Dropped(id),
+            Step::Event(Event::Dropped { id, .. }) => Self::Dropped(id),
             Step::Event(Event::Subscribe(p)) => {
                 Self::Asked { subscribe: true, filters: p.filters.iter().count() }
             }

@@ -112,7 +112,7 @@ fn cut_off() -> (Session<Memory>, PacketId) {
 fn dropped(client: &mut Client<Memory>, id: PacketId) -> Wait {
     let now = Instant::from_millis(0);
     let step = client.handle(now, &mut &[][..], &mut Vec::new());
-    assert!(matches!(step, Step::Event(Event::Dropped { id: dropped }) if dropped == id), "{step:?}");
+    assert!(matches!(step, Step::Event(Event::Dropped { id: dropped, .. }) if dropped == id), "{step:?}");
     // Nothing is kept that could be sent as another message.
     assert!(client.session().message(id).is_none());
     assert_eq!(client.requeue(id, &mut Vec::new()), Err(UsageError::NotAsked));

@@ -198,7 +198,7 @@ fn told(
             value["reason"] = code(reason);
             value
         }
-        Event::Dropped { id } => json!({"type": "dropped", "id": id.get()}),
+        Event::Dropped { id, .. } => json!({"type": "dropped", "id": id.get()}),
         other => return Err(format!("an event that this test does not know: {other:?}")),
     })
 }

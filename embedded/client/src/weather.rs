@@ -231,7 +231,7 @@ impl<S: Sensors> App for Station<S> {
                 self.connections += 1;
             }
             // The server has lost the session. What had not reached it is sent anew, as far as there is room.
-            Event::Dropped { id } if mqtt.session().flight(id) != Some(Flight::Released) => {
+            Event::Dropped { id, flight } if flight != Flight::Released => {
                 let _ = mqtt.requeue(id, out);
             }
             Event::Publish(command, token) => self.order(mqtt, &command, token, out),

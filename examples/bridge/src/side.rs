@@ -80,9 +80,7 @@ impl Side {
                     }
                 }
                 // The broker has lost the session. What it did not have is sent as a new message.
-                Step::Event(Event::Dropped { id })
-                    if self.client.session().flight(id) != Some(Flight::Released) =>
-                {
+                Step::Event(Event::Dropped { id, flight }) if flight != Flight::Released => {
                     if let Some(message) = self.client.session().message(id) {
                         self.lost.push_back(PublishBuf::try_from(&message)?);
                     }

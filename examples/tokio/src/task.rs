@@ -251,16 +251,13 @@ impl Task {
                     None => refused.map(|filter| Event::Unsubscribed { filter, reason }),
                 }
             }
-            Mqtt::Dropped { id } => match mqtt.session().flight(id) {
-                // The server has lost the session. It may have had the message; but better twice than never.
-                Some(Flight::AtLeastOnce | Flight::ExactlyOnce) => {
-                    let lost = mqtt.session().message(id).as_ref().map(PublishBuf::try_from).transpose()?;
-                    let again = mqtt.requeue(id, &mut connection.output);
-                    lost.filter(|_| again.is_err()).map(Event::Lost)
-                }
-                // It had the message for sure; and what was not subscribed to is asked for again anyway.
-                _ => None,
-            },
+            // The server has lost the session. It may have had the message; but better twice than never.
+            Mqtt::Dropped { id, flight: Flight::AtLeastOnce | Flight::ExactlyOnce } => {
+                let lost = mqtt.session().message(id).as_ref().map(PublishBuf::try_from).transpose()?;
+                let again = mqtt.requeue(id, &mut connection.output);
+                lost.filter(|_| again.is_err()).map(Event::Lost)
+            }
+            // It had the message for sure; and what was not subscribed to is asked for again anyway.
             _ => None,
         })
     }

@@ -59,13 +59,13 @@ impl<R: Role, T: Tables> World<R, T> {
                 assert!(self.connection.is_open());
                 self.number += 1;
             }
-            (Event::Dropped { id }, Expect::Nothing) => {
+            (Event::Dropped { id, flight }, Expect::Nothing) => {
                 let out = &self.watch.life.out[&id.get()];
                 assert!(
                     out.lost || out.given_up || !out.published && self.watch.refuses(out),
                     "{out:?} is dropped"
                 );
-                assert_eq!(self.flight(id.get()), Some(out.flight));
+                assert_eq!((flight, self.flight(id.get())), (out.flight, Some(out.flight)));
                 if let Some(kept) = self.connection.session().message(id) {
                     let sent = &out.message;
                     assert_eq!((kept.topic, kept.payload), (sent.topic, &sent.payload(u32::MAX)[..]));

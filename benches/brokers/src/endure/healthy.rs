@@ -150,7 +150,7 @@ impl Task for Healthy {
             }
             Event::Suback(_) => add(&self.world.counts.wrong),
             Event::Acked { id, reason, .. } => self.done(id, !reason.is_error()),
-            Event::Dropped { id } => self.done(id, false),
+            Event::Dropped { id, .. } => self.done(id, false),
             Event::Publish(incoming, _) => {
                 if let Role::Subscriber { index } = self.role {
                     self.world.take(index, Stamp::read(incoming.payload));

@@ -67,7 +67,7 @@ impl User {
                     self.done(command, reason.get());
                 }
             }
-            Event::Dropped { id } => {
+            Event::Dropped { id, .. } => {
                 if let Some(command) = self.unacked.remove(&id) {
                     answer(command, Err("dropped".into()));
                 }
