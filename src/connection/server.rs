@@ -8,7 +8,7 @@ use super::{
     Cause, Config, Connection, Event, Farewell, Flow, LEAST, Phase, Role, Side, Stop, Timer, UsageError,
 };
 use crate::error::{DecodeError, ErrorKind, Field};
-use crate::packet::{Connack, Connect, Packet, Suback, Subscribe};
+use crate::packet::{Connack, Connect, Nearest, Packet, Suback, Subscribe};
 use crate::property::{Own, Properties};
 use crate::session::{Record, Session, Store};
 use crate::spec::{PacketId, PacketType, PropertyId, ReasonCode, Scope, Sender, Version};
@@ -211,12 +211,14 @@ impl<S: Store, A: Aliases> Server<S, A> {
         Ok(())
     }
 
-    /// Answers the SUBSCRIBE of the last event, with one reason code for each topic filter, in order.
+    /// Answers the SUBSCRIBE of the last event, with one reason code for each topic filter, in order. Before 5.0 each is sent as
+    /// the [nearest](ReasonCode::nearest_in) that there is.
     ///
     /// # Errors
     ///
-    /// [`UsageError::NotAsked`], [`UsageError::ReasonCount`], [`UsageError::Encode`]; [`UsageError::TooLarge`] if the client takes
-    /// no answer of that size: `disconnect`. There is room for it if it is called at once.
+    /// [`UsageError::NotAsked`], [`UsageError::ReasonCount`], [`UsageError::Encode`]: of a code that is not SUBACK's, or of any error
+    /// in 3.1, which can only grant; [`UsageError::TooLarge`] if the client takes no answer of that size. There is room for it if
+    /// it is called at once. A client that gets no answer has to be sent away: `disconnect`.
     pub fn suback(
         &mut self,
         reasons: &[ReasonCode],
@@ -278,7 +280,10 @@ impl<S: Store, A: Aliases> Server<S, A> {
         let reasons = if suback || self.version.is_5() { reasons } else { Seq::EMPTY };
         fitting(properties, self.unwanted(), |properties| {
             let answer = Suback { packet_id, properties, reasons };
-            self.send(&answer, Scope::of(with), out)
+            match self.version.is_5() {
+                true => self.send(&answer, Scope::of(with), out),
+                false => self.send(&Nearest(answer), Scope::of(with), out),
+            }
         })?;
         self.role.asked = None;
         self.asked = false;

@@ -25,10 +25,8 @@ use crate::wire::{
 /// ```
 #[derive(Clone, Copy, Eq, PartialEq)]
 pub struct Connect<'a> {
-    /// Whether to forget an earlier session (3.1.1: Clean Session, which also lets this one end with the connection).
-    ///
-    /// A client without a session of its own has to say so with `true`, or the server may go on with one that the client
-    /// knows nothing of `[MQTT-3.2.2-4]`: `!client.session().exists()`.
+    /// Whether to forget an earlier session (before 5.0 Clean Session, which also lets this one end with the connection). For a
+    /// session that is to stay, [`Client::clean_start`](crate::Client) tells.
     pub clean_start: bool,
     /// The longest silence of the client, in seconds; 0 turns Keep Alive off.
     pub keep_alive: u16,

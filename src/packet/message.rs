@@ -50,12 +50,7 @@ impl Message<'_> {
     /// The message as a packet of QoS 1 or 2.
     pub(crate) fn publish(&self, id: PacketId, dup: bool) -> Publish<'_> {
         let Self { qos, retain, topic, properties, payload } = *self;
-        let delivery = match qos {
-            Qos::AtMostOnce => Delivery::AtMostOnce,
-            Qos::AtLeastOnce => Delivery::AtLeastOnce(id),
-            Qos::ExactlyOnce => Delivery::ExactlyOnce(id),
-        };
-        Publish { dup, retain, delivery, topic, properties, payload }
+        Publish { dup, retain, delivery: Delivery::new(qos, id), topic, properties, payload }
     }
 }
 

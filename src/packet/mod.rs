@@ -22,6 +22,7 @@ pub use message::Message;
 pub(crate) use prepared::OnTerms;
 pub use prepared::{Prepared, Terms};
 pub use publish::{Alias, Forward, HeadSplit, Publish, PublishHead};
+pub(crate) use subscribe::Nearest;
 pub use subscribe::{RetainHandling, Suback, Subscribe, Subscription};
 pub use unsubscribe::{Unsuback, Unsubscribe};
 

@@ -28,7 +28,8 @@ pub struct Terms<'a> {
     pub retain: bool,
     /// The identifiers of the subscriptions that matched. Before 5.0 they are left out.
     pub subscription_identifiers: &'a [u32],
-    /// What is left of the lifetime of the message, in seconds. `None`: as the message says. Before 5.0 it is left out.
+    /// What is left of the lifetime of the message, in seconds, whether it says one or not. `None`: as the message says. Before
+    /// 5.0 it is left out.
     pub message_expiry_interval: Option<u32>,
 }
 

@@ -272,6 +272,29 @@ impl Encode for Suback<'_> {
     }
 }
 
+/// An answer in words of 5.0, each of which is written as the nearest one that the version has.
+pub(crate) struct Nearest<'a>(pub(crate) Suback<'a>);
+
+impl Nearest<'_> {
+    fn reasons(&self, cx: Context) -> impl Iterator<Item = ReasonCode> {
+        let nearest =
+            move |code: ReasonCode| code.nearest_in(cx.scope.packet_type(), cx.version).unwrap_or(code);
+        self.0.reasons.iter().map(nearest)
+    }
+}
+
+impl Encode for Nearest<'_> {
+    fn check(&self, cx: Context) -> Result<Lengths, EncodeError> {
+        listed::check(&self.0.properties, ReasonCode::check_all(self.reasons(cx), cx)?, cx)
+    }
+
+    fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>) {
+        let none = Seq::<ReasonCode>::EMPTY;
+        listed::write(self.0.packet_id, &self.0.properties, &none, cx, Lengths { list: 0, ..lengths }, out);
+        self.reasons(cx).for_each(|code| out.u8(code.get()));
+    }
+}
+
 /// An UNSUBACK before 5.0 says only that it is done.
 #[inline(always)]
 fn has_reasons(cx: Context) -> bool {

@@ -34,13 +34,8 @@ impl Broker {
             .map(|asked| {
                 let reason = self.subscribe_to(client, asked, id);
                 debug!(address = link.peer.shown(), filter = asked.filter, %reason, "subscribes");
-                match version {
-                    Version::V5_0 => reason,
-                    // There is but one code for all, and none at all before.
-                    Version::V3_1_1 if reason.is_error() => ReasonCode::UNSPECIFIED_ERROR,
-                    Version::V3_1 if reason.is_error() => ReasonCode::SUCCESS,
-                    _ => reason,
-                }
+                // There is no such code in 3.1.
+                if version == Version::V3_1 && reason.is_error() { ReasonCode::SUCCESS } else { reason }
             })
             .collect();
         if self.clients.get(client).is_some_and(|client| client.shares) {
@@ -82,7 +77,7 @@ impl Broker {
             // The same asked for once more begins anew, so that there are never more searches than subscriptions.
             client.searches.insert(filter.into(), Search { qos, id: sub_id, after: None });
         }
-        ReasonCode::new(qos.number())
+        ReasonCode::granted(qos)
     }
 
     pub(super) fn unsubscribe(
