@@ -189,7 +189,7 @@ impl Broker {
         {
             client.queue.push_back(Letter { qos: asked.qos.min(letter.qos), ..letter.clone() });
         }
-        ReasonCode::new(asked.qos.number())
+        ReasonCode::granted(asked.qos)
     }
 
     /// Gives a message to all who subscribe to it, once to each.

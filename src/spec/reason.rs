@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use super::Qos;
 use super::scopes;
 
 /// A reason code (5.0), or what stands for it in older versions.
@@ -160,6 +161,16 @@ impl ReasonCode {
     #[inline(always)]
     pub const fn get(self) -> u8 {
         self.0
+    }
+
+    /// What a SUBACK says of a filter that is granted with this QoS.
+    ///
+    /// ```
+    /// use sans_mqtt::{Qos, ReasonCode};
+    /// assert_eq!(ReasonCode::granted(Qos::AtLeastOnce), ReasonCode::GRANTED_QOS_1);
+    /// ```
+    pub const fn granted(qos: Qos) -> Self {
+        Self(qos.number())
     }
 
     /// Whether the code reports a failure: 0x80 and above.

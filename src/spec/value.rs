@@ -131,6 +131,7 @@ impl fmt::Display for Qos {
 /// use sans_mqtt::{Delivery, PacketId, Qos};
 /// let delivery = Delivery::AtLeastOnce(PacketId::MIN);
 /// assert_eq!((delivery.qos(), delivery.packet_id()), (Qos::AtLeastOnce, PacketId::new(1)));
+/// assert_eq!(Delivery::new(Qos::AtLeastOnce, PacketId::MIN), delivery);
 /// ```
 #[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 pub enum Delivery {
@@ -144,6 +145,16 @@ pub enum Delivery {
 }
 
 impl Delivery {
+    /// A QoS with an identifier, which is not used at QoS 0.
+    #[inline(always)]
+    pub const fn new(qos: Qos, id: PacketId) -> Self {
+        match qos {
+            Qos::AtMostOnce => Self::AtMostOnce,
+            Qos::AtLeastOnce => Self::AtLeastOnce(id),
+            Qos::ExactlyOnce => Self::ExactlyOnce(id),
+        }
+    }
+
     /// The QoS.
     #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn qos(self) -> Qos {

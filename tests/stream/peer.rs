@@ -97,11 +97,7 @@ pub(crate) fn ack(packet_id: u16) -> Ack<'static> {
 }
 
 pub(crate) fn delivery(qos: Qos, packet_id: u16) -> Delivery {
-    match qos {
-        Qos::AtMostOnce => Delivery::AtMostOnce,
-        Qos::AtLeastOnce => Delivery::AtLeastOnce(id(packet_id)),
-        Qos::ExactlyOnce => Delivery::ExactlyOnce(id(packet_id)),
-    }
+    Delivery::new(qos, PacketId::new(packet_id).unwrap_or_default())
 }
 
 /// A PUBLISH of the peer's.

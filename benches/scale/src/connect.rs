@@ -143,15 +143,6 @@ pub fn subscribe(version: Version, filter: &str) -> Vec<u8> {
     Packet::Subscribe(subscribe).to_vec(version).expect("it is valid")
 }
 
-/// How a message of that QoS is delivered.
-pub fn delivery(qos: Qos, id: PacketId) -> Delivery {
-    match qos {
-        Qos::AtMostOnce => Delivery::AtMostOnce,
-        Qos::AtLeastOnce => Delivery::AtLeastOnce(id),
-        Qos::ExactlyOnce => Delivery::ExactlyOnce(id),
-    }
-}
-
 /// The packets that answer a message of that QoS, in order.
 pub fn answers(qos: Qos) -> &'static [fn(PacketId) -> [u8; 4]] {
     const PUBACK: fn(PacketId) -> [u8; 4] = |id| short(0x40, id);

@@ -7,7 +7,7 @@ use sans_mqtt::*;
 use serde::Serialize;
 use serde_json::json;
 
-use crate::connect::{NOW, answers, client, delivery, hello, publish, pubrel, server, take};
+use crate::connect::{NOW, answers, client, hello, publish, pubrel, server, take};
 use crate::measure::{self, Sampled, Samples, nanoseconds, samples};
 use crate::number::{decimals, whole};
 use crate::plot::{Line, Panel};
@@ -162,7 +162,7 @@ impl Case {
         let mut server = server(NOW, &config, store, &hello(Version::V5_0, "client", 60));
         server.set_acknowledge(Acknowledge::Manual);
         let ids = self.ids();
-        let packet = |id: &PacketId| publish(Version::V5_0, delivery(self.qos(), *id), TOPIC, &PAYLOAD);
+        let packet = |id: &PacketId| publish(Version::V5_0, Delivery::new(self.qos(), *id), TOPIC, &PAYLOAD);
         let packets: Vec<_> = ids.iter().map(packet).collect();
         let (places, mut tokens, mut out) = (self.places(), Vec::new(), Vec::new());
         let mut batch = move || {

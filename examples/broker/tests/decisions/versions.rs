@@ -30,10 +30,7 @@ fn it_comes_in_its_order() {
             let (p, _) = world.enter(NEW, named("p"));
             // Two are on their way, two wait.
             for payload in ["1", "2", "3", "4"] {
-                let delivery = match qos {
-                    Qos::ExactlyOnce => Delivery::ExactlyOnce(PacketId::MIN),
-                    _ => Delivery::AtLeastOnce(PacketId::MIN),
-                };
+                let delivery = Delivery::new(qos, PacketId::MIN);
                 world.send(p, with(&words, Publish { delivery, ..to("a", payload) }));
                 world.send(p, Packet::Pubrel(Ack { packet_id: PacketId::MIN, ..Ack::default() }));
             }
