@@ -66,6 +66,20 @@ impl<S: Store, A: Aliases> Client<S, A> {
         Self::create(ClientRole { clean_start: true, nameless: false }, version, config, session, aliases)
     }
 
+    /// What Clean Start has to be in the CONNECT of a client whose session is to stay: `true` in 5.0 as long as there is none to
+    /// go on with, since the server may have one that the client knows nothing of `[MQTT-3.2.2-4]`; otherwise `false`, since
+    /// before 5.0 the session would end with this connection.
+    ///
+    /// ```
+    /// use sans_mqtt::{Client, Config, Heap, Session, Version};
+    /// let client = |version| Client::new(version, &Config::default(), Session::<Heap>::default());
+    /// assert!(client(Version::V5_0).clean_start());
+    /// assert!(!client(Version::V3_1_1).clean_start());
+    /// ```
+    pub const fn clean_start(&self) -> bool {
+        self.version.is_5() && !self.session.exists()
+    }
+
     /// Sends CONNECT, once. The limits of the [`Config`] are added to its properties, where they must not be.
     ///
     /// Without Clean Start the connection ends if the server of 5.0 has a session and this client's does not

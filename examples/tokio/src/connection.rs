@@ -54,8 +54,7 @@ impl Connection {
         // Who this is, is in the data.
         let login = Some(options).filter(|_| data.is_none());
         let connect = Connect {
-            // Before 5.0 a clean session ends with its connection.
-            clean_start: is_5 && !session.exists(),
+            clean_start: self.mqtt.clean_start(),
             keep_alive: options.keep_alive,
             properties: if is_5 { properties[..].into() } else { Properties::EMPTY },
             client_id: &client_id,
