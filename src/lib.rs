@@ -2,6 +2,11 @@
 #![no_std]
 // Documentation shows which feature an item needs, where the compiler can.
 #![cfg_attr(docsrs, feature(doc_cfg))]
+// Without a feature, what it adds can't be linked to.
+#![cfg_attr(
+    not(all(feature = "bytes", feature = "std", feature = "v3", feature = "v5")),
+    allow(rustdoc::broken_intra_doc_links)
+)]
 // What could panic, or need more than `core`, is for tests and programs.
 #![warn(
     clippy::alloc_instead_of_core,
