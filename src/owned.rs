@@ -178,8 +178,8 @@ impl TryFrom<PacketBuf> for PublishBuf {
 
 /// A message that exists once, however many sessions keep it: each of them keeps a clone.
 ///
-/// It is sent again as it is here, with its own RETAIN and properties, whatever the [`Terms`](crate::Terms) were. For clients
-/// before 5.0 keep one without properties: with them it can't be sent again, and ends in [`Event::Dropped`](crate::Event::Dropped).
+/// It is sent again as it is here, with its own RETAIN and properties (before 5.0 without these), whatever the
+/// [`Terms`](crate::Terms) were.
 ///
 /// ```
 /// use sans_mqtt::{Config, Heap, Message, PublishBuf, Qos, Server, Session, UsageError};

@@ -28,7 +28,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// silence, tell the present with [`handle_timeout`](Self::handle_timeout) first.
     ///
     /// In 5.0 `disconnect` may have another reason code than success, and a client may change the Session Expiry Interval.
-    /// A server has no such packet before 5.0: the connection is just closed.
+    /// A server has no such packet before 5.0: the connection is just closed, whatever the reason.
     ///
     /// # Errors
     ///

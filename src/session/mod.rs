@@ -114,7 +114,8 @@ impl<S: Store> Session<S> {
         self.store
     }
 
-    /// Whether the session has begun and is not over: a client may ask for it with Clean Start 0.
+    /// Whether the session has begun and is not over: a client may ask for it with Clean Start 0. One that is over may still
+    /// have a will to publish: [`handle_timeout`](Self::handle_timeout) tells.
     pub const fn exists(&self) -> bool {
         self.exists
     }

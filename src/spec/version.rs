@@ -2,7 +2,7 @@
 
 use core::fmt;
 
-/// A version of the MQTT protocol.
+/// A version of the MQTT protocol. The default is the [newest](Self::NEWEST) that the features give.
 ///
 /// ```
 /// use sans_mqtt::Version;
@@ -36,7 +36,7 @@ pub enum Version {
 const COUNT: usize = 2 * cfg!(feature = "v3") as usize + cfg!(feature = "v5") as usize;
 
 impl Version {
-    /// Every version, oldest first.
+    /// Every version that the features give, oldest first.
     pub const ALL: [Self; COUNT] = [
         #[cfg(feature = "v3")]
         Self::V3_1,
