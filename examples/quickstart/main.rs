@@ -107,7 +107,8 @@ impl World {
         let forever = [Property::SessionExpiryInterval(u32::MAX)];
         let properties = if device.version == Version::V5_0 { &forever[..] } else { &[] };
         let (client_id, properties) = (device.name, properties.into());
-        let connect = Connect { client_id, clean_start: false, properties, ..Connect::default() };
+        let clean_start = device.client.clean_start();
+        let connect = Connect { client_id, clean_start, properties, ..Connect::default() };
         device.client.connect(self.now, &connect, &mut device.output)?;
         self.run()
     }

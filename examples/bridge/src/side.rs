@@ -48,7 +48,8 @@ impl Side {
         // What came with a packet identifier and is not acknowledged comes again.
         self.waiting.retain(|(_, token)| token.is_none());
         let properties = [Property::SessionExpiryInterval(u32::MAX)];
-        let (clean_start, keep_alive, properties) = (false, 30, (&properties).into());
+        let (clean_start, keep_alive) = (self.client.clean_start(), 30);
+        let properties = (&properties).into();
         let connect = Connect { clean_start, keep_alive, properties, client_id, ..Connect::default() };
         self.client.connect(now, &connect, &mut self.output)
     }
