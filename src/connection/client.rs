@@ -105,12 +105,14 @@ impl<S: Store, A: Aliases> Client<S, A> {
         self.phase = Phase::Opening;
         self.authentication = Authentication::begin(connect.properties);
         self.role.clean_start = connect.clean_start;
+        // The server may have forgotten it from now on, whether CONNACK comes or not [MQTT-3.1.2-4].
+        self.session.exists &= !connect.clean_start;
         self.role.nameless = connect.client_id.is_empty();
         self.deadline = self.now.plus_millis(self.connect_timeout);
         self.keep_alive = connect.keep_alive;
         self.problem_information = connect.properties.request_problem_information().unwrap_or(true);
         self.response_information = connect.properties.request_response_information().unwrap_or(false);
-        self.expiry = asked_expiry(self.version, connect);
+        self.asked_expiry = asked_expiry(self.version, connect);
         Ok(())
     }
 
@@ -182,7 +184,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         out: &mut (impl Sink + ?Sized),
     ) -> Result<PacketId, UsageError> {
         let scope = if flight == Flight::Subscribe { Scope::SUBSCRIBE } else { Scope::UNSUBSCRIBE };
-        let lengths = self.prepare(packet, scope, self.headroom, out)?;
+        let lengths = self.prepare(packet, scope, self.headroom.into(), out)?;
         self.write(packet, scope, lengths, out);
         let slots = self.session.store.tables_mut().outgoing_mut();
         self.session.outbox.insert(slots, id, flight);
@@ -221,7 +223,7 @@ impl<S: Store, A: Aliases> Client<S, A> {
         self.accepted = Some(connack.session_present || self.resumed && self.version.is_3_1());
         self.session.come_back(self.now);
         self.deadline = Instant::NEVER;
-        self.session.expiry = properties.session_expiry_interval().unwrap_or(self.expiry);
+        self.session.expiry = properties.session_expiry_interval().unwrap_or(self.asked_expiry);
         if let Some(seconds) = properties.server_keep_alive() {
             self.keep_alive = seconds;
         }

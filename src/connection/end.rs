@@ -16,7 +16,8 @@ impl<R, S, A> Connection<R, S, A> {
 }
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
-    /// The transport has no more input. What was read before is still handled.
+    /// The transport has no more input. What was read before is still handled, and what the application has to answer is still to
+    /// be answered before the connection is over.
     pub fn handle_eof(&mut self) {
         self.eof = true;
     }
@@ -44,7 +45,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             self.check_open()?;
         }
         let expiry = disconnect.properties.session_expiry_interval();
-        if self.expiry == 0 && expiry.is_some_and(|expiry| expiry != 0) {
+        if self.asked_expiry == 0 && expiry.is_some_and(|expiry| expiry != 0) {
             return Err(UsageError::SessionExpiry);
         }
         let mut farewell = Farewell::None;
@@ -74,6 +75,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     pub fn into_session(mut self) -> Session<S> {
         // A store that fails now makes a message come again, which is the better of two evils.
         let _ = self.settle();
+        self.session.forget_unacknowledged();
         if self.accepted.is_some() {
             let will = R::will(&self);
             let ended = if self.phase < Phase::Closing { self.now } else { self.active };
@@ -138,7 +140,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         };
         if farewell.is_empty() || out.reserve(farewell.len()) {
             out.put(farewell);
-        } else if self.phase == Phase::Closing {
+        } else {
             return Stop::Write(farewell.len());
         }
         self.farewell = Farewell::None;

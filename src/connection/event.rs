@@ -236,9 +236,9 @@ pub enum Event<'i> {
         properties: Properties<'i>,
     },
     /// A message, SUBSCRIBE or UNSUBSCRIBE of ours will never be acknowledged: its session is lost, its connection is
-    /// over (SUBSCRIBE and UNSUBSCRIBE), it is too large for this peer, or it was given up with
-    /// [`abandon`](crate::Connection::abandon). Until the next call of [`handle`](crate::Connection::handle),
-    /// [`Session::message`](crate::Session::message) still has it.
+    /// over (SUBSCRIBE and UNSUBSCRIBE), the limits of this connection do not allow it (Maximum Packet Size, Maximum QoS, Retain
+    /// Available), or it was given up with [`abandon`](crate::Connection::abandon). Until the next call of
+    /// [`handle`](crate::Connection::handle), [`Session::message`](crate::Session::message) still has it.
     ///
     /// If the session goes on, the peer may already have a message of QoS 2 and wait for PUBREL. That is sent now, and
     /// the identifier is in use until the peer has confirmed it.

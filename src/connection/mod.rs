@@ -154,8 +154,9 @@ trait Side: Sized {
 /// # What it guarantees
 ///
 /// - A message of QoS 1 or 2 is kept as soon as `publish` gives its identifier, and ends in exactly one
-///   [`Acked`](Event::Acked) or [`Dropped`](Event::Dropped), in this connection or a later one of the session. At QoS 0 it
-///   is in the sink, and no more is known of it.
+///   [`Acked`](Event::Acked) or [`Dropped`](Event::Dropped), in this connection or a later one of the session. (Only a
+///   `Dropped` that the store could not write down is said again, and one that is restored of QoS 2 may be acknowledged
+///   after all.) At QoS 0 it is in the sink, and no more is known of it.
 /// - A message that comes is taken when `handle` is called again after its event, or with
 ///   [`Manual`](Acknowledge::Manual) acknowledgement when [`ack`](Self::ack) says so. Only then the peer is told, and only
 ///   then, at QoS 2, it does not come again. What has to survive a crash is to be written down before that; where both must
@@ -186,8 +187,8 @@ pub struct Connection<R, S, A = NoAliases> {
     service: Service,
     /// In seconds; 0: off.
     keep_alive: u16,
-    /// How long the session is to outlive the connection, once that is made, in seconds.
-    expiry: u32,
+    /// How long the session is to outlive the connection, as CONNECT asked for it, in seconds.
+    asked_expiry: u32,
     /// The largest packet to accept as a whole, now and once the connection is open.
     whole: u32,
     stream_above: u32,
@@ -212,7 +213,7 @@ pub struct Connection<R, S, A = NoAliases> {
     pings: u8,
     /// Whether the application has to answer an event before any other.
     asked: bool,
-    /// Whether input is not looked at because the application has to do something first.
+    /// Whether input is not looked at because the application, or its store, has to do something first.
     held: bool,
     /// Whether a command began or ended something, or showed that the peer is there, at a time that is not known yet.
     untimed: bool,
@@ -255,7 +256,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             own,
             service: Service::UNSAID,
             keep_alive: 0,
-            expiry: 0,
+            asked_expiry: 0,
             whole: config.maximum_packet_size.min(config.stream_above).max(1),
             stream_above: config.stream_above,
             skip_oversize: config.skip_oversize,
@@ -323,8 +324,12 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
                 // The farewell comes next.
                 Err(Stop::Closed) if self.phase != Phase::Closed => {}
                 Err(stop) => {
-                    // Nobody can be blamed for silence whose input is not looked at.
-                    self.held = matches!(stop, Stop::Decide | Stop::Acknowledge);
+                    // Nobody can be blamed for silence whose input is not looked at. A store may never be repaired, though.
+                    self.held = match stop {
+                        Stop::Decide | Stop::Acknowledge => true,
+                        Stop::Store => !input.is_empty(),
+                        _ => false,
+                    };
                     // Time counts only when nothing else is left to do: what has come has come in time.
                     if !self.is_due() {
                         return Step::Wait(self.wait(stop));

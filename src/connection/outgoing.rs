@@ -158,7 +158,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         // Where code has to be small, there is one way for all.
         if message.qos == Qos::AtMostOnce && !cfg!(feature = "small") {
             let publish = message.publish(PacketId::MIN, false);
-            self.send_part(&publish.part(later, known, properties), |_| Ok(()), out)?;
+            self.send_part(&publish.part(later, known, properties), 0, |_| Ok(()), out)?;
             return Ok(None);
         }
         let next = self.next_id(message.qos)?;
@@ -173,7 +173,9 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         };
         let id = next.map(|(id, _)| id);
         let publish = message.publish(id.unwrap_or_default(), false);
-        self.send_part(&publish.part(later, known, properties), note, out)?;
+        // To be sent again it has its topic, for which there has to be room as well.
+        let again = if known && id.is_some() { message.topic.len() } else { 0 };
+        self.send_part(&publish.part(later, known, properties), again, note, out)?;
         Ok(id)
     }
 
@@ -197,10 +199,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     fn send_part(
         &mut self,
         part: &impl Encode,
+        again: usize,
         note: impl FnOnce(&mut Session<S>) -> Result<(), StoreError>,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<(), UsageError> {
-        let lengths = self.prepare(part, Scope::PUBLISH, self.headroom, out)?;
+        let lengths = self.prepare(part, Scope::PUBLISH, usize::from(self.headroom) + again, out)?;
         note(&mut self.session)?;
         self.write(part, Scope::PUBLISH, lengths, out);
         self.sent = true;
@@ -510,7 +513,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             session.store.record(&Record::Finish { id })?;
             session.store.record(&Record::Publish { id, qos: message.qos, message: Some(*message) })
         };
-        self.send_part(&publish.part(0, false, &self.carried(message)), note, out)
+        self.send_part(&publish.part(0, false, &self.carried(message)), 0, note, out)
     }
 
     /// The packet that is `by` came, and perhaps `explains` why. Gives whether the application is told.

@@ -33,7 +33,7 @@ impl<R: Role, S, A> Connection<R, S, A> {
         &self,
         packet: &impl Encode,
         scope: Scope,
-        headroom: u16,
+        headroom: usize,
         out: &mut (impl Sink + ?Sized),
     ) -> Result<Lengths, UsageError> {
         let lengths = packet.check(self.context(scope))?;
@@ -41,7 +41,7 @@ impl<R: Role, S, A> Connection<R, S, A> {
         if size > limit as usize {
             return Err(UsageError::TooLarge { size, limit });
         }
-        let needed = size - packet.later() + usize::from(headroom);
+        let needed = size - packet.later() + headroom;
         if !out.reserve(needed) {
             return Err(UsageError::NoRoom(needed));
         }

@@ -120,7 +120,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
             return Err(UsageError::AssignedClientIdentifier);
         }
         not_yours(properties)?;
-        let resumed = self.session.exists;
+        let resumed = self.session.exists && !self.role.clean_start;
         let (keep_alive, expiry) = self.agree_on_time(properties);
         let mut limits = self.announce();
         if let ([of_keep_alive, of_expiry, ..], true) = (&mut limits, self.version.is_5()) {
@@ -128,7 +128,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
             if keep_alive != self.keep_alive && properties.server_keep_alive().is_none() {
                 *of_keep_alive = Some((PropertyId::ServerKeepAlive, keep_alive.into()));
             }
-            if expiry != self.expiry && properties.session_expiry_interval().is_none() {
+            if expiry != self.asked_expiry && properties.session_expiry_interval().is_none() {
                 *of_expiry = Some((PropertyId::SessionExpiryInterval, expiry));
             }
         }
@@ -172,7 +172,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
             (0, maximum) => maximum,
             (asked, maximum) => asked.min(maximum),
         };
-        let expiry = self.expiry.min(self.role.maximum_session_expiry);
+        let expiry = self.asked_expiry.min(self.role.maximum_session_expiry);
         (
             properties.server_keep_alive().unwrap_or(keep_alive),
             properties.session_expiry_interval().unwrap_or(expiry),
@@ -334,7 +334,7 @@ impl<S: Store, A: Aliases> Server<S, A> {
         self.response_information = properties.request_response_information().unwrap_or(false);
         self.keep_alive = connect.keep_alive;
         self.role.clean_start = connect.clean_start;
-        self.expiry = asked_expiry(self.version, &connect);
+        self.asked_expiry = asked_expiry(self.version, &connect);
         self.role.nameless = connect.client_id.is_empty();
         self.role.will = connect.will.is_some();
         let delay = connect.will.and_then(|will| will.properties.will_delay_interval());
@@ -428,7 +428,7 @@ impl Side for ServerRole {
             }
             Packet::Disconnect(disconnect) => {
                 if let Some(expiry) = disconnect.properties.session_expiry_interval() {
-                    if connection.expiry == 0 && expiry != 0 {
+                    if connection.asked_expiry == 0 && expiry != 0 {
                         let field = Field::Property(PropertyId::SessionExpiryInterval);
                         return Err(connection.violation(ErrorKind::SessionExpiry, field, Scope::DISCONNECT));
                     }

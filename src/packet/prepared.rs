@@ -3,7 +3,7 @@
 use super::Message;
 use crate::error::{EncodeError, ErrorKind, Field};
 use crate::property::{Piece, Property, Section};
-use crate::spec::{PropertyId, Qos, Scope, Version};
+use crate::spec::{PropertyId, Qos, Scope, Sender, Version};
 use crate::wire::{
     Check, Context, Element, Sink, VARINT_MAX, Writer, check_str, check_topic, invalid, varint_len,
 };
@@ -85,6 +85,15 @@ impl Section for OnTerms<'_, '_> {
             return Ok(0);
         }
         let Self { prepared, terms, alias } = self;
+        // A server's alone [MQTT-3.3.4-6].
+        let has_id = || {
+            let ids = prepared.message.properties.ids();
+            ids.contains(PropertyId::SubscriptionIdentifier) || !terms.subscription_identifiers.is_empty()
+        };
+        if cx.sender == Some(Sender::Client) && has_id() {
+            let field = Field::Property(PropertyId::SubscriptionIdentifier);
+            return Err(invalid(cx, ErrorKind::Sender, field));
+        }
         let mut len = prepared.property_len;
         for &id in terms.subscription_identifiers {
             if !(1..=VARINT_MAX).contains(&(id as usize)) {

@@ -270,7 +270,8 @@ impl<S: Store> Session<S> {
         self.inbox.taken(self.store.tables().incoming()).for_each(|id| to(&Record::Take { id }));
     }
 
-    /// Does again what a record says. The store is not told of it. Only before a connection has the session.
+    /// Does again what a record says. The store is not told of it. Only before a connection has the session. Tokens of messages
+    /// that came before mean nothing any more: they can't be told from new ones.
     ///
     /// # Errors
     ///
@@ -354,10 +355,15 @@ impl<S: Store> Session<S> {
         self.exists = true;
     }
 
+    /// A connection is over: what the application has not acknowledged comes again, and takes no room until then.
+    pub(crate) fn forget_unacknowledged(&mut self) {
+        self.inbox.rewind(self.store.tables_mut().incoming_mut(), true);
+    }
+
     /// The session goes on in a new connection.
     pub(crate) fn go_on(&mut self) {
         self.outbox.rewind(self.store.tables_mut().outgoing_mut(), false);
-        self.inbox.rewind(self.store.tables_mut().incoming_mut(), true);
+        self.forget_unacknowledged();
     }
 
     /// The identifier for the next packet, in a table that grows if it can.

@@ -275,9 +275,15 @@ impl Outbox {
     #[cfg_attr(not(feature = "small"), inline)]
     #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn release<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId, sent: bool) {
+        let Some(slot) = slot_mut(slots, id.get()) else { return };
+        // If it was given up, and nobody has been told yet, it had arrived before.
+        let told = slot.marks & SENT;
         self.pass(slots, id);
         let Some(slot) = slot_mut(slots, id.get()) else { return };
         slot.flight = Some(Flight::Released);
+        if told == 0 {
+            slot.marks &= !DROPPED;
+        }
         if !sent {
             slot.marks &= !SENT;
         }

@@ -268,10 +268,10 @@ pub struct Arrays<K, const N: usize, const R: usize> {
     incoming: [IncomingSlot; R],
 }
 
-/// `N` messages out, of at most `LEN` bytes each as packets, and `R` in.
+/// `N` messages out, of at most `LEN` bytes each as packets, and `R` in, at least 1: no peer can be told of none.
 pub type Fixed<const N: usize, const LEN: usize, const R: usize> = Arrays<Inline<LEN>, N, R>;
 
-/// `N` messages out, which the caller keeps, and `R` in.
+/// `N` messages out, which the caller keeps, and `R` in, at least 1.
 pub type FixedCaller<const N: usize, const R: usize> = Arrays<Caller, N, R>;
 
 impl<K: Keep, const N: usize, const R: usize> Default for Arrays<K, N, R> {
@@ -319,7 +319,8 @@ pub struct Heap<K = Boxed> {
 
 #[cfg(feature = "alloc")]
 impl<K: Keep> Heap<K> {
-    /// Limits of the packets that wait for an answer and of the peer's messages, rounded up to a power of two.
+    /// Limits of the packets that wait for an answer and of the peer's messages, rounded up to a power of two; of the latter at
+    /// least 1, for no peer can be told of none.
     pub const fn new(max_outgoing: u16, max_incoming: u16) -> Self {
         Self {
             outgoing: alloc::vec::Vec::new(),
