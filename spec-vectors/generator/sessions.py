@@ -448,6 +448,36 @@ def clean_session_ends(t):
     t.either(lambda: t.event("dropped", id="m1"), lambda: t.nothing(), shows="3:3.1.2-6")
 
 
+@conversation("session/begin", "client", "5.0", "A clean start gives the session up, even if no CONNACK comes: the server may have begun another.")
+def clean_start_unanswered(t):
+    t.start(False)
+    t.get(1, 2, b"x")
+    t.out(t.pubrec(1))
+    t.lost()
+    t.connect(True)
+    t.lost()
+    t.connect(False)
+    t.input(t.connack_packet(True))
+    t.fault("5:3.2.2-4", shows="5:3.2.2-4 5:3.1.2-4")
+
+
+@conversation("session/begin", "client", "3.1.1", "Nothing comes again of a session that a clean start gave up, even if no CONNACK came.")
+def clean_start_unanswered(t):  # noqa: F811
+    t.start(False)
+    t.send("m1")
+    t.get(1, 2, b"x")
+    t.out(t.pubrec(1))
+    t.lost()
+    t.connect(True)
+    t.lost()
+    t.connect(False)
+    t.input(t.connack_packet(False))
+    t.event("connected", session_present=False)
+    t.event("dropped", id="m1", shows="3:3.1.2-6")
+    t.get(1, 2, b"y", shows="3:3.1.2-6")
+    t.out(t.pubrec(1))
+
+
 @conversation("session/begin", "server", BOTH, "With a clean start a server forgets the session it had stored.")
 def clean_start(t):  # noqa: F811
     t.serve(False)
