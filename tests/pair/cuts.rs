@@ -133,6 +133,21 @@ fn cut_twice_after_every_byte() {
     println!("{runs} runs");
 }
 
+/// The client comes back with another version: what was on its way goes on as far as that has a place for it.
+#[test]
+fn another_version_after_every_byte() {
+    let mut runs = 0;
+    let setups = short().into_iter().chain(mixed());
+    for setup in setups.filter(|setup| setup.version != Version::V3_1 && !setup.refuses) {
+        let other = if setup.version == Version::V5_0 { Version::V3_1_1 } else { Version::V5_0 };
+        let setup = Setup { later: Some(other), ..setup };
+        runs += everywhere(&setup, What::Cut);
+        runs += everywhere(&setup, What::Restart(SERVER));
+        runs += everywhere(&setup, What::Lose);
+    }
+    println!("{runs} runs");
+}
+
 /// The peer takes smaller packets in later connections, or fewer at a time.
 #[test]
 fn narrower_after_every_byte() {

@@ -50,7 +50,8 @@ impl World<'_> {
             What::Restart(who) => self.sides[who].restart(),
             What::Lose => {
                 self.lost = true;
-                forget(&mut self.sides[CLIENT], self.setup.version != Version::V5_0);
+                let client = &mut self.sides[CLIENT];
+                forget(client, self.setup.version(client.connections) != Version::V5_0);
             }
             What::Clean => {
                 self.sides[CLIENT].clean = true;

@@ -83,7 +83,8 @@ impl Side<'_> {
         let number = self.app.sent.len() as u32;
         let payload = self.setup.payload(number, step.is_streamed());
         let topic = topic(number, self.setup.topics);
-        let message = Message { qos: step.qos(), topic, payload: &payload, ..Message::default() };
+        let properties = self.setup.properties(self.watch.version);
+        let message = Message { qos: step.qos(), topic, properties, payload: &payload, ..Message::default() };
         // The number is in front.
         let (here, later) = payload.split_at(4);
         let head = Message { payload: here, ..message };
@@ -146,8 +147,10 @@ impl Side<'_> {
         let fits = payload.len() + 64 <= self.sink.size;
         let streamed = sent.streamed && !(number % 7 == 0 && fits);
         let (here, later) = payload.split_at(if streamed { 4 } else { payload.len() });
-        let message =
-            Message { qos, topic: topic(number, self.setup.topics), payload: here, ..Message::default() };
+        // Whatever the version: what it has no place for is left out.
+        let properties = self.setup.properties(Version::V5_0);
+        let topic = topic(number, self.setup.topics);
+        let message = Message { qos, topic, properties, payload: here, ..Message::default() };
         let abandon = self.setup.abandons && number % 5 == 3;
         let result = self.call(|machine, out| {
             either!(machine, m => match (abandon, streamed) {
@@ -209,7 +212,7 @@ impl Side<'_> {
     }
 
     fn ack(&mut self, token: AckToken, number: Option<u32>) -> Result<Result<(), AckError>, Died> {
-        let v5 = self.setup.version == Version::V5_0;
+        let v5 = self.watch.version == Version::V5_0;
         let refused = v5 && number.is_some_and(|number| is_refused(self.setup, number));
         let reason = if refused { ReasonCode::QUOTA_EXCEEDED } else { ReasonCode::SUCCESS };
         self.store_mut().taking = number;

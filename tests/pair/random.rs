@@ -92,6 +92,7 @@ fn setup(seed: u64) -> Setup {
     let faults = (0..some(rng, 30)).map(|_| fault(rng, version)).collect();
     Setup {
         version,
+        later: None,
         scripts,
         acks,
         refuses: v5 && rng.once_in(2),

@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use sans_mqtt::{Config, HeapTopics, Qos, Version};
+use sans_mqtt::{Config, HeapTopics, Properties, Property, Qos, Version};
 
 pub(crate) const CLIENT: usize = 0;
 pub(crate) const SERVER: usize = 1;
@@ -99,6 +99,8 @@ static LOGGED: LazyLock<bool> = LazyLock::new(|| std::env::var_os("PAIR_LOG").is
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
     pub(crate) version: Version,
+    /// The version of the connections behind the first, if it is another. In 5.0 messages have properties then.
+    pub(crate) later: Option<Version>,
     /// Of the client and of the server, as all pairs here.
     pub(crate) scripts: [Vec<Do>; 2],
     pub(crate) acks: [Acks; 2],
@@ -138,6 +140,7 @@ impl Default for Setup {
         let shape = Shape { outgoing: 16, incoming: 16, grows: true };
         Self {
             version: Version::V5_0,
+            later: None,
             scripts: [Vec::new(), Vec::new()],
             acks: [Acks::Automatic; 2],
             refuses: false,
@@ -162,6 +165,17 @@ impl Default for Setup {
 }
 
 impl Setup {
+    /// The version of the `n`th connection.
+    pub(crate) fn version(&self, n: usize) -> Version {
+        self.later.filter(|_| n > 0).unwrap_or(self.version)
+    }
+
+    /// The properties of messages in a connection of this version.
+    pub(crate) fn properties(&self, version: Version) -> Properties<'static> {
+        const TYPE: Properties<'_> = Properties::from_slice(&[Property::ContentType("text/plain")]);
+        if self.later.is_some() && version == Version::V5_0 { TYPE } else { Properties::EMPTY }
+    }
+
     /// The configuration of a side in its `n`th connection.
     pub(crate) fn config(&self, who: usize, n: usize) -> Config {
         Config {

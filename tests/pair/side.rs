@@ -39,7 +39,7 @@ pub(crate) struct Side<'s> {
     pub(crate) app: App,
     pub(crate) watch: Watch,
     pub(crate) rng: Rng,
-    connections: usize,
+    pub(crate) connections: usize,
     pub(crate) clean: bool,
     /// Before 5.0, that the session ends with this connection.
     ends: bool,
@@ -73,7 +73,7 @@ impl<'s> Side<'s> {
             who,
             setup,
             machine: None,
-            watch: Watch::new(sender, setup, &log.bytes),
+            watch: Watch::new(sender, setup, setup.version, &log.bytes),
             session: Some(Session::new(log)),
             sink: Bounded { size: setup.sinks[who], ..Bounded::default() },
             input: Vec::new(),
@@ -142,7 +142,8 @@ impl<'s> Side<'s> {
     pub(crate) fn connect(&mut self, now: Instant) {
         let config = self.setup.config(self.who, self.connections);
         let sender = if self.who == CLIENT { Sender::Client } else { Sender::Server };
-        self.watch = Watch::new(sender, self.setup, &self.log().bytes);
+        let version = self.setup.version(self.connections);
+        self.watch = Watch::new(sender, self.setup, version, &self.log().bytes);
         self.connections += 1;
         (self.wait, self.due) = (Wait::Decide, true);
         if self.who == SERVER {
@@ -152,14 +153,14 @@ impl<'s> Side<'s> {
                 Some(Machine::Server(Recorder::server_with_aliases(now, &config, empty, tables, tape)));
         } else {
             let (session, tables) = (self.session.take().expect("a session"), self.setup.tables());
-            let v5 = self.setup.version == Version::V5_0;
+            let v5 = version == Version::V5_0;
             let clean_start = self.clean || (v5 && !session.exists());
             let expiry = [Property::SessionExpiryInterval(u32::MAX)];
             let properties = if v5 { Properties::from(&expiry) } else { Properties::EMPTY };
             let connect =
                 Connect { clean_start, properties, client_id: "c", keep_alive: 1000, ..Connect::default() };
             self.ends = clean_start && !v5;
-            let (version, tape) = (self.setup.version, self.tape.clone());
+            let tape = self.tape.clone();
             let client = Recorder::client_with_aliases(version, &config, session, tables, tape);
             self.machine = Some(Machine::Client(client));
             let connected = self.call(|machine, out| match machine {

@@ -22,7 +22,7 @@ enum Phase {
 /// One side of one connection, as its wire shows it.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    version: Version,
+    pub(crate) version: Version,
     sender: Sender,
     phase: Phase,
     /// The messages of this side's that are not done; of the session.
@@ -60,9 +60,9 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    pub(crate) fn new(sender: Sender, setup: &Setup, log: &[u8]) -> Self {
+    pub(crate) fn new(sender: Sender, setup: &Setup, version: Version, log: &[u8]) -> Self {
         Self {
-            version: setup.version,
+            version,
             sender,
             phase: Phase::Before,
             ledger: Ledger::of(log),

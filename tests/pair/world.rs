@@ -255,7 +255,7 @@ impl World<'_> {
             self.totals.aliased += self.sides[who].aliased + self.sides[who].watch.aliased;
             self.totals.pieces += self.sides[who].pieces + self.sides[who].watch.pieces;
         }
-        if self.setup.version == Version::V5_0 && self.setup.store_fails == 0 {
+        if self.sides[CLIENT].watch.version == Version::V5_0 && self.setup.store_fails == 0 {
             self.sides.iter_mut().for_each(probe_quota);
         }
         self.sides.iter_mut().for_each(Side::replay);
