@@ -214,7 +214,6 @@ impl Sink for BytesMut {
         true
     }
 
-    #[inline(always)]
     fn put(&mut self, bytes: &[u8]) {
         self.extend_from_slice(bytes);
     }
@@ -239,7 +238,6 @@ impl<B: BufMut> Sink for BufSink<B> {
         n <= self.0.remaining_mut()
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn put(&mut self, bytes: &[u8]) {
         // `put_slice` would panic where there is no room; there is, once `reserve` has said so.
         if bytes.len() <= self.0.remaining_mut() {

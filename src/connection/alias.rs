@@ -49,7 +49,6 @@ pub struct TopicSlot {
 }
 
 impl Linked for TopicSlot {
-    #[inline(always)]
     fn links(&mut self) -> &mut Links {
         &mut self.links
     }
@@ -60,7 +59,6 @@ impl Linked for TopicSlot {
 pub struct NoTopics;
 
 impl TopicTable for NoTopics {
-    #[inline(always)]
     fn capacity(&self) -> u16 {
         0
     }
@@ -219,15 +217,12 @@ pub(super) trait Tables {
 impl<I: TopicTable, O: TopicTable> Tables for (I, O) {
     type Incoming = I;
     type Outgoing = O;
-    #[inline(always)]
     fn incoming(&self) -> &I {
         &self.0
     }
-    #[inline(always)]
     fn incoming_mut(&mut self) -> &mut I {
         &mut self.0
     }
-    #[inline(always)]
     fn outgoing_mut(&mut self) -> &mut O {
         &mut self.1
     }

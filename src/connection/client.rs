@@ -267,7 +267,6 @@ impl<S: Store, A: Aliases> Client<S, A> {
 impl Side for ClientRole {
     const SENDER: Sender = Sender::Client;
 
-    #[inline(always)]
     fn decode<'i, S: Store, A: Aliases>(
         connection: &mut Client<S, A>,
         frame: Frame<'i>,

@@ -8,7 +8,6 @@ use crate::wire::Sink;
 
 impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// The peer is there.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn progress(&mut self) {
         match R::SENDER {
             Sender::Server => self.active = self.now,
@@ -35,7 +34,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Makes `now` the present, and the time before it that at which what was sent since was sent.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn tell(&mut self, now: Instant) {
         // What was sent since may have gone at once.
         if matches!(R::SENDER, Sender::Client) && core::mem::take(&mut self.sent) {

@@ -265,7 +265,6 @@ pub enum Event<'i> {
 
 impl Event<'_> {
     /// A message is done, and nothing more is said of it.
-    #[inline(always)]
     pub(super) fn acked(id: PacketId) -> Self {
         Self::Acked { id, reason: ReasonCode::SUCCESS, properties: Properties::EMPTY }
     }

@@ -137,7 +137,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Sends the acknowledgements that are owed, as far as there is room.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn send_owed(&mut self, out: &mut (impl Sink + ?Sized)) {
         if self.payload_left() != 0 {
             return;

@@ -357,7 +357,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether there is nothing to do but to take a packet.
-    #[inline(always)]
     fn is_idle(&self) -> bool {
         let dropped = self.dropped.map_or(0, PacketId::get);
         let owed = self.session.outbox.first_owed() | self.session.inbox.first_queued();
@@ -400,7 +399,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// An acknowledgement that says only "success", as nearly every one does, at the front of the input: its type and
     /// identifier, and what is behind it. It need not be made a packet. Where code has to be small, it goes the way of the others.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn plain_ack<'i>(&self, input: &'i [u8]) -> Option<(Scope, PacketId, &'i [u8])> {
         if cfg!(feature = "small") {
             return None;
@@ -500,7 +498,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// The first byte of a packet says whether it has a place now.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_permitted(&mut self, first: u8) -> Flow<()> {
         let sender = R::SENDER.other();
         // Most packets are messages, and what belongs to them.
@@ -580,7 +577,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether a packet can be sent at all.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_open(&self) -> Result<(), UsageError> {
         if !self.is_open() {
             return Err(UsageError::NotConnected);
@@ -589,7 +585,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Nothing can be sent within a PUBLISH.
-    #[inline(always)]
     fn check_payload(&self) -> Result<(), UsageError> {
         if self.payload_left() != 0 { Err(UsageError::PayloadPending(self.payload_left())) } else { Ok(()) }
     }

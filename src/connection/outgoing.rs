@@ -124,7 +124,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Sends a message to `topic` with its alias, or without if that would take more room than there is.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn send_as(
         &mut self,
         topic: &str,
@@ -180,7 +179,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// The identifier of the next message, and what it will wait for; none at QoS 0.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn next_id(&mut self, qos: Qos) -> Result<Option<(PacketId, Flight)>, UsageError> {
         let flight = match qos {
             Qos::AtMostOnce => return Ok(None),
@@ -221,7 +219,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         }
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn told(&mut self, alias: Option<Assignment>) {
         if let Some(Assignment { alias, known: false }) = alias {
             Assigned::told(self.aliases.outgoing_mut(), alias);
@@ -270,14 +267,12 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether the peer takes one more message `[MQTT-3.3.4-9]`.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_window(&self) -> Result<(), UsageError> {
         let limit = self.peer().receive_maximum;
         if self.session.outbox.charged() < limit { Ok(()) } else { Err(UsageError::WindowFull(limit)) }
     }
 
     /// Whether the peer supports such a message.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_message(&self, message: &Message<'_>) -> Result<(), UsageError> {
         if matches!(R::SENDER, Sender::Client) {
             if message.qos > self.service().maximum_qos {
@@ -294,7 +289,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether something of an earlier connection has to be sent before a new message.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn is_resuming(&self) -> bool {
         let left = self.session.outbox.first_owed() | self.dropped.map_or(0, PacketId::get);
         left != 0 && self.has_more_to_send()
@@ -345,7 +339,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Sends what an earlier connection left, in order and as far as there is room and the peer allows. Gives the first
     /// message that is lost instead.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn resend_next(&mut self, out: &mut (impl Sink + ?Sized)) -> Option<PacketId> {
         let outbox = &self.session.outbox;
         if outbox.first_owed() == 0 || self.payload_left() != 0 {
@@ -578,7 +571,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// How far a packet is, of which the application does not know yet that it is dropped.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(super) fn untold(&self, id: PacketId) -> Option<Flight> {
         let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id)?;
         let flight = slot.flight()?;
@@ -586,7 +578,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         if told { None } else { Some(flight) }
     }
 
-    #[inline(always)]
     pub(super) fn record(&mut self, record: &Record<'_>) -> Flow<()> {
         self.session.store.record(record).map_err(|_| Stop::Store)
     }

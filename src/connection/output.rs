@@ -9,19 +9,16 @@ use crate::wire::{Context, Encode, Lengths, Sink, Unseen, Writer};
 
 impl<R: Role, S, A> Connection<R, S, A> {
     /// What the peer takes.
-    #[inline(always)]
     pub(super) const fn peer(&self) -> &Room {
         if Version::HAS_5 { &self.peer } else { &Room::UNSAID }
     }
 
     /// What a client may ask of its server.
-    #[inline(always)]
     pub(super) const fn service(&self) -> &Service {
         if Version::HAS_5 { &self.service } else { &Service::UNSAID }
     }
 
     /// What a packet of this side is checked and written in.
-    #[inline(always)]
     pub(super) fn context(&self, scope: Scope) -> Context {
         Context { version: self.version, sender: Some(R::SENDER), scope }
     }
@@ -89,7 +86,6 @@ impl<R: Role, S, A> Connection<R, S, A> {
     }
 
     /// Writes a packet that is owed.
-    #[inline(always)]
     pub(super) fn put(&mut self, packet: &[u8], out: &mut (impl Sink + ?Sized)) {
         out.put(packet);
         self.sent = true;

@@ -32,7 +32,6 @@ const ANSWERS: u16 = set(&[PacketType::Suback, PacketType::Unsuback, PacketType:
 ///
 /// What a client sends behind its CONNECT waits until that is answered, and so belongs to a later phase. Only if it has named an
 /// authentication method it may be nothing but AUTH, when it is its turn, and DISCONNECT `[MQTT-3.1.2-30]`.
-#[cfg_attr(not(feature = "small"), inline(always))]
 pub(super) const fn permitted(sender: Sender, version: Version, phase: Phase) -> u16 {
     let new = version.is_5();
     match (phase, sender) {
@@ -50,7 +49,6 @@ pub(super) const fn permitted(sender: Sender, version: Version, phase: Phase) ->
 }
 
 /// Whether `packet` is in a set.
-#[inline(always)]
 pub(super) const fn is_in(set: u16, packet: PacketType) -> bool {
     set >> packet as u16 & 1 != 0
 }

@@ -383,7 +383,6 @@ impl<S: Store, A: Aliases> Server<S, A> {
 impl Side for ServerRole {
     const SENDER: Sender = Sender::Server;
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn decode<'i, S: Store, A: Aliases>(
         connection: &mut Server<S, A>,
         frame: Frame<'i>,

@@ -143,13 +143,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     }
 
     /// Whether the front of the input is a piece of a message.
-    #[inline(always)]
     pub(super) const fn is_in_payload(&self) -> bool {
         STREAM && matches!(self.front, Front::Payload(_))
     }
 
     /// How many bytes of a payload have to be written before anything else can be sent.
-    #[inline(always)]
     pub const fn payload_left(&self) -> u32 {
         if STREAM { self.payload_left } else { 0 }
     }

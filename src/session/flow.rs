@@ -61,7 +61,6 @@ pub(crate) enum Answered {
 }
 
 /// `flight`: what is known of the identifier, if anything.
-#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) const fn answered(flight: Option<Flight>, by: Answer) -> Answered {
     match (by, flight) {
         (Answer::Puback, Some(Flight::AtLeastOnce))
@@ -124,7 +123,6 @@ pub(crate) enum Arrived {
 }
 
 /// `arrival`: what is known of the identifier, if anything.
-#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) const fn arrived(arrival: Option<Arrival>, packet: Arriving, version: Version) -> Arrived {
     use Arrival::{Completed, Held1, Held2, Owed1, Owed2, Received, Refused2};
     match (packet, arrival) {

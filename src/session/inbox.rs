@@ -23,7 +23,6 @@ pub struct IncomingSlot {
 }
 
 impl Linked for IncomingSlot {
-    #[inline(always)]
     fn links(&mut self) -> &mut Links {
         &mut self.links
     }
@@ -69,7 +68,6 @@ impl Inbox {
     }
 
     /// The number of those that came in this connection and count against our Receive Maximum.
-    #[inline(always)]
     pub(crate) fn charged(&self) -> u16 {
         self.charged
     }
@@ -149,7 +147,6 @@ impl Inbox {
     }
 
     /// Whether there is room for one more.
-    #[inline(always)]
     pub(crate) fn has_room(&self) -> bool {
         self.free.first != 0
     }
@@ -247,7 +244,6 @@ impl Inbox {
     }
 
     /// Not 0 if anything has to be acknowledged, now or later.
-    #[inline(always)]
     pub(crate) fn first_queued(&self) -> Handle {
         let [ones, twos, completed] = self.queues;
         ones.first | twos.first | completed.first
@@ -339,7 +335,6 @@ impl Inbox {
 }
 
 /// Every slot of a table.
-#[inline(always)]
 fn handles(slots: &[IncomingSlot]) -> impl Iterator<Item = Handle> + use<> {
     // The code of a range with its end is longer.
     (0..u16::try_from(slots.len()).unwrap_or(u16::MAX)).map(|before| before + 1)

@@ -16,19 +16,16 @@ pub(crate) trait Linked {
 }
 
 /// Where `handle` is in a table of `len` slots.
-#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) fn index(handle: Handle, len: usize) -> usize {
     usize::from(handle).checked_rem(len).unwrap_or_default()
 }
 
 /// The slot of a handle.
-#[cfg_attr(not(feature = "small"), inline(always))]
 #[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn slot<T>(slots: &[T], handle: Handle) -> Option<&T> {
     slots.get(index(handle, slots.len()))
 }
 
-#[cfg_attr(not(feature = "small"), inline(always))]
 #[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn slot_mut<T>(slots: &mut [T], handle: Handle) -> Option<&mut T> {
     slots.get_mut(index(handle, slots.len()))
@@ -43,7 +40,6 @@ pub(crate) struct List {
 
 impl List {
     /// The links of a slot that is about to be the last.
-    #[inline(always)]
     pub(crate) fn end(&self) -> Links {
         Links { next: 0, prev: self.last }
     }
@@ -58,7 +54,6 @@ impl List {
     }
 
     /// Appends a slot whose links are those of the [`end`](Self::end).
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn append<T: Linked>(&mut self, slots: &mut [T], handle: Handle) {
         match slot_mut(slots, self.last) {
             Some(slot) if self.last != 0 => slot.links().next = handle,

@@ -333,7 +333,6 @@ impl<S: Store> Session<S> {
     }
 
     /// Does something to what is kept of a message.
-    #[inline(always)]
     pub(crate) fn keep(
         &mut self,
         id: PacketId,

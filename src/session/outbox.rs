@@ -30,14 +30,12 @@ const CHARGED: u8 = 2;
 const SENT: u8 = 4;
 
 impl<K> Linked for OutgoingSlot<K> {
-    #[inline(always)]
     fn links(&mut self) -> &mut Links {
         &mut self.links
     }
 }
 
 impl<K> OutgoingSlot<K> {
-    #[inline(always)]
     pub(crate) fn flight(&self) -> Option<Flight> {
         self.flight
     }
@@ -54,7 +52,6 @@ impl<K> OutgoingSlot<K> {
         self.marks & LOST != 0
     }
 
-    #[inline(always)]
     pub(crate) fn is_dropped(&self) -> bool {
         self.marks & DROPPED != 0
     }
@@ -98,43 +95,36 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// The list of a packet.
-    #[inline(always)]
     fn list(&mut self, flight: Flight) -> &mut List {
         if flight == Flight::Released { &mut self.released } else { &mut self.sent }
     }
 
     /// The number of packets that wait.
-    #[inline(always)]
     pub(crate) fn len(&self) -> u16 {
         self.len
     }
 
     /// The number of those that the peer counts against its Receive Maximum.
-    #[inline(always)]
     pub(crate) fn charged(&self) -> u16 {
         self.charged
     }
 
     /// Whether messages have to be sent again before any new one.
-    #[inline(always)]
     pub(crate) fn is_resuming(&self) -> bool {
         self.resuming > 0
     }
 
     /// The first packet that has to be sent again, or is lost.
-    #[inline(always)]
     pub(crate) fn unsent(&self) -> Option<PacketId> {
         PacketId::new(self.unsent)
     }
 
     /// The first PUBREL to send.
-    #[inline(always)]
     pub(crate) fn unreleased(&self) -> Option<PacketId> {
         PacketId::new(self.unreleased)
     }
 
     /// Not 0 if anything has to be sent.
-    #[inline(always)]
     pub(crate) fn first_owed(&self) -> Handle {
         self.unsent | self.unreleased
     }
@@ -183,13 +173,11 @@ impl Outbox {
     }
 
     /// The identifier that the next packet will have; `None` if every slot is in use.
-    #[inline(always)]
     pub(crate) fn vacant(&self) -> Option<PacketId> {
         PacketId::new(self.free.first)
     }
 
     /// The slot of a packet that waits.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn get<'s, K>(
         &self,
         slots: &'s [OutgoingSlot<K>],
@@ -199,7 +187,6 @@ impl Outbox {
     }
 
     /// What is kept in the slot of an identifier, used or vacant.
-    #[inline(always)]
     pub(crate) fn keep<'s, K>(&self, slots: &'s mut [OutgoingSlot<K>], id: PacketId) -> Option<&'s mut K> {
         slot_mut(slots, id.get()).map(|slot| &mut slot.keep)
     }
@@ -232,7 +219,6 @@ impl Outbox {
     }
 
     /// What a packet waits for.
-    #[inline(always)]
     pub(crate) fn flight<K>(&self, slots: &[OutgoingSlot<K>], id: PacketId) -> Option<Flight> {
         self.get(slots, id).and_then(OutgoingSlot::flight)
     }

@@ -245,17 +245,14 @@ impl<T: Tables> Store for T {
     type Keep = T::Keep;
     type Tables = Self;
 
-    #[inline(always)]
     fn tables(&self) -> &Self {
         self
     }
 
-    #[inline(always)]
     fn tables_mut(&mut self) -> &mut Self {
         self
     }
 
-    #[inline(always)]
     fn record(&mut self, _: &Record<'_>) -> Result<(), StoreError> {
         Ok(())
     }
@@ -286,22 +283,18 @@ impl<K: Keep, const N: usize, const R: usize> Default for Arrays<K, N, R> {
 impl<K: Keep, const N: usize, const R: usize> Tables for Arrays<K, N, R> {
     type Keep = K;
 
-    #[inline(always)]
     fn outgoing(&self) -> &[OutgoingSlot<K>] {
         &self.outgoing
     }
 
-    #[inline(always)]
     fn outgoing_mut(&mut self) -> &mut [OutgoingSlot<K>] {
         &mut self.outgoing
     }
 
-    #[inline(always)]
     fn incoming(&self) -> &[IncomingSlot] {
         &self.incoming
     }
 
-    #[inline(always)]
     fn incoming_mut(&mut self) -> &mut [IncomingSlot] {
         &mut self.incoming
     }
