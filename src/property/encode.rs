@@ -50,7 +50,6 @@ impl<'a> Joined<'a> {
     }
 
     /// Whether there is nothing but the caller's: before 5.0 there is nothing at all.
-    #[inline(always)]
     fn is_callers(&self, cx: Context) -> bool {
         !cx.version.is_5() || self.before.is_empty() && self.behind.is_empty()
     }
@@ -157,7 +156,6 @@ impl Section for Properties<'_> {
 }
 
 /// The number of bytes that a section takes, its length included.
-#[cfg_attr(not(feature = "small"), inline(always))]
 #[cfg_attr(feature = "small", inline(never))]
 pub(crate) fn section_len(cx: Context, property_len: usize) -> usize {
     if cx.version.is_5() { varint_len(property_len) + property_len } else { 0 }
@@ -198,7 +196,7 @@ impl<'a> Piece<'a> {
     }
 
     /// Cuts the first one off a received section.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     fn split(section: &'a [u8]) -> Option<(Self, &'a [u8])> {
         let mut value = section;
         let (id, kind) = Self::row(&mut value)?;
@@ -216,7 +214,6 @@ impl<'a> Piece<'a> {
     }
 
     /// Takes an identifier off the front.
-    #[inline(always)]
     pub(super) fn row(bytes: &mut &[u8]) -> Option<(PropertyId, Kind)> {
         let (&number, behind) = bytes.split_first()?;
         *bytes = behind;
@@ -242,7 +239,6 @@ impl<'a> Piece<'a> {
         core::iter::from_fn(move || Self::next(&mut list))
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn id(&self) -> PropertyId {
         match self {
             #[cfg(not(feature = "small"))]
@@ -253,7 +249,6 @@ impl<'a> Piece<'a> {
 
     /// Checks a list for the packet `cx`; gives the number of bytes it takes. The value of a received property is right
     /// wherever it may stand.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn check_all(list: impl Iterator<Item = Self>, cx: Context) -> Check {
         let mut came = Came::nothing(cx);
         let len = sum(cx, list, |piece| {

@@ -175,19 +175,18 @@ impl<'a> Element<'a> for Property<'a> {
         Self::again(bytes)
     }
 
-    #[inline(always)]
+    #[inline]
     fn is_shown(&self, hidden: Unseen) -> bool {
         !hidden.meets(self.id().group())
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check(&self, cx: Context) -> Check {
         let (kind, raw) = self.raw();
         Ok(1 + raw.check(kind, cx, Field::Property(self.id()))?)
     }
 
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
+    #[inline]
     fn plain_len(list: &[Self], cx: Context) -> Option<usize> {
         // Where there is no property, one may be missing.
         if cx.scope == Scope::AUTH {

@@ -93,7 +93,7 @@ macro_rules! values {
                 }
             }
 
-            #[cfg_attr(not(feature = "small"), inline(always))]
+            #[inline]
             fn from_raw(id: PropertyId, raw: Raw<'a>) -> Option<Self> {
                 match id {
                     $(PropertyId::$variant => Typed::of(raw).map(Self::$variant),)+
@@ -139,7 +139,6 @@ properties!(values);
 
 impl PropertyId {
     /// What it is hidden with, if it ever is.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) const fn group(self) -> Unseen {
         match self {
             Self::TopicAlias | Self::SubscriptionIdentifier => Unseen::OF_CONNECTION,

@@ -29,12 +29,10 @@ pub(super) trait Typed<'a>: Sized {
 macro_rules! typed {
     ($($value:ty, $self:ident => $raw:expr, $variant:ident($inner:ident) => $of:expr;)+) => {
         $(impl<'a> Typed<'a> for $value {
-            #[inline(always)]
             fn raw($self) -> Raw<'a> {
                 $raw
             }
 
-            #[inline(always)]
             fn of(raw: Raw<'a>) -> Option<Self> {
                 if let Raw::$variant($inner) = raw { $of } else { None }
             }
@@ -52,7 +50,7 @@ typed! {
 }
 
 /// Reads an identifier.
-#[cfg_attr(not(feature = "small"), inline(always))]
+#[inline]
 pub(super) fn row<M: Mode>(section: &mut Reader<'_, '_, M>) -> Decoded<(PropertyId, Kind)> {
     let start = section.offset();
     let number = section.varint(Field::PropertyId)?;
@@ -78,7 +76,6 @@ impl Kind {
     }
 
     /// Whether a number is in range.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn allows(self, number: u32) -> bool {
         match self {
             Self::Flag | Self::MaximumQos => number <= 1,
@@ -89,13 +86,11 @@ impl Kind {
     }
 
     /// Whether a number has a form in bytes, be it right or wrong.
-    #[inline(always)]
     fn fits(self, number: u32) -> bool {
         self != Self::PositiveVarint || number as usize <= VARINT_MAX
     }
 
     /// The number of bytes that a number takes.
-    #[inline(always)]
     fn len(self, number: u32) -> usize {
         match self {
             Self::Short | Self::PositiveShort => 2,
@@ -107,7 +102,7 @@ impl Kind {
 
     /// What is behind a value at the front of bytes that were validated.
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
+    #[inline]
     pub(super) fn skip(self, bytes: &[u8]) -> Option<&[u8]> {
         match self {
             Self::Flag | Self::MaximumQos => bytes.get(1..),

@@ -20,7 +20,6 @@ impl PropertySet {
     }
 
     /// Whether `id` is in the set.
-    #[inline(always)]
     pub const fn contains(self, id: PropertyId) -> bool {
         self.0 >> id as u8 & 1 != 0
     }
@@ -35,7 +34,6 @@ impl PropertySet {
         PropertyId::ALL.iter().copied().filter(move |id| self.contains(*id))
     }
 
-    #[inline(always)]
     pub(crate) fn insert(&mut self, id: PropertyId) {
         self.0 |= 1 << id as u8;
     }
@@ -63,7 +61,6 @@ pub(super) struct Came {
 }
 
 impl Came {
-    #[inline(always)]
     pub(super) fn nothing(cx: Context) -> Self {
         #[cfg(feature = "small")]
         let _ = cx;
@@ -86,7 +83,6 @@ impl Came {
 
     /// Whether nobody needs to look closer.
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
     fn may_come(&self, id: PropertyId) -> bool {
         PropertySet(self.usual.once.0 & !self.set.0 | self.usual.often.0).contains(id)
     }
@@ -134,7 +130,6 @@ struct Usual {
 impl Usual {
     const NOTHING: Self = Self { once: PropertySet::EMPTY, often: PropertySet::EMPTY };
 
-    #[inline(always)]
     fn of(cx: Context) -> Self {
         USUAL.get(cx.scope.index()).copied().unwrap_or(Self::NOTHING)
     }
@@ -149,7 +144,6 @@ pub(super) struct Open {
 
 #[cfg(not(feature = "small"))]
 impl Open {
-    #[inline(always)]
     pub(super) fn of(cx: Context) -> Self {
         const DATA: PropertySet = PropertySet::of(PropertyId::AuthenticationData);
         let Usual { once, often } = Usual::of(cx);
@@ -157,7 +151,6 @@ impl Open {
     }
 
     /// Takes one, if it may come.
-    #[inline(always)]
     pub(super) fn take(&mut self, id: PropertyId) -> bool {
         let may_come = self.set.contains(id);
         self.set.0 &= !PropertySet::of(id).0 | self.often.0;

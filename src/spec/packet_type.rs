@@ -16,7 +16,6 @@ macro_rules! packet_types {
             pub const ALL: [Self; 15] = [$(Self::$variant,)+];
 
             /// The packet type of a number from 1 to 15.
-            #[cfg_attr(not(feature = "small"), inline(always))]
             pub const fn from_number(number: u8) -> Option<Self> {
                 match number { $($number => Some(Self::$variant),)+ _ => None }
             }
@@ -81,7 +80,6 @@ const FLAGGED: u16 = scopes!(PUBREL SUBSCRIBE UNSUBSCRIBE);
 
 impl PacketType {
     /// The reserved flags in the low half of the first byte (those of PUBLISH vary).
-    #[inline(always)]
     pub(crate) const fn flags(self) -> u8 {
         // 0010 for PUBREL, SUBSCRIBE and UNSUBSCRIBE, 0000 for the rest.
         (FLAGGED >> self as u16 & 1) as u8 * 0b0010
@@ -118,19 +116,16 @@ impl Scope {
     /// In no packet but a log, where lists are not validated.
     pub(crate) const LOG: Self = Self(16);
 
-    #[inline(always)]
     pub(crate) const fn of(packet_type: PacketType) -> Self {
         Self(packet_type as u8)
     }
 
     /// A set of scopes is a `u16` with one bit each.
-    #[inline(always)]
     pub(crate) const fn bit(self) -> u16 {
         1 << self.index()
     }
 
     /// The number of its bit.
-    #[inline(always)]
     pub(crate) const fn index(self) -> usize {
         (self.0 & 15) as usize
     }

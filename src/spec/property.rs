@@ -185,7 +185,6 @@ impl PropertyId {
     }
 
     /// Where it may stand: a set of scopes.
-    #[inline(always)]
     pub(crate) const fn scopes(self) -> u16 {
         match self.row() {
             Some(row) => row.scopes,
@@ -194,7 +193,7 @@ impl PropertyId {
     }
 
     /// The type of its value.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     pub(crate) const fn kind(self) -> Kind {
         match self.row() {
             Some(row) => row.kind,
@@ -202,7 +201,6 @@ impl PropertyId {
         }
     }
 
-    #[inline(always)]
     const fn row(self) -> Option<&'static Row> {
         match TABLE.split_at_checked(self as usize) {
             Some((_, [Some(row), ..])) => Some(row),

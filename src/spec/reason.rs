@@ -152,13 +152,11 @@ const RETURN_CODES: [ReasonCode; 6] = [
 
 impl ReasonCode {
     /// The reason code of a number.
-    #[inline(always)]
     pub const fn new(number: u8) -> Self {
         Self(number)
     }
 
     /// The number.
-    #[inline(always)]
     pub const fn get(self) -> u8 {
         self.0
     }
@@ -174,7 +172,6 @@ impl ReasonCode {
     }
 
     /// Whether the code reports a failure: 0x80 and above.
-    #[inline(always)]
     pub const fn is_error(self) -> bool {
         self.0 >= 0x80
     }
@@ -209,7 +206,6 @@ impl ReasonCode {
 
     /// The packets that may carry it, whoever sends them.
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
     pub(crate) fn usual(self) -> u16 {
         USUAL.get(usize::from(self.0)).copied().unwrap_or(0)
     }

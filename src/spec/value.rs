@@ -21,7 +21,6 @@ impl PacketId {
     pub const MAX: Self = Self(NonZeroU16::MAX);
 
     /// The identifier `id`, unless it is 0.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn new(id: u16) -> Option<Self> {
         match NonZeroU16::new(id) {
             Some(id) => Some(Self(id)),
@@ -35,7 +34,6 @@ impl PacketId {
         self.0.get()
     }
 
-    #[inline(always)]
     pub(crate) const fn to_bytes(self) -> [u8; 2] {
         self.get().to_be_bytes()
     }
@@ -102,7 +100,6 @@ pub enum Qos {
 
 impl Qos {
     /// The QoS of a number from 0 to 2.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn from_number(number: u8) -> Option<Self> {
         Some(match number {
             0 => Self::AtMostOnce,
@@ -113,7 +110,6 @@ impl Qos {
     }
 
     /// The number, 0 to 2.
-    #[inline(always)]
     pub const fn number(self) -> u8 {
         self as u8
     }
@@ -156,7 +152,6 @@ impl Delivery {
     }
 
     /// The QoS.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn qos(self) -> Qos {
         match self {
             Self::AtMostOnce => Qos::AtMostOnce,
@@ -166,7 +161,6 @@ impl Delivery {
     }
 
     /// The packet identifier, above QoS 0.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn packet_id(self) -> Option<PacketId> {
         match self {
             Self::AtMostOnce => None,

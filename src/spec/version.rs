@@ -93,7 +93,6 @@ impl Version {
     /// Whether 5.0 is one of them. Without it nobody says what it takes or why, and no code asks.
     pub(crate) const HAS_5: bool = cfg!(feature = "v5");
 
-    #[inline(always)]
     pub(crate) const fn is_5(self) -> bool {
         match self {
             #[cfg(feature = "v3")]
@@ -103,7 +102,6 @@ impl Version {
         }
     }
 
-    #[inline(always)]
     pub(crate) const fn is_3_1(self) -> bool {
         match self {
             #[cfg(feature = "v3")]
