@@ -52,7 +52,6 @@ pub(crate) struct PlainAck(pub(crate) PacketId);
 
 impl PlainAck {
     /// What a packet with this first byte and these two behind its length is, if it is one.
-    #[inline(always)]
     pub(crate) fn read(first: u8, packet_id: [u8; 2]) -> Option<(Scope, Self)> {
         let packet_id = PacketId::new(u16::from_be_bytes(packet_id))?;
         let scope = match first {

@@ -162,7 +162,6 @@ pub(super) fn decode<M: Mode, const TYPE: u8>(
 }
 
 /// Checks what the fixed header decides, and shows it.
-#[cfg_attr(not(feature = "small"), inline(always))]
 pub(super) fn fixed_header<M: Mode>(reader: &mut Reader<'_, '_, M>, header: Header) -> Decoded<()> {
     let Header { packet_type, flags, .. } = header;
     let version = reader.cx.version;

@@ -25,7 +25,7 @@ pub struct Disconnect<'a> {
 }
 
 impl<'a> Disconnect<'a> {
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { reason, properties })
@@ -61,7 +61,7 @@ pub struct Auth<'a> {
 }
 
 impl<'a> Auth<'a> {
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let (reason, properties) = outcome::read(reader)?;
         Ok(Self { reason, properties })

@@ -116,7 +116,7 @@ impl<'a> Packet<'a> {
     /// assert_eq!((error.kind(), error.rule()), (ErrorKind::Sender, "5.0 §3.14.2.1"));
     /// # Ok(()) }
     /// ```
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     pub fn decode_from(version: Version, sender: Sender, frame: Frame<'a>) -> Result<Self, DecodeError> {
         match sender {
             Sender::Client => from_client(version, frame),
@@ -278,14 +278,12 @@ impl Sink for Nowhere {
         true
     }
 
-    #[inline(always)]
     fn put(&mut self, _: &[u8]) {}
 }
 
 macro_rules! from {
     ($($packet:ident)+) => {
         $(impl<'a> From<$packet<'a>> for Packet<'a> {
-            #[inline(always)]
             fn from(packet: $packet<'a>) -> Self {
                 Self::$packet(packet)
             }
@@ -321,7 +319,6 @@ impl Encode for Bare {
 }
 
 /// The first byte of every packet but PUBLISH.
-#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) fn first_byte(cx: Context) -> u8 {
     FIRST_BYTES.get(cx.scope.index()).copied().unwrap_or_default()
 }
@@ -360,7 +357,6 @@ mod outcome {
     }
 
     /// Whether they say only "success", as in nearly every packet.
-    #[inline(always)]
     pub(super) fn is_plain(reason: ReasonCode, properties: &Properties<'_>) -> bool {
         reason == ReasonCode::SUCCESS && properties.is_empty()
     }

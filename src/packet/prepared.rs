@@ -79,7 +79,6 @@ const ALIAS_LEN: usize = 3;
 impl Section for OnTerms<'_, '_> {
     const CHECKED: bool = true;
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn property_len(&self, cx: Context) -> Check {
         if !cx.version.is_5() {
             return Ok(0);
@@ -108,7 +107,6 @@ impl Section for OnTerms<'_, '_> {
         Ok(if alias.is_some() { len + ALIAS_LEN } else { len })
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn write_section<S: Sink + ?Sized>(&self, cx: Context, property_len: usize, out: &mut Writer<'_, S>) {
         if !cx.version.is_5() {
             return;

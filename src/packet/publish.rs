@@ -243,7 +243,6 @@ impl<P: Section> Encode for Outgoing<'_, '_, P> {
         out.bytes(self.payload);
     }
 
-    #[inline(always)]
     fn later(&self) -> usize {
         self.head.payload_len - self.payload.len()
     }
@@ -287,7 +286,6 @@ struct Nothing;
 impl Section for Nothing {
     const CHECKED: bool = true;
 
-    #[inline(always)]
     fn property_len(&self, _: Context) -> Check {
         Ok(0)
     }
@@ -297,7 +295,6 @@ impl Section for Nothing {
         Properties::EMPTY.write_section(cx, property_len, out);
     }
 
-    #[inline(always)]
     fn has_topic_alias(&self, _: Version) -> bool {
         false
     }
@@ -326,7 +323,6 @@ fn publish(version: Version) -> Context {
 
 impl<'a> Publish<'a> {
     /// The packet without its payload.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn head(&self) -> PublishHead<'a> {
         PublishHead {
             dup: self.dup,
@@ -347,7 +343,6 @@ impl<'a> Publish<'a> {
         Ok(Self { dup, retain, delivery, topic, properties, payload })
     }
 
-    #[inline(always)]
     pub(super) fn encode(&self, cx: Context, out: &mut (impl Sink + ?Sized)) -> Check {
         match self {
             Self { dup: false, delivery: Delivery::AtMostOnce, properties, .. } if properties.is_empty() => {
@@ -358,14 +353,12 @@ impl<'a> Publish<'a> {
     }
 
     /// As it is written, all of it and with these properties.
-    #[inline(always)]
     pub(super) fn outgoing<'p, P>(&self, properties: &'p P) -> Outgoing<'p, 'a, P> {
         Outgoing { head: self.head(), properties, payload: self.payload }
     }
 
     /// As it is written with `more` bytes of payload elsewhere and these properties, with a Topic Alias that is `known` in place
     /// of the topic.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn part<'p, P>(&self, more: usize, known: bool, properties: &'p P) -> Outgoing<'p, 'a, P> {
         let payload_len = self.payload.len().saturating_add(more);
         let topic = if known { "" } else { self.topic };

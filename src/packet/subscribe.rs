@@ -106,7 +106,6 @@ impl<'a> Subscription<'a> {
         TopicFilter::of_valid(self.filter, version)
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn with_options(filter: &'a str, options: u8) -> Self {
         Self {
             filter,
@@ -129,7 +128,6 @@ impl<'a> Subscription<'a> {
     }
 
     /// What is wrong with an options byte behind a valid filter. Nothing, if it asks only for a QoS, as most do.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn check_options(filter: &[u8], options: u8, cx: Context) -> Result<(), ErrorKind> {
         if options <= Qos::ExactlyOnce as u8 {
             return Ok(());
@@ -149,7 +147,7 @@ impl<'a> Subscription<'a> {
         }
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     fn read_options<M: Mode>(reader: &mut Reader<'a, '_, M>, filter: &[u8]) -> Decoded<u8> {
         let start = reader.offset();
         let options = reader.byte(Field::SubscriptionOptions)?;
@@ -186,7 +184,7 @@ impl<'a> Element<'a> for Subscription<'a> {
     }
 
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
+    #[inline]
     fn plain_len(list: &[Self], cx: Context) -> Option<usize> {
         let mut len = 0;
         for subscription in list {
@@ -296,7 +294,6 @@ impl Encode for Nearest<'_> {
 }
 
 /// An UNSUBACK before 5.0 says only that it is done.
-#[inline(always)]
 fn has_reasons(cx: Context) -> bool {
     cx.version.is_5() || cx.scope == Scope::SUBACK
 }

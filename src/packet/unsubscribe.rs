@@ -34,7 +34,7 @@ pub struct Unsubscribe<'a> {
 pub type Unsuback<'a> = Suback<'a>;
 
 impl<'a> Unsubscribe<'a> {
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     pub(super) fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         let packet_id = reader.packet_id()?;
         let properties = Properties::decode(reader, Scope::UNSUBSCRIBE)?;
@@ -56,24 +56,24 @@ impl Encode for Unsubscribe<'_> {
 }
 
 impl<'a> Element<'a> for &'a str {
-    #[inline(always)]
+    #[inline]
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self> {
         reader.filter(Field::TopicFilter)
     }
 
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
+    #[inline]
     fn again(bytes: &mut &'a [u8], _: Context) -> Option<Self> {
         text(bytes)
     }
 
-    #[inline(always)]
+    #[inline]
     fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
         reader.validate_filter(Field::TopicFilter).map(|_| ())
     }
 
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
+    #[inline]
     fn plain_len(list: &[Self], cx: Context) -> Option<usize> {
         list.iter().try_fold(0, |len, filter| Some(len + plain_filter_len(filter, cx.version)?))
     }
