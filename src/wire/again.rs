@@ -10,7 +10,6 @@ pub(crate) fn array<const N: usize>(bytes: &mut &[u8]) -> Option<[u8; N]> {
 }
 
 /// What is behind two length bytes, and what is behind that.
-#[cfg_attr(not(feature = "small"), inline(always))]
 pub(crate) fn split_prefixed(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (len, rest) = bytes.split_first_chunk()?;
     rest.split_at_checked(usize::from(u16::from_be_bytes(*len)))

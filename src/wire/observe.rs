@@ -93,7 +93,6 @@ pub(crate) trait Mode {
     /// Whether [`field`](Self::field) does anything.
     const OBSERVED: bool = false;
 
-    #[inline(always)]
     fn field(&mut self, _field: Field, _span: Range<usize>, _value: Value<'_>) {}
 }
 

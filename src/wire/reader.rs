@@ -26,7 +26,6 @@ pub(crate) struct Reader<'a, 'm, M> {
 
 impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     /// Reads the packet behind `header`, of which `body` is there and `missing` bytes more are to come.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn new(
         header: Header,
         body: &'a [u8],
@@ -40,7 +39,6 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// A reader of a part of a packet that ends at the offset `end` of it.
-    #[inline(always)]
     pub(crate) fn part(bytes: &'a [u8], end: usize, cx: Context, mode: &'m mut M) -> Self {
         Self { rest: bytes, end, missing: 0, cx, mode }
     }
@@ -52,36 +50,30 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// The bytes that have not arrived.
-    #[inline(always)]
     pub(crate) fn missing(&self) -> usize {
         self.missing
     }
 
-    #[inline(always)]
     pub(crate) fn is_empty(&self) -> bool {
         self.rest.is_empty()
     }
 
     /// The number of bytes left.
-    #[inline(always)]
     pub(crate) fn len(&self) -> usize {
         self.rest.len()
     }
 
     /// The offset in the packet of the next byte.
-    #[inline(always)]
     pub(crate) fn offset(&self) -> usize {
         self.end - self.rest.len()
     }
 
     /// What is left, without taking it.
-    #[inline(always)]
     pub(crate) fn peek(&self) -> &'a [u8] {
         self.rest
     }
 
     /// Takes the next byte if it is 0.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn skip_zero(&mut self) -> bool {
         match self.rest {
             [0, rest @ ..] => {
@@ -94,7 +86,6 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
 
     /// Takes these bytes if they are the next ones.
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
     pub(crate) fn skip<const N: usize>(&mut self, bytes: &[u8; N]) -> bool {
         match self.rest.split_first_chunk() {
             Some((next, rest)) if next == bytes => {
@@ -106,13 +97,11 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Takes all that is left.
-    #[inline(always)]
     pub(crate) fn rest(&mut self) -> &'a [u8] {
         core::mem::take(&mut self.rest)
     }
 
     /// An error at `offset`, where the packet has `value`.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn bad(&mut self, kind: ErrorKind, field: Field, offset: usize, value: u8) -> Failed {
         bad(self.mode, self.cx, kind, field, offset, value)
@@ -138,13 +127,11 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// `field`, which began at `start`, needs `n` bytes from here and does not get them.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     #[cfg_attr(feature = "small", inline(never))]
     fn short(&mut self, n: usize, field: Field, start: usize) -> Failed {
         short(self.mode, self.cx, n, self.rest.len(), self.missing, field, start)
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     fn take(&mut self, n: usize, field: Field, start: usize) -> Decoded<&'a [u8]> {
         match self.rest.split_at_checked(n) {
             Some((taken, rest)) => {
@@ -167,7 +154,6 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Shows the observer what lies between `start` and the next byte.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn show(&mut self, field: Field, start: usize, value: Value<'_>) {
         if M::OBSERVED {
             let end = self.offset();
@@ -181,7 +167,6 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// A byte, not shown to the observer: the caller knows what it means.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn byte(&mut self, field: Field) -> Decoded<u8> {
         let [byte] = self.array(field)?;
         Ok(byte)
@@ -208,7 +193,7 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
         Ok(value)
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     pub(crate) fn u32(&mut self, field: Field) -> Decoded<u32> {
         let value = u32::from_be_bytes(self.array(field)?);
         self.show(field, self.offset() - 4, Value::Number(value));
@@ -281,7 +266,6 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Two texts `[MQTT-1.5.7-1]`.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn pair(&mut self, field: Field) -> Decoded<(&'a str, &'a str)> {
         let start = self.offset();
         let name = self.text(field, Rule::Text)?;
@@ -291,25 +275,21 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// Text without U+0000.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn str(&mut self, field: Field) -> Decoded<&'a str> {
         self.checked(field, Rule::Text)
     }
 
     /// A topic name.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn topic(&mut self, field: Field) -> Decoded<&'a str> {
         self.checked(field, Rule::Topic)
     }
 
     /// A topic name, or the empty text that a topic alias stands for.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn topic_or_empty(&mut self, field: Field) -> Decoded<&'a str> {
         self.checked(field, Rule::TopicOrEmpty)
     }
 
     /// A topic filter.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub(crate) fn filter(&mut self, field: Field) -> Decoded<&'a str> {
         self.checked(field, Rule::Filter)
     }
@@ -373,7 +353,6 @@ impl<'a, 'm, M: Mode> Reader<'a, 'm, M> {
     }
 
     /// The error of a text that has just been read.
-    #[inline(always)]
     fn flawed(&mut self, flaw: Flaw, bytes: &[u8], field: Field) -> Failed {
         self.bad(flaw.kind, field, self.offset() - bytes.len() + flaw.at, byte(bytes, flaw.at))
     }

@@ -62,7 +62,6 @@ impl ReasonCode {
 
     /// Whether nobody needs to look closer at this code in the packet `cx`.
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
     fn is_usual(self, cx: Context) -> bool {
         if !cx.version.is_5() {
             return cx.scope == Scope::SUBACK && self <= Self::GRANTED_QOS_2
@@ -130,7 +129,6 @@ impl<'a> Element<'a> for ReasonCode {
     }
 
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
     fn unsure(bytes: &'a [u8], cx: Context) -> &'a [u8] {
         if bytes.iter().all(|&code| Self::new(code).is_usual(cx)) { &[] } else { bytes }
     }

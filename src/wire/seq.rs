@@ -72,7 +72,7 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
     fn read<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<Self>;
 
     /// Takes one element off the front of bytes that were validated when they came.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     fn again(bytes: &mut &'a [u8], cx: Context) -> Option<Self> {
         let mut trusted = Trusted;
         let mut reader = Reader::part(bytes, bytes.len(), cx, &mut trusted);
@@ -82,13 +82,12 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
     }
 
     /// Reads one element of which only the validity counts.
-    #[inline(always)]
+    #[inline]
     fn validate<M: Mode>(reader: &mut Reader<'a, '_, M>) -> Decoded<()> {
         Self::read(reader).map(|_| ())
     }
 
     /// Whether a list that does not show these shows this one.
-    #[inline(always)]
     fn is_shown(&self, _: Unseen) -> bool {
         true
     }
@@ -98,7 +97,6 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
 
     /// The number of bytes that a list of the caller's takes, if a quick look finds it right.
     #[cfg(not(feature = "small"))]
-    #[inline(always)]
     fn plain_len(_: &[Self], _: Context) -> Option<usize> {
         None
     }
@@ -109,7 +107,6 @@ pub(crate) trait Element<'a>: Copy + PartialEq + fmt::Debug {
     }
 
     /// What is left to be read, one by one, of a list that has just come: nothing, if a quick look finds it right.
-    #[inline(always)]
     fn unsure(bytes: &'a [u8], _: Context) -> &'a [u8] {
         bytes
     }
@@ -134,13 +131,11 @@ impl<'a, T> Seq<'a, T> {
         Self { inner: Inner::List(slice), cx, hidden: Unseen::NOTHING }
     }
 
-    #[inline(always)]
     pub(crate) const fn wire(bytes: &'a [u8], cx: Context) -> Self {
         Self { inner: Inner::Wire(bytes), cx, hidden: Unseen::NOTHING }
     }
 
     /// Whether there is no element.
-    #[cfg_attr(not(feature = "small"), inline(always))]
     pub const fn is_empty(&self) -> bool {
         match self.inner {
             Inner::Wire(bytes) => bytes.is_empty(),
@@ -215,7 +210,6 @@ impl<'a, T: Element<'a>> Seq<'a, T> {
     }
 
     /// All of its bytes, if there are any and none is hidden.
-    #[inline(always)]
     pub(crate) fn whole(&self) -> Option<&'a [u8]> {
         match (self.inner, self.hidden) {
             (Inner::Wire(bytes), Unseen::NOTHING) => Some(bytes),
@@ -336,7 +330,6 @@ pub(crate) fn sum<T>(
 }
 
 impl<T> Clone for Seq<'_, T> {
-    #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
@@ -345,7 +338,6 @@ impl<T> Clone for Seq<'_, T> {
 impl<T> Copy for Seq<'_, T> {}
 
 impl<T> Clone for Inner<'_, T> {
-    #[inline(always)]
     fn clone(&self) -> Self {
         *self
     }
@@ -354,7 +346,6 @@ impl<T> Clone for Inner<'_, T> {
 impl<T> Copy for Inner<'_, T> {}
 
 impl<T> Default for Seq<'_, T> {
-    #[inline(always)]
     fn default() -> Self {
         Self::EMPTY
     }
@@ -368,7 +359,6 @@ impl<'a, T> From<&'a [T]> for Seq<'a, T> {
 }
 
 impl<'a, T, const N: usize> From<&'a [T; N]> for Seq<'a, T> {
-    #[inline(always)]
     fn from(array: &'a [T; N]) -> Self {
         Self::from_slice(array)
     }
@@ -432,7 +422,7 @@ impl<T> Clone for Iter<'_, T> {
 impl<'a, T> Iter<'a, T> {
     /// Passes over one element: gives what `received` sees in its bytes, ahead of those behind it, or what `given` makes
     /// of the caller's.
-    #[cfg_attr(not(feature = "small"), inline(always))]
+    #[inline]
     pub(crate) fn pass<R>(
         &mut self,
         received: impl FnOnce(&'a [u8]) -> Option<(R, &'a [u8])>,
@@ -449,7 +439,6 @@ impl<'a, T> Iter<'a, T> {
     }
 
     /// What it does not show, though [`pass`](Self::pass) does.
-    #[inline(always)]
     pub(crate) const fn hidden(&self) -> Unseen {
         self.hidden
     }

@@ -35,7 +35,6 @@ pub trait Sink {
     ///
     /// Encoders ask for it once `reserve` has granted as much. `None`, as in a sink that does not say otherwise: it has
     /// to be given its bytes.
-    #[inline(always)]
     fn lend(&mut self, n: usize) -> Option<&mut [u8]> {
         let _ = n;
         None
@@ -53,7 +52,6 @@ impl<S: Sink + ?Sized> Sink for &mut S {
         (**self).put(bytes);
     }
 
-    #[inline(always)]
     fn lend(&mut self, n: usize) -> Option<&mut [u8]> {
         (**self).lend(n)
     }
@@ -139,13 +137,11 @@ const FAST: bool = !cfg!(feature = "small");
 pub(crate) struct Writer<'s, S: ?Sized>(pub(crate) &'s mut S);
 
 impl<S: Sink + ?Sized> Writer<'_, S> {
-    #[inline(always)]
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
         self.0.put(bytes);
     }
 
     /// The room of the next `n` bytes, if the sink lends any: bytes that are written there need no call to be copied.
-    #[inline(always)]
     pub(crate) fn lend(&mut self, n: usize) -> Option<&mut [u8]> {
         if FAST { self.0.lend(n) } else { None }
     }
@@ -188,13 +184,11 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
         }
     }
 
-    #[cfg_attr(not(feature = "small"), inline(always))]
     #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn u8(&mut self, value: u8) {
         self.array([value]);
     }
 
-    #[inline(always)]
     pub(crate) fn u16(&mut self, value: u16) {
         self.array(value.to_be_bytes());
     }
@@ -230,7 +224,7 @@ impl<S: Sink + ?Sized> Writer<'_, S> {
         }
     }
 
-    #[inline(always)]
+    #[inline]
     pub(crate) fn str(&mut self, text: &str) {
         self.binary(text.as_bytes());
     }
@@ -329,7 +323,6 @@ pub(crate) trait Encode {
     fn write<S: Sink + ?Sized>(&self, cx: Context, lengths: Lengths, out: &mut Writer<'_, S>);
 
     /// How many bytes at its end the caller writes elsewhere.
-    #[inline(always)]
     fn later(&self) -> usize {
         0
     }

@@ -78,7 +78,6 @@ pub(crate) fn plain_filter_len(filter: &str, version: Version) -> Option<usize> 
 }
 
 #[cfg(not(feature = "small"))]
-#[inline(always)]
 fn plain_len<const LOWEST: i8>(bytes: &[u8]) -> Option<usize> {
     (is_plain::<LOWEST>(bytes) && bytes.len() <= 65_535).then_some(2 + bytes.len())
 }
@@ -124,7 +123,7 @@ pub(crate) fn check_topic(topic: &str) -> Result<(), Flaw> {
 }
 
 /// The same of any bytes.
-#[inline(always)]
+#[inline]
 pub(crate) fn check_topic_bytes(bytes: &[u8]) -> Result<(), Flaw> {
     if is_plain_topic(bytes) { Ok(()) } else { check_odd_topic(utf8(bytes)?) }
 }
@@ -233,7 +232,6 @@ fn check_levels(filter: &[u8], version: Version) -> Result<(), Flaw> {
 }
 
 /// What is ahead of the first wildcard, the wildcard, and what is behind it.
-#[cfg_attr(not(feature = "small"), inline(always))]
 fn split_wildcard(bytes: &[u8]) -> Option<(&[u8], u8, &[u8])> {
     let (ahead, rest) = bytes.split_at_checked(find_wildcard(bytes)?)?;
     let (&wildcard, behind) = rest.split_first()?;
@@ -264,7 +262,7 @@ pub(crate) fn find_wildcard(bytes: &[u8]) -> Option<usize> {
 }
 
 /// The first eight bytes, or all and zeros behind them.
-#[inline(always)]
+#[inline]
 fn word(bytes: &[u8]) -> u64 {
     if let Some(word) = bytes.first_chunk() {
         return u64::from_le_bytes(*word);
@@ -281,7 +279,6 @@ fn word(bytes: &[u8]) -> u64 {
 }
 
 /// `+` is 0x2B and `#` 0x23: alike but for bit 3.
-#[inline(always)]
 const fn is_wildcard(byte: u8) -> bool {
     byte & 0xF7 == 0x23
 }

@@ -44,7 +44,6 @@ impl<'a> VarInt<'a> {
 }
 
 /// The number of bytes that `value` takes, 1 to 4.
-#[cfg_attr(not(feature = "small"), inline(always))]
 #[cfg_attr(feature = "small", inline(never))]
 pub(crate) const fn varint_len(value: usize) -> usize {
     match value {
