@@ -683,6 +683,7 @@ def sabotage(to, mutants):
     patch(to / "tests/vectors/main.rs", r"(?s)\nfn main\(\) \{.*?\n\}\n", MAIN)
     patch(to / "Cargo.toml", r"(?s)\n\[lints\..*", "")
     patch(to / "Cargo.toml", r"(?s)members = \[.*?\]", "members = []")
+    patch(to / "Cargo.toml", r"(?s)\[\[example\]\].*?(?=\[\[test\]\])", "")
 
 
 def patch(path, old, new):

@@ -90,7 +90,7 @@ struct World<R, T: Tables> {
     logged: usize,
     now: Instant,
     tokens: Vec<(u32, AckToken)>,
-    /// The number of the connection. A token is of use until the next one is made.
+    /// The number of the connection. A token is of use until the connection is over.
     number: u32,
     wait: Option<Wait>,
     dropped: Option<u16>,

@@ -14,6 +14,7 @@ mod output;
 #[cfg(feature = "stream")]
 mod payload;
 mod permitted;
+mod resend;
 mod server;
 mod stream;
 mod usage;

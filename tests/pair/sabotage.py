@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 COPIED = ["Cargo.toml", "Cargo.lock", "README.md", "src", "tests/pair"]
 TIMEOUT = 120
 
-SENT, RECEIVED = "connection/outgoing.rs", "connection/incoming.rs"
+SENT, RESENT, RECEIVED = "connection/outgoing.rs", "connection/resend.rs", "connection/incoming.rs"
 OUTBOX, INBOX = "session/outbox.rs", "session/inbox.rs"
 SESSION, CLIENT, CONNECTION = "session/mod.rs", "connection/client.rs", "connection/mod.rs"
 
@@ -34,8 +34,8 @@ MUTANTS = [
     (
         "the end of a message is not recorded",
         SENT,
-        "let told = self.is_told(id);\n                self.record(&Record::Finish { id })?;",
-        "let told = self.is_told(id);",
+        "let tell = self.untold(id).is_some();\n                self.record(&Record::Finish { id })?;",
+        "let tell = self.untold(id).is_some();",
     ),
     (
         "a message is not recorded",
@@ -77,7 +77,13 @@ MUTANTS = [
         "slot.marks |= CHARGED;\n            self.charged += 1;",
         "",
     ),
-    ("no DUP", SENT, "message.publish(id, true)", "message.publish(id, false)"),
+    (
+        "what an older version has no place for is sent again",
+        RESENT,
+        "if self.version.is_5() { message.properties } else { Properties::EMPTY }",
+        "message.properties",
+    ),
+    ("no DUP", RESENT, "message.publish(id, true)", "message.publish(id, false)"),
     (
         "what was taken is forgotten when the session goes on",
         SESSION,
@@ -162,7 +168,7 @@ MUTANTS = [
     ),
     (
         "what does not fit now is dropped",
-        SENT,
+        RESENT,
         "Err(UsageError::NoRoom(_) | UsageError::WindowFull(_)) => return None,",
         "Err(UsageError::WindowFull(_)) => return None,",
     ),
@@ -174,7 +180,7 @@ MUTANTS = [
     ),
     (
         "a message given up is not released",
-        SENT,
+        RESENT,
         "slot.flight() == Some(Flight::ExactlyOnce) && !slot.is_lost()",
         "false && slot.is_lost()",
     ),
@@ -228,9 +234,10 @@ def main():
             elif (ROOT / name).exists():
                 folder.mkdir(exist_ok=True)
                 shutil.copy(ROOT / name, folder / name)
-        # Neither the other tests are copied nor the members of the workspace.
+        # Neither the other tests are copied nor the examples and the members of the workspace.
         manifest = folder / "Cargo.toml"
         text = manifest.read_text().replace('[[test]]\nname = "vectors"\nharness = false\n', "")
+        text = re.sub(r"\[\[example\]\]\nname = .*\nrequired-features = .*\n", "", text)
         manifest.write_text(re.sub(r"(?s)members = \[.*?\]", "members = []", text))
         result, why = run(folder, target)
         if result != "SURVIVES":

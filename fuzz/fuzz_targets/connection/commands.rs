@@ -190,6 +190,7 @@ impl<R: Role, T: Tables> World<R, T> {
         }
         self.out.bytes.clear();
         (self.seen, self.out.room) = (0, 4096);
+        self.number += 1;
         let (empty, aliases) = (session((self.tables)()), self.aliases());
         let empty = R::create(self.version, self.now, &self.config, empty, aliases);
         let before = std::mem::replace(&mut self.connection, empty);

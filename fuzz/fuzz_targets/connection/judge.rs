@@ -57,7 +57,6 @@ impl<R: Role, T: Tables> World<R, T> {
             (Event::Unsuback(packet), Expect::Unsuback(id)) => assert_eq!(packet.packet_id.get(), *id),
             (Event::Connected(_), Expect::Connected) => {
                 assert!(self.connection.is_open());
-                self.number += 1;
             }
             (Event::Dropped { id, flight }, Expect::Nothing) => {
                 let out = &self.watch.life.out[&id.get()];
