@@ -208,7 +208,7 @@ pub struct Connection<R, S, A = NoAliases> {
     /// The message that the application takes by calling `handle` again, and what is said of it; 0: none.
     taken: Handle,
     taken_reason: ReasonCode,
-    /// The packet that is removed when the application calls `handle` again.
+    /// The packet of which the application is told that it is dropped: settled when it calls `handle` again.
     dropped: Option<PacketId>,
     /// The number of PINGREQs or PINGRESPs owed.
     pings: u8,

@@ -166,7 +166,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             session.keep(id, &mut *keep)?;
             let kept = Some(*message).filter(|_| more.is_none());
             let record = Record::Publish { id, qos: message.qos, message: kept };
-            session.store.record(&record).inspect_err(|_| session.forget(id))?;
+            session.store.record(&record).inspect_err(|_| session.clear_keep(id))?;
             session.outbox.insert(session.store.tables_mut().outgoing_mut(), id, flight);
             Ok(())
         };

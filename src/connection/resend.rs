@@ -35,20 +35,20 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             (self.taken, self.taken_reason) = (0, ReasonCode::SUCCESS);
         }
         if let Some(id) = self.dropped {
-            self.forget(id)?;
+            self.settle_dropped(id)?;
             self.dropped = None;
         }
         Ok(())
     }
 
-    /// The application has been told that a message is dropped.
+    /// The application has been told that a packet is dropped: it is forgotten, or released if the peer may have it.
     #[cold]
-    fn forget(&mut self, id: PacketId) -> Flow<()> {
+    fn settle_dropped(&mut self, id: PacketId) -> Flow<()> {
         let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id);
         if slot.is_some_and(|slot| slot.flight() == Some(Flight::ExactlyOnce) && !slot.is_lost()) {
             self.record(&Record::Release { id })?;
             self.session.outbox.release(self.session.store.tables_mut().outgoing_mut(), id, false);
-            self.session.forget(id);
+            self.session.clear_keep(id);
             return Ok(());
         }
         if !matches!(self.session.flight(id), Some(Flight::Subscribe | Flight::Unsubscribe) | None) {

@@ -17,7 +17,8 @@ pub enum UsageError {
     NotConnected,
     /// As many messages are unacknowledged as the peer allows. Try again after an [`Event::Acked`](crate::Event::Acked).
     WindowFull(u16),
-    /// Messages of an earlier connection have to be sent again first.
+    /// Messages of an earlier connection have to be sent again first. A sink that is smaller than the one of that connection may
+    /// never have room for them.
     Resuming,
     /// The store has no room or failed.
     Store(StoreError),

@@ -343,7 +343,7 @@ impl<S: Store> Session<S> {
 
     /// Forgets what is kept for an identifier that is not in use after all.
     #[cold]
-    pub(crate) fn forget(&mut self, id: PacketId) {
+    pub(crate) fn clear_keep(&mut self, id: PacketId) {
         self.outbox.keep(self.store.tables_mut().outgoing_mut(), id).into_iter().for_each(Keep::clear);
     }
 

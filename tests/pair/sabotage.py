@@ -40,7 +40,7 @@ MUTANTS = [
     (
         "a message is not recorded",
         SENT,
-        "session.store.record(&record).inspect_err(|_| session.forget(id))?;",
+        "session.store.record(&record).inspect_err(|_| session.clear_keep(id))?;",
         "let _ = record;",
     ),
     (
