@@ -259,3 +259,20 @@ fn a_token_is_good_for_one_connection() {
     );
     second.ack(last, ReasonCode::SUCCESS, &mut out).unwrap();
 }
+
+/// A session may be written down while its connection is open.
+#[test]
+fn what_was_taken_is_exported_before_its_pubrec_goes() {
+    let mut client: Client<Heap> = client(Session::default());
+    let input = message_of_qos_2(7);
+    let (mut rest, mut no_room) = (&input[..], &mut [][..]);
+    assert!(matches!(client.handle(NOW, &mut rest, &mut no_room), Step::Event(Event::Publish(..))));
+    let exported = |client: &Client<Heap>| {
+        let mut taken = Vec::new();
+        client.session().export(|record| taken.extend(matches!(record, Record::Take { .. }).then_some(())));
+        taken.len()
+    };
+    assert_eq!(exported(&client), 0);
+    assert!(matches!(client.handle(NOW, &mut rest, &mut no_room), Step::Wait(Wait::Read(2))));
+    assert_eq!(exported(&client), 1);
+}
