@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use sans_mqtt::{
-    AckToken, Acknowledge, Boxed, Client, Config, Connack, Connect, Delivery, Event, Fixed, FixedCaller,
-    Flight, Heap, Instant, Message, Packet, PacketId, Properties, Property, Publish, Qos, ReasonCode, Record,
-    Server, Session, Step, Store, StoreError, UsageError, Version, Wait,
+    AckToken, Acknowledge, Boxed, Client, Config, Connack, Connect, Delivery, Disconnect, Event, Fixed,
+    FixedCaller, Flight, Heap, Instant, Message, Packet, PacketId, Properties, Property, Publish, Qos,
+    ReasonCode, Record, Server, Session, Step, Store, StoreError, UsageError, Version, Wait,
 };
 
 use crate::rng::Rng;
@@ -275,4 +275,27 @@ fn what_was_taken_is_exported_before_its_pubrec_goes() {
     assert_eq!(exported(&client), 0);
     assert!(matches!(client.handle(NOW, &mut rest, &mut no_room), Step::Wait(Wait::Read(2))));
     assert_eq!(exported(&client), 1);
+}
+
+/// What is announced leaves out the places of what was taken and is not released.
+#[test]
+fn places_that_are_taken_are_not_announced() {
+    let mut before = client(Session::new(FixedCaller::<1, 4>::default()));
+    let input = [message_of_qos_2(7), message_of_qos_2(8)].concat();
+    let (mut rest, mut out) = (&input[..], Vec::new());
+    while let Step::Event(_) = before.handle(NOW, &mut rest, &mut out) {}
+    assert_eq!(out, b"\x50\x02\0\x07\x50\x02\0\x08");
+    assert_eq!(client(before.into_session()).own_limits().receive_maximum, 2);
+}
+
+#[test]
+fn nothing_is_said_behind_disconnect() {
+    let mut client: Client<Heap> = client(Session::default());
+    client.set_acknowledge(Acknowledge::Manual);
+    let (input, mut out) = (message_of_qos_2(7), Vec::new());
+    let step = client.handle(NOW, &mut &input[..], &mut out);
+    let Step::Event(Event::Publish(_, Some(token))) = step else { panic!("{step:?}") };
+    client.disconnect(&Disconnect::default(), &mut out).unwrap();
+    client.ack(token, ReasonCode::SUCCESS, &mut out).unwrap();
+    assert_eq!(out, [0xE0, 0]);
 }
