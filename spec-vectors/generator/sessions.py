@@ -426,13 +426,18 @@ def subscribe_is_dropped(t):
 # Beginning and end of sessions.
 
 
-@conversation("session/begin", "client", BOTH, "With a clean start what was under way is given up, and nothing comes again.")
-def clean_start(t):
+def left(t):
+    """A session with a message under way both ways, whose connection is lost."""
     t.start(False)
     t.send("m1")
     t.get(1, 2, b"x")
     t.out(t.pubrec(1))
     t.lost()
+
+
+@conversation("session/begin", "client", BOTH, "With a clean start what was under way is given up, and nothing comes again.")
+def clean_start(t):
+    left(t)
     t.start(True)
     t.event("dropped", id="m1", shows="3:3.1.2-6 5:3.1.2-4")
     t.get(1, 2, b"y", shows="3:3.1.2-6 5:3.1.2-4")
@@ -450,10 +455,7 @@ def clean_session_ends(t):
 
 @conversation("session/begin", "client", "5.0", "A clean start gives the session up, even if no CONNACK comes: the server may have begun another.")
 def clean_start_unanswered(t):
-    t.start(False)
-    t.get(1, 2, b"x")
-    t.out(t.pubrec(1))
-    t.lost()
+    left(t)
     t.connect(True)
     t.lost()
     t.connect(False)
@@ -463,11 +465,7 @@ def clean_start_unanswered(t):
 
 @conversation("session/begin", "client", "3.1.1", "Nothing comes again of a session that a clean start gave up, even if no CONNACK came.")
 def clean_start_unanswered(t):  # noqa: F811
-    t.start(False)
-    t.send("m1")
-    t.get(1, 2, b"x")
-    t.out(t.pubrec(1))
-    t.lost()
+    left(t)
     t.connect(True)
     t.lost()
     t.connect(False)

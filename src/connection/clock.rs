@@ -40,7 +40,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             self.active = self.active.max(self.now);
         }
         self.now = self.now.max(now);
-        if core::mem::take(&mut self.held) | core::mem::take(&mut self.untimed) {
+        if self.held | core::mem::take(&mut self.untimed) {
             self.begin_again();
         }
     }
@@ -61,10 +61,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
     /// Does what the time asks for, if anything, and nothing else: sends PINGREQ, or ends a connection whose peer is silent.
     /// [`handle`](Self::handle) does that as well, once it has taken all of its input.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut (impl Sink + ?Sized)) {
-        let held = self.held;
         self.tell(now);
-        // Nor does this look at it.
-        self.held = held;
         if self.is_due() {
             self.time_out(out);
         }

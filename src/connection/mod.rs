@@ -300,6 +300,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         out: &mut (impl Sink + ?Sized),
     ) -> Step<'i> {
         self.tell(now);
+        self.held = false;
         loop {
             let happened = match self.do_owed(input, out) {
                 Ok(None) => match self.plain_ack(input) {

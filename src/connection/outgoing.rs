@@ -268,8 +268,11 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
 
     /// Whether the peer takes one more message `[MQTT-3.3.4-9]`.
     pub(super) fn check_window(&self) -> Result<(), UsageError> {
-        let limit = self.peer().receive_maximum;
-        if self.session.outbox.charged() < limit { Ok(()) } else { Err(UsageError::WindowFull(limit)) }
+        if self.has_window() { Ok(()) } else { Err(UsageError::WindowFull(self.peer().receive_maximum)) }
+    }
+
+    pub(super) fn has_window(&self) -> bool {
+        self.session.outbox.charged() < self.peer().receive_maximum
     }
 
     /// Whether the peer supports such a message.

@@ -80,9 +80,6 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
             if slot.is_lost() || slot.is_dropped() {
                 return Some(self.drop_next(id));
             }
-            if self.session.outbox.charged() >= self.peer().receive_maximum {
-                return None;
-            }
             let message = self.session.message(id)?;
             match self.resend_message(id, &message, 0, out) {
                 Ok(()) => self.session.outbox.resent(self.session.store.tables_mut().outgoing_mut(), id),
@@ -125,8 +122,7 @@ impl<R: Role, S: Store, A: Aliases> Connection<R, S, A> {
         let id = self.session.outbox.unsent().filter(|_| self.is_open() && self.payload_left() == 0)?;
         let slot = self.session.outbox.get(self.session.store.tables().outgoing(), id)?;
         let wanted = !slot.is_lost() && !slot.is_dropped();
-        let free = self.session.outbox.charged() < self.peer().receive_maximum;
-        (free && wanted && self.session.message(id).is_none()).then_some(id)
+        (self.has_window() && wanted && self.session.message(id).is_none()).then_some(id)
     }
 
     /// Sends again the message that [`Wait::Resend`](super::Wait::Resend) asks for; before 5.0 without its properties.

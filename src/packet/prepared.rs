@@ -85,11 +85,10 @@ impl Section for OnTerms<'_, '_> {
         }
         let Self { prepared, terms, alias } = self;
         // A server's alone [MQTT-3.3.4-6].
-        let has_id = || {
-            let ids = prepared.message.properties.ids();
-            ids.contains(PropertyId::SubscriptionIdentifier) || !terms.subscription_identifiers.is_empty()
-        };
-        if cx.sender == Some(Sender::Client) && has_id() {
+        if cx.sender == Some(Sender::Client)
+            && (!terms.subscription_identifiers.is_empty()
+                || prepared.message.properties.subscription_identifier().is_some())
+        {
             let field = Field::Property(PropertyId::SubscriptionIdentifier);
             return Err(invalid(cx, ErrorKind::Sender, field));
         }

@@ -261,13 +261,11 @@ impl Outbox {
     #[cfg_attr(not(feature = "small"), inline)]
     #[cfg_attr(feature = "small", inline(never))]
     pub(crate) fn release<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId, sent: bool) {
-        let Some(slot) = slot_mut(slots, id.get()) else { return };
-        // If it was given up, and nobody has been told yet, it had arrived before.
-        let told = slot.marks & SENT;
-        self.pass(slots, id);
+        let passed = self.pass(slots, id);
         let Some(slot) = slot_mut(slots, id.get()) else { return };
         slot.flight = Some(Flight::Released);
-        if told == 0 {
+        // If it was given up, and nobody has been told yet, it had arrived before.
+        if passed {
             slot.marks &= !DROPPED;
         }
         if !sent {
@@ -304,10 +302,12 @@ impl Outbox {
         }
     }
 
-    /// Nothing more has to be sent of this packet in this connection.
+    /// Nothing more has to be sent of this packet in this connection. Gives whether anything had to.
     #[cfg_attr(not(feature = "small"), inline(always))]
-    pub(crate) fn pass<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) {
-        let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & SENT == 0) else { return };
+    pub(crate) fn pass<K>(&mut self, slots: &mut [OutgoingSlot<K>], id: PacketId) -> bool {
+        let Some(slot) = slot_mut(slots, id.get()).filter(|slot| slot.marks & SENT == 0) else {
+            return false;
+        };
         slot.marks |= SENT;
         self.resuming -= u16::from(slot.is_wanted());
         // What was sent first in this connection is behind all that was not.
@@ -319,6 +319,7 @@ impl Outbox {
         } else if self.unreleased == id.get() {
             self.unreleased = next;
         }
+        true
     }
 
     /// A lost message is sent as a new one, behind all others.
